@@ -1,0 +1,1 @@
+"""A server for the Projects API, generated from its contract."""

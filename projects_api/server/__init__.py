@@ -1,0 +1,1 @@
+"""What every request shares: assembly, contract enforcement, access, database, problems."""
