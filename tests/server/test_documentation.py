@@ -1,0 +1,147 @@
+"""The documents that anybody may read: the contract and the page that explains it."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import anyio
+import httpx
+import pytest
+from starlette.applications import Starlette
+
+from projects_api.server import documentation
+from projects_api.server.documentation import documentation_routes
+from projects_api.server.problems import MethodNotAllowed
+
+YAML = b"openapi: 3.0.3\ninfo: {title: Small, version: '1'}\npaths: {}\n"
+JSON = b'{"openapi":"3.0.3","info":{"title":"Small","version":"1"},"paths":{}}'
+DOCUMENTS = {
+    "/openapi.yaml": "application/yaml",
+    "/openapi.json": "application/json",
+    "/docs": "text/html; charset=utf-8",
+    "/docs/initializer.js": "text/javascript",
+    "/docs/swagger-ui-bundle.js": "text/javascript",
+    "/docs/swagger-ui.css": "text/css",
+    "/docs/favicon-32x32.png": "image/png",
+}
+FOLDER = Path(documentation.__file__).parent / "docs_ui"
+
+
+def call(method: str, path: str, **headers: str) -> httpx.Response:
+    app = Starlette(routes=documentation_routes(YAML, JSON))
+
+    async def send() -> httpx.Response:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://server") as client:
+            return await client.request(method, path, headers=headers)
+
+    return anyio.run(send)
+
+
+class References(HTMLParser):
+    """What a page loads, and whether it carries script or style itself."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.loaded: list[str] = []
+        self.inline = ""
+        self._inside = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self._inside = tag
+        for name, value in attrs:
+            if name in {"src", "href"}:
+                self.loaded.append(value)
+            assert not name.startswith("on")
+            assert name != "style"
+
+    def handle_endtag(self, tag):
+        self._inside = ""
+
+    def handle_data(self, data):
+        if self._inside in {"script", "style"}:
+            self.inline += data
+
+
+class TestDocuments:
+    @pytest.mark.parametrize(("path", "media_type"), DOCUMENTS.items())
+    def test_media_type_and_revalidation(self, path, media_type):
+        first = call("GET", path)
+        assert first.status_code == 200
+        assert first.headers["content-type"] == media_type
+        assert first.headers["cache-control"] == "public, no-cache"
+        assert int(first.headers["content-length"]) == len(first.content) > 0
+        tag = first.headers["etag"]
+        again = call("GET", path, **{"if-none-match": f'"other", W/{tag}'})
+        assert (again.status_code, again.content) == (304, b"")
+        assert again.headers["etag"] == tag
+        assert "content-length" not in again.headers
+        assert call("GET", path, **{"if-none-match": '"other"'}).status_code == 200
+
+    def test_tags_differ(self):
+        assert len({call("GET", path).headers["etag"] for path in DOCUMENTS}) == len(DOCUMENTS)
+
+    def test_contract_is_given_to_the_byte(self):
+        assert call("GET", "/openapi.yaml").content == YAML
+        assert call("GET", "/openapi.json").content == JSON
+
+    @pytest.mark.parametrize("path", DOCUMENTS)
+    def test_head_tells_what_get_gives(self, path):
+        assert call("HEAD", path).headers == call("GET", path).headers
+
+    @pytest.mark.parametrize("path", DOCUMENTS)
+    @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
+    def test_no_other_method(self, method, path):
+        with pytest.raises(MethodNotAllowed) as caught:
+            call(method, path)
+        assert caught.value.headers == {"Allow": "GET, HEAD"}
+
+    @pytest.mark.parametrize(
+        "path",
+        ["/docs/LICENSE", "/docs/index.html", "/docs/%2e%2e/documentation.py", "/docs/a/b"],
+    )
+    def test_nothing_else_in_the_folder_is_served(self, path):
+        assert call("GET", path).status_code == 404
+
+
+class TestPage:
+    def test_loads_only_what_this_server_serves(self):
+        references = References(call("GET", "/docs").text)
+        assert references.inline.strip() == ""
+        assert {f"/{one}" for one in references.loaded} == {
+            path for path in DOCUMENTS if path.startswith("/docs/")
+        }
+
+    def test_contract_is_found_beside_the_page(self):
+        initializer = call("GET", "/docs/initializer.js").text
+        (address,) = re.findall(r'\burl: "([^"]+)"', initializer)
+        assert str(httpx.URL("http://server/prefix/docs").join(address)).endswith(
+            "/prefix/openapi.json"
+        )
+        assert json.loads(call("GET", f"/{address}").content)["openapi"] == "3.0.3"
+
+    def test_policy_allows_no_script_from_elsewhere(self):
+        policy = dict(
+            directive.strip().split(" ", 1)
+            for directive in call("GET", "/docs").headers["content-security-policy"].split(";")
+        )
+        assert policy["default-src"] == "'none'"
+        assert policy["script-src"] == policy["connect-src"] == "'self'"
+        assert policy["frame-ancestors"] == "'none'"
+        assert not [one for one in policy.values() if "http" in one or "unsafe" in one]
+
+
+class TestPackagedFiles:
+    def test_no_source_map_and_the_licences_are_there(self):
+        names = {path.name for path in FOLDER.iterdir()}
+        assert not [name for name in names if name.endswith(".map")]
+        assert {"LICENSE", "NOTICE", "swagger-ui-bundle.js.LICENSE.txt"} <= names
+        for name in names & {"swagger-ui-bundle.js", "swagger-ui.css"}:
+            assert b"sourceMappingURL=" not in (FOLDER / name).read_bytes()[-200:]
+
+    def test_version_is_the_one_that_the_tool_pins(self):
+        tool = Path(documentation.__file__).parents[2] / "tools" / "update_docs_ui.py"
+        (version,) = re.findall(r'^VERSION = "([0-9.]+)"$', tool.read_text(), re.MULTILINE)
+        assert version.encode() in (FOLDER / "swagger-ui-bundle.js").read_bytes()
