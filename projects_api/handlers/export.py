@@ -1,0 +1,114 @@
+"""Export: everything that belongs to a project, in one archive."""
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Connection
+
+from projects_api.models import (
+    artifact,
+    dataset,
+    dataset_version,
+    experiment,
+    member,
+    report,
+    trained_model,
+)
+from projects_api.models.base import now
+from projects_api.server.archive import FORMAT_VERSION, Member, safe_file_name, write_archive
+from projects_api.server.artifact_store import Content
+from projects_api.server.artifacts import Artifacts
+from projects_api.server.responses import File
+
+EXTENSIONS = {
+    "text/csv": "csv",
+    "application/vnd.apache.parquet": "parquet",
+    "application/vnd.skops": "skops",
+    "text/html": "html",
+    "application/pdf": "pdf",
+}
+
+
+def export_project(connection: Connection, project: dict[str, Any], artifacts: Artifacts) -> File:
+    """Send a consistent snapshot of a project as a ZIP archive."""
+    contents = artifact.list_contents(connection, project["id"])
+    lease = artifacts.lease(connection, {content["sha256"] for content in contents.values()})
+    files = _Files(contents)
+    manifest = {
+        "format_version": FORMAT_VERSION,
+        "exported_at": now(),
+        "project": project,
+        "members": member.list_for_project(connection, project["id"])[0],
+        "datasets": _list_datasets(connection, project["id"], files),
+        "experiments": experiment.list_for_project(connection, project["id"]),
+        "models": [
+            files.placed("models", row)
+            for row in trained_model.list_for_project(connection, project["id"])
+        ],
+        "reports": [
+            files.placed("reports", row)
+            for row in report.list_for_project(connection, project["id"])
+        ],
+        "files": files.entries,
+    }
+    return File(
+        write_archive(manifest, files.members(artifacts.read)),
+        media_type="application/zip",
+        name=f"{project['name']}.zip",
+        finish=lambda: artifacts.release(lease),
+    )
+
+
+class _Files:
+    """The files of an archive, each with the place that its row gives it."""
+
+    def __init__(self, contents: dict[str, dict[str, Any]]) -> None:
+        self._contents = contents
+        self.entries: list[dict[str, Any]] = []
+        self._rows: list[dict[str, Any]] = []
+
+    def placed(self, folder: str, row: dict[str, Any], label: str | None = None) -> dict[str, Any]:
+        """Give a row's artifact its place in the archive, and tell the row its path."""
+        content = self._contents[row["artifact_id"]]
+        extension = EXTENSIONS.get(content["media_type"], "bin")
+        stem = safe_file_name(label or row["name"]).removesuffix(f".{extension}")
+        path = f"{folder}/{row['id']}/{stem}.{extension}"
+        self.entries.append(
+            {
+                "path": path,
+                "size_bytes": content["size_bytes"],
+                "sha256": content["sha256"],
+                "media_type": content["media_type"],
+            }
+        )
+        self._rows.append({**content, "path": path, "created_at": row["created_at"]})
+        return {**row, "path": path}
+
+    def members(self, read: Callable[[str], Iterator[bytes]]) -> Iterable[Member]:
+        """Yield the archive's members, read one after the other."""
+        for row in self._rows:
+            yield Member(
+                path=row["path"],
+                content=Content(row["sha256"], row["size_bytes"], row["crc32"]),
+                media_type=row["media_type"],
+                read=partial(read, row["sha256"]),
+                modified_at=datetime.fromisoformat(row["created_at"]),
+            )
+
+
+def _list_datasets(connection: Connection, project_id: str, files: _Files) -> list[dict[str, Any]]:
+    versions: dict[str, list[dict[str, Any]]] = {}
+    for row in dataset_version.list_for_project(connection, project_id):
+        versions.setdefault(row["dataset_id"], []).append(row)
+    kept = ("id", "name", "description", "created_at", "updated_at")
+    return [
+        {
+            **{field: found[field] for field in kept},
+            "versions": [
+                files.placed("datasets", row, label=found["name"]) for row in versions[found["id"]]
+            ],
+        }
+        for found in dataset.list_for_project(connection, project_id)[0]
+    ]

@@ -1,0 +1,123 @@
+"""API keys: a readable prefix, a public part to look the key up by, and 256 random bits.
+
+Only the SHA-256 of the secret is kept. The secret is random, so no slower hash is needed.
+"""
+
+import hashlib
+import hmac
+import secrets
+from typing import NamedTuple
+
+from sqlalchemy import Connection, bindparam, insert, or_, select, update
+from sqlmodel import Field, SQLModel
+
+from projects_api.models.base import Identifier, Timestamp, new_id, now, table_of
+from projects_api.models.user import users
+
+SCOPES = ("read", "write", "predict", "admin")
+PREFIX = "pak"
+
+
+class ApiKey(SQLModel, table=True):
+    """A key as it is kept: enough to recognise it, not enough to use it."""
+
+    __tablename__ = "api_keys"
+
+    id: str = Field(primary_key=True, sa_type=Identifier)
+    user_id: str = Field(foreign_key="users.id", ondelete="CASCADE", index=True, sa_type=Identifier)
+    name: str = Field(max_length=255)
+    lookup: str = Field(unique=True, max_length=16)
+    secret_sha256: str = Field(max_length=64)
+    scopes: str = Field(max_length=64)
+    created_at: str = Field(sa_type=Timestamp)
+    expires_at: str | None = Field(default=None, sa_type=Timestamp)
+    revoked_at: str | None = Field(default=None, sa_type=Timestamp)
+
+
+api_keys = table_of(ApiKey)
+
+_LIVE_KEY = select(
+    api_keys.c.id, api_keys.c.user_id, api_keys.c.scopes, api_keys.c.secret_sha256
+).where(
+    api_keys.c.lookup == bindparam("lookup"),
+    api_keys.c.revoked_at.is_(None),
+    or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > bindparam("now")),
+)
+
+
+class Caller(NamedTuple):
+    """Who makes the request, and what the key allows."""
+
+    user_id: str
+    key_id: str
+    scopes: frozenset[str]
+
+    def may(self, scope: str) -> bool:
+        """Tell whether the key has a scope; `admin` includes every other one."""
+        return scope in self.scopes or "admin" in self.scopes
+
+
+def issue(
+    connection: Connection,
+    *,
+    user_id: str,
+    name: str,
+    scopes: tuple[str, ...] = SCOPES,
+    expires_at: str | None = None,
+) -> str:
+    """Make a key and return its text, which nobody can read again."""
+    lookup = secrets.token_hex(8)
+    secret = secrets.token_urlsafe(32)
+    connection.execute(
+        insert(api_keys).values(
+            id=new_id(),
+            user_id=user_id,
+            name=name,
+            lookup=lookup,
+            secret_sha256=_digest(secret),
+            scopes=" ".join(scopes),
+            created_at=now(),
+            expires_at=expires_at,
+        )
+    )
+    return f"{PREFIX}_{lookup}_{secret}"
+
+
+def authenticate(connection: Connection, token: str) -> Caller | None:
+    """Find the caller behind a key that is known, not expired and not revoked."""
+    prefix, _, rest = token.partition("_")
+    lookup, _, secret = rest.partition("_")
+    if prefix != PREFIX:
+        return None
+    row = connection.execute(_LIVE_KEY, {"lookup": lookup, "now": now()}).first()
+    if row is None or not hmac.compare_digest(row.secret_sha256, _digest(secret)):
+        return None
+    return Caller(row.user_id, row.id, frozenset(row.scopes.split()))
+
+
+def revoke(connection: Connection, key_id: str) -> bool:
+    """Make a key useless at once; tell whether there was a live one."""
+    live = update(api_keys).where(api_keys.c.id == key_id, api_keys.c.revoked_at.is_(None))
+    return connection.execute(live.values(revoked_at=now())).rowcount == 1
+
+
+def list_all(connection: Connection) -> list[dict[str, str | None]]:
+    """List every key without its secret, oldest first."""
+    statement = (
+        select(
+            api_keys.c.id,
+            users.c.email,
+            api_keys.c.name,
+            api_keys.c.scopes,
+            api_keys.c.created_at,
+            api_keys.c.expires_at,
+            api_keys.c.revoked_at,
+        )
+        .join(users)
+        .order_by(api_keys.c.id)
+    )
+    return [row._asdict() for row in connection.execute(statement)]
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,78 @@
+"""Artifacts: files that belong to a project, such as data sets, model binaries and reports."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, delete, exists, insert, select
+from sqlmodel import Field, SQLModel
+
+from projects_api.models.base import Identifier, Timestamp, new_id, now, table_of
+from projects_api.models.blob import blob_leases, blobs
+
+
+class Artifact(SQLModel, table=True):
+    """A file of a project. Equal files of different owners share a blob, and cannot tell."""
+
+    __tablename__ = "artifacts"
+
+    id: str = Field(primary_key=True, sa_type=Identifier)
+    project_id: str = Field(
+        foreign_key="projects.id", ondelete="CASCADE", index=True, sa_type=Identifier
+    )
+    sha256: str = Field(foreign_key="blobs.sha256", index=True, max_length=64)
+    media_type: str = Field(max_length=255)
+    created_at: str = Field(sa_type=Timestamp)
+
+
+artifacts = table_of(Artifact)
+
+CONTENT_COLUMNS = (
+    artifacts.c.media_type,
+    artifacts.c.sha256,
+    blobs.c.size_bytes,
+    blobs.c.crc32,
+)
+
+
+def create(connection: Connection, project_id: str, *, sha256: str, media_type: str) -> str:
+    """Give a project a file whose content is in the store; return the artifact's id."""
+    artifact_id = new_id()
+    connection.execute(
+        insert(artifacts).values(
+            id=artifact_id,
+            project_id=project_id,
+            sha256=sha256,
+            media_type=media_type,
+            created_at=now(),
+        )
+    )
+    return artifact_id
+
+
+def list_contents(connection: Connection, project_id: str) -> dict[str, dict[str, Any]]:
+    """List the files of a project by artifact id: media type, SHA-256, size and CRC-32."""
+    statement = (
+        select(artifacts.c.id, *CONTENT_COLUMNS)
+        .join(blobs, blobs.c.sha256 == artifacts.c.sha256)
+        .where(artifacts.c.project_id == project_id)
+        .order_by(artifacts.c.id)
+    )
+    rows = [row._asdict() for row in connection.execute(statement)]
+    return {row.pop("id"): row for row in rows}
+
+
+def list_unused_contents(connection: Connection, *, limit: int) -> list[str]:
+    """List contents that no artifact has and no live lease keeps."""
+    return list(connection.scalars(select(blobs.c.sha256).where(_unused()).limit(limit)))
+
+
+def remove_unused_content(connection: Connection, sha256: str) -> bool:
+    """Remove a content's row if it is still unused; tell whether it was."""
+    stale = (blob_leases.c.sha256 == sha256) & (blob_leases.c.expires_at <= now())
+    connection.execute(delete(blob_leases).where(stale))
+    statement = delete(blobs).where(blobs.c.sha256 == sha256, _unused())
+    return connection.execute(statement).rowcount == 1
+
+
+def _unused() -> ColumnElement[bool]:
+    live = (blob_leases.c.sha256 == blobs.c.sha256) & (blob_leases.c.expires_at > now())
+    return ~exists().where(artifacts.c.sha256 == blobs.c.sha256) & ~exists().where(live)

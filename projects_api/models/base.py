@@ -1,0 +1,105 @@
+"""What every table shares: constraint names, column types, the clock and new ids."""
+
+import unicodedata
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+import uuid_utils
+from sqlalchemy import CheckConstraint, DateTime, Dialect, String, Table, Uuid
+from sqlalchemy.types import TypeDecorator, TypeEngine
+from sqlmodel import SQLModel
+
+NAMING_CONVENTION = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+SQLModel.metadata.naming_convention = NAMING_CONVENTION
+
+metadata = SQLModel.metadata
+
+
+class Identifier(TypeDecorator[str]):
+    """A UUID in its canonical text form: native on PostgreSQL, 36 characters on SQLite."""
+
+    impl = String(36)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Use PostgreSQL's 16 bytes where they exist."""
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(Uuid(as_uuid=False))
+        return dialect.type_descriptor(String(36))
+
+
+class Timestamp(TypeDecorator[str]):
+    """A moment as RFC 3339 text in UTC with `Z`; a fraction is shown only where there is one.
+
+    SQLite keeps text of one width, so that its order is the order in time.
+    """
+
+    impl = String(27)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Use PostgreSQL's own type for moments."""
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(DateTime(timezone=True))
+        return dialect.type_descriptor(String(27))
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ANN401 - the driver decides
+        """Turn RFC 3339 text into what the database keeps."""
+        if value is None:
+            return None
+        moment = datetime.fromisoformat(value)
+        if dialect.name == "postgresql":
+            return moment
+        return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ANN401 - the driver decides
+        """Turn what the database keeps into RFC 3339 text."""
+        if value is None:
+            return None
+        if dialect.name == "postgresql":
+            return to_text(value)
+        text: str = value
+        return f"{text[:19]}Z" if text.endswith(".000000Z") else text
+
+
+def table_of(model: type[SQLModel]) -> Table:
+    """Give the Core table behind a model: queries select columns, not entities, for speed."""
+    return model.metadata.tables[str(model.__tablename__)]
+
+
+def to_text(moment: datetime) -> str:
+    """Write a moment as RFC 3339 in UTC with `Z`."""
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat()}Z"
+
+
+def now() -> str:
+    """Tell the present moment as RFC 3339 text, to the microsecond."""
+    return to_text(datetime.now(UTC))
+
+
+def new_id() -> str:
+    """Make a UUID of version 7: ordered by time, so that indexes stay dense."""
+    return str(uuid_utils.uuid7())
+
+
+def fold(text: str) -> str:
+    """Fold text for caseless matching over all of Unicode (Unicode 15, section 3.13, D145)."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).casefold())
+
+
+def one_of(column: str, values: Iterable[str]) -> CheckConstraint:
+    """Restrict a text column to the given values; the constraint's name ends in the column's."""
+    allowed = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({allowed})", name=column)
+
+
+def binary_text(length: int) -> TypeEngine[str]:
+    """Text that both databases order by code point, whatever the locale."""
+    return String(length).with_variant(String(length, collation="C"), "postgresql")

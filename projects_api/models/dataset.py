@@ -1,0 +1,127 @@
+"""Data sets: named tables of a project, each with its versions."""
+
+from typing import Any
+
+from sqlalchemy import BigInteger, Connection, Index, Select, Text, delete, func, insert, select
+from sqlmodel import Field, SQLModel
+
+from projects_api.models import dataset_version, project
+from projects_api.models.artifact import artifacts
+from projects_api.models.base import Identifier, Timestamp, binary_text, new_id, now, table_of
+from projects_api.models.blob import blobs
+from projects_api.models.dataset_version import dataset_versions
+
+
+class Dataset(SQLModel, table=True):
+    """A data set; `version` is the number of the newest version."""
+
+    __tablename__ = "datasets"
+    __table_args__ = (Index(None, "project_id", "created_at", "id"),)
+
+    id: str = Field(primary_key=True, sa_type=Identifier)
+    project_id: str = Field(foreign_key="projects.id", ondelete="CASCADE", sa_type=Identifier)
+    name: str = Field(sa_type=binary_text(255))
+    description: str = Field(sa_type=Text)
+    version: int = Field(sa_type=BigInteger)
+    created_at: str = Field(sa_type=Timestamp)
+    updated_at: str = Field(sa_type=Timestamp)
+
+
+datasets = table_of(Dataset)
+
+
+def _with_newest_version() -> Select[Any]:
+    return (
+        select(
+            datasets.c.id,
+            datasets.c.project_id,
+            datasets.c.name,
+            datasets.c.description,
+            dataset_versions.c.format,
+            dataset_versions.c.rows,
+            dataset_versions.c.columns,
+            blobs.c.size_bytes,
+            artifacts.c.sha256,
+            dataset_versions.c.id.label("dataset_version_id"),
+            dataset_versions.c.artifact_id,
+            datasets.c.version,
+            dataset_versions.c.quality,
+            datasets.c.created_at,
+            datasets.c.updated_at,
+        )
+        .join(
+            dataset_versions,
+            (dataset_versions.c.dataset_id == datasets.c.id)
+            & (dataset_versions.c.version == datasets.c.version),
+        )
+        .join(artifacts, artifacts.c.id == dataset_versions.c.artifact_id)
+        .join(blobs, blobs.c.sha256 == artifacts.c.sha256)
+    )
+
+
+def find_project_id(connection: Connection, dataset_id: str) -> str | None:
+    """Find the project that a data set belongs to."""
+    statement = select(datasets.c.project_id).where(datasets.c.id == dataset_id)
+    found: str | None = connection.scalar(statement)
+    return found
+
+
+def find(connection: Connection, dataset_id: str) -> dict[str, Any] | None:
+    """Find a data set with the facts of its newest version."""
+    statement = _with_newest_version().where(datasets.c.id == dataset_id)
+    row = connection.execute(statement).first()
+    return None if row is None else row._asdict()
+
+
+def list_for_project(
+    connection: Connection, project_id: str, *, limit: int | None = None, offset: int = 0
+) -> tuple[list[dict[str, Any]], int]:
+    """List the data sets of a project, newest first, and tell how many there are in all."""
+    here = datasets.c.project_id == project_id
+    page = (
+        _with_newest_version()
+        .where(here)
+        .order_by(datasets.c.created_at.desc(), datasets.c.id.desc())
+        .limit(limit)
+        .offset(offset)
+    )
+    items = [row._asdict() for row in connection.execute(page)]
+    return items, connection.execute(select(func.count()).where(here)).scalar_one()
+
+
+def create(
+    connection: Connection, project_id: str, *, name: str, description: str, **version: Any
+) -> dict[str, str] | None:
+    """Create a data set with its first version; return the new ids.
+
+    `version` is what `dataset_version.create` takes. `None` tells that the project is gone.
+    """
+    if not project.count(connection, project_id, "dataset_count", 1):
+        return None
+    dataset_id, moment = new_id(), now()
+    connection.execute(
+        insert(datasets).values(
+            id=dataset_id,
+            project_id=project_id,
+            name=name,
+            description=description,
+            version=1,
+            created_at=moment,
+            updated_at=moment,
+        )
+    )
+    ids = dataset_version.create(connection, project_id, dataset_id, number=1, **version)
+    return {"id": dataset_id, "dataset_id": dataset_id, **ids}
+
+
+def remove(connection: Connection, project_id: str, dataset_id: str) -> bool:
+    """Remove a data set, its versions and their files; tell whether there was one."""
+    files = select(dataset_versions.c.artifact_id).where(
+        dataset_versions.c.dataset_id == dataset_id
+    )
+    artifact_ids = list(connection.scalars(files))
+    if not connection.execute(delete(datasets).where(datasets.c.id == dataset_id)).rowcount:
+        return False
+    connection.execute(delete(artifacts).where(artifacts.c.id.in_(artifact_ids)))
+    project.count(connection, project_id, "dataset_count", -1)
+    return True

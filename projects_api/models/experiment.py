@@ -1,0 +1,73 @@
+"""Experiments: trainings on a data set of a project."""
+
+from typing import Any
+
+from sqlalchemy import Connection, Float, Index, insert, select
+from sqlmodel import Field, SQLModel
+
+from projects_api.models import project
+from projects_api.models.base import (
+    Identifier,
+    Timestamp,
+    binary_text,
+    new_id,
+    now,
+    one_of,
+    table_of,
+)
+
+STATUSES = ("queued", "running", "succeeded", "completed", "failed", "cancelled")
+PROBLEM_TYPES = ("classification", "regression")
+
+
+class Experiment(SQLModel, table=True):
+    """A training; `duration` is in seconds."""
+
+    __tablename__ = "experiments"
+    __table_args__ = (
+        one_of("status", STATUSES),
+        one_of("problem_type", PROBLEM_TYPES),
+        Index(None, "project_id", "created_at", "id"),
+    )
+
+    id: str = Field(primary_key=True, sa_type=Identifier)
+    project_id: str = Field(foreign_key="projects.id", ondelete="CASCADE", sa_type=Identifier)
+    dataset_version_id: str | None = Field(
+        default=None,
+        foreign_key="dataset_versions.id",
+        ondelete="SET NULL",
+        index=True,
+        sa_type=Identifier,
+    )
+    name: str = Field(sa_type=binary_text(255))
+    status: str = Field(max_length=16)
+    target_column: str = Field(max_length=255)
+    problem_type: str = Field(max_length=16)
+    best_model_type: str | None = Field(default=None, max_length=64)
+    duration: float | None = Field(default=None, sa_type=Float)
+    created_at: str = Field(sa_type=Timestamp)
+
+
+experiments = table_of(Experiment)
+
+
+def create(connection: Connection, project_id: str, **facts: Any) -> str:
+    """Keep an experiment; `facts` are the columns beside ids and time. Return the new id."""
+    experiment_id = new_id()
+    connection.execute(
+        insert(experiments).values(
+            id=experiment_id, project_id=project_id, created_at=now(), **facts
+        )
+    )
+    project.count(connection, project_id, "experiment_count", 1)
+    return experiment_id
+
+
+def list_for_project(connection: Connection, project_id: str) -> list[dict[str, Any]]:
+    """List the experiments of a project, oldest first."""
+    statement = (
+        select(experiments)
+        .where(experiments.c.project_id == project_id)
+        .order_by(experiments.c.created_at, experiments.c.id)
+    )
+    return [row._asdict() for row in connection.execute(statement)]

@@ -1,0 +1,85 @@
+"""Members: who may do what in a project."""
+
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlmodel import Field, SQLModel
+
+from projects_api.models.base import Identifier, Timestamp, now, one_of, table_of
+from projects_api.models.user import users
+
+ROLES = ("viewer", "editor", "admin", "owner")
+"""Every role includes what the ones before it may do."""
+
+
+class Member(SQLModel, table=True):
+    """A person's role in a project."""
+
+    __tablename__ = "members"
+    __table_args__ = (one_of("role", ROLES),)
+
+    project_id: str = Field(
+        primary_key=True, foreign_key="projects.id", ondelete="CASCADE", sa_type=Identifier
+    )
+    user_id: str = Field(
+        primary_key=True,
+        foreign_key="users.id",
+        ondelete="CASCADE",
+        index=True,
+        sa_type=Identifier,
+    )
+    role: str = Field(max_length=16)
+    created_at: str = Field(sa_type=Timestamp)
+
+
+members = table_of(Member)
+
+_WITH_USER = select(
+    members.c.user_id, users.c.email, users.c.name, members.c.role, members.c.created_at
+).join(users, users.c.id == members.c.user_id)
+
+
+def rank(role: str) -> int:
+    """Give the place of a role in the order of roles."""
+    return ROLES.index(role)
+
+
+def list_for_project(
+    connection: Connection, project_id: str, *, limit: int | None = None, offset: int = 0
+) -> tuple[list[dict[str, Any]], int]:
+    """List members in the order in which they joined, and tell how many there are in all."""
+    here = members.c.project_id == project_id
+    page = (
+        _WITH_USER.where(here)
+        .order_by(members.c.created_at, members.c.user_id)
+        .limit(limit)
+        .offset(offset)
+    )
+    items = [row._asdict() for row in connection.execute(page)]
+    return items, connection.execute(select(func.count()).where(here)).scalar_one()
+
+
+def put(connection: Connection, project_id: str, user_id: str, role: str) -> dict[str, Any]:
+    """Add a person, or change the role of one who is a member already."""
+    this = (members.c.project_id == project_id) & (members.c.user_id == user_id)
+    if not connection.execute(update(members).where(this).values(role=role)).rowcount:
+        connection.execute(
+            insert(members).values(
+                project_id=project_id, user_id=user_id, role=role, created_at=now()
+            )
+        )
+    return connection.execute(_WITH_USER.where(this)).one()._asdict()
+
+
+def remove(connection: Connection, project_id: str, user_id: str) -> bool:
+    """Remove a member; tell whether there was one."""
+    this = (members.c.project_id == project_id) & (members.c.user_id == user_id)
+    return connection.execute(delete(members).where(this)).rowcount == 1
+
+
+def has_owner(connection: Connection, project_id: str) -> bool:
+    """Tell whether the project has an owner left."""
+    owner = select(members.c.user_id).where(
+        members.c.project_id == project_id, members.c.role == "owner"
+    )
+    return connection.execute(owner.limit(1)).first() is not None

@@ -1,0 +1,158 @@
+"""Projects: what everything else belongs to, with the counts of what they contain."""
+
+from typing import Any, Literal
+
+from sqlalchemy import BigInteger, Connection, Text, bindparam, delete, func, insert, select, update
+from sqlmodel import Field, SQLModel
+
+from projects_api.models import member
+from projects_api.models.base import (
+    Identifier,
+    Timestamp,
+    binary_text,
+    fold,
+    new_id,
+    now,
+    one_of,
+    table_of,
+)
+from projects_api.models.member import members
+
+Counted = Literal["dataset_count", "experiment_count", "model_count"]
+
+
+class Project(SQLModel, table=True):
+    """A project; the folded texts are what a caseless search looks in."""
+
+    __tablename__ = "projects"
+    __table_args__ = (one_of("status", ["active"]),)
+
+    id: str = Field(primary_key=True, sa_type=Identifier)
+    name: str = Field(sa_type=binary_text(255))
+    name_folded: str = Field(sa_type=Text)
+    description: str = Field(sa_type=Text)
+    description_folded: str = Field(sa_type=Text)
+    status: str = Field(max_length=16)
+    dataset_count: int = Field(sa_type=BigInteger)
+    experiment_count: int = Field(sa_type=BigInteger)
+    model_count: int = Field(sa_type=BigInteger)
+    created_at: str = Field(sa_type=Timestamp)
+    updated_at: str = Field(sa_type=Timestamp)
+
+
+projects = table_of(Project)
+
+COLUMNS = (
+    projects.c.id,
+    projects.c.name,
+    projects.c.description,
+    projects.c.status,
+    projects.c.dataset_count,
+    projects.c.experiment_count,
+    projects.c.model_count,
+    projects.c.created_at,
+    projects.c.updated_at,
+)
+
+_FOR_MEMBER = (
+    select(*COLUMNS, members.c.role)
+    .join(members, members.c.project_id == projects.c.id)
+    .where(projects.c.id == bindparam("id"), members.c.user_id == bindparam("user_id"))
+)
+_FOR_MEMBER_LOCKED = _FOR_MEMBER.with_for_update(of=projects)
+
+
+def find_for_member(
+    connection: Connection, project_id: str, user_id: str, *, lock: bool = False
+) -> tuple[dict[str, Any], str] | None:
+    """Find a project and the role that a person has in it; `None` where the person has none.
+
+    `lock` makes other writers of this project wait until the transaction ends.
+    """
+    statement = _FOR_MEMBER_LOCKED if lock else _FOR_MEMBER
+    row = connection.execute(statement, {"id": project_id, "user_id": user_id}).first()
+    if row is None:
+        return None
+    project = row._asdict()
+    return project, project.pop("role")
+
+
+def list_for_member(
+    connection: Connection,
+    user_id: str,
+    *,
+    search: str | None,
+    sort_field: str,
+    sort_direction: str,
+    limit: int,
+    offset: int,
+) -> tuple[list[dict[str, Any]], int]:
+    """List the projects of a person, and tell how many there are in all.
+
+    The search is caseless over all of Unicode; `%` and `_` mean themselves. Text is ordered by
+    code point, and the id decides between equals, in the same direction.
+    """
+    visible = [members.c.project_id == projects.c.id, members.c.user_id == user_id]
+    if search:
+        needle = fold(search)
+        visible.append(
+            projects.c.name_folded.contains(needle, autoescape=True)
+            | projects.c.description_folded.contains(needle, autoescape=True)
+        )
+    keys = (projects.c[sort_field], projects.c.id)
+    order = [key.asc() if sort_direction == "asc" else key.desc() for key in keys]
+    page = select(*COLUMNS).where(*visible).order_by(*order).limit(limit).offset(offset)
+    total = select(func.count()).select_from(projects, members).where(*visible)
+    items = [row._asdict() for row in connection.execute(page)]
+    return items, connection.execute(total).scalar_one()
+
+
+def create(connection: Connection, owner_id: str, *, name: str, description: str) -> dict[str, Any]:
+    """Create a project with its first owner."""
+    project_id, moment = new_id(), now()
+    project = {
+        "id": project_id,
+        "name": name,
+        "description": description,
+        "status": "active",
+        "dataset_count": 0,
+        "experiment_count": 0,
+        "model_count": 0,
+        "created_at": moment,
+        "updated_at": moment,
+    }
+    connection.execute(insert(projects), {**project, **_folded(name=name, description=description)})
+    member.put(connection, project_id, owner_id, "owner")
+    return project
+
+
+def change(
+    connection: Connection, project: dict[str, Any], *, name: str, description: str
+) -> dict[str, Any]:
+    """Change name and description; return the project as it is now."""
+    changed = {"name": name, "description": description, "updated_at": now()}
+    connection.execute(
+        update(projects)
+        .where(projects.c.id == project["id"])
+        .values(**changed, **_folded(name=name, description=description))
+    )
+    return {**project, **changed}
+
+
+def remove(connection: Connection, project_id: str) -> None:
+    """Remove a project; foreign keys remove everything that belongs to it."""
+    connection.execute(delete(projects).where(projects.c.id == project_id))
+
+
+def count(connection: Connection, project_id: str, column: Counted, difference: int) -> bool:
+    """Keep a count in step with what it counts, in the same transaction.
+
+    Tells whether the project exists; it goes on to exist until the transaction ends.
+    """
+    statement = update(projects).where(projects.c.id == project_id)
+    counted = statement.values({column: projects.c[column] + difference})
+    return connection.execute(counted).rowcount == 1
+
+
+def _folded(**texts: str) -> dict[str, str]:
+    return {f"{column}_folded": fold(text) for column, text in texts.items()}

@@ -1,0 +1,78 @@
+"""Reports: documents about a project, an experiment or a model."""
+
+from typing import Any
+
+from sqlalchemy import Connection, insert, select
+from sqlmodel import Field, SQLModel
+
+from projects_api.models import artifact
+from projects_api.models.base import (
+    Identifier,
+    Timestamp,
+    binary_text,
+    new_id,
+    now,
+    one_of,
+    table_of,
+)
+
+KINDS = ("project", "experiment", "model", "deployment")
+
+
+class Report(SQLModel, table=True):
+    """A rendered document; `entity_id` names what it is about, in the table of its kind."""
+
+    __tablename__ = "reports"
+    __table_args__ = (one_of("kind", KINDS),)
+
+    id: str = Field(primary_key=True, sa_type=Identifier)
+    project_id: str = Field(
+        foreign_key="projects.id", ondelete="CASCADE", index=True, sa_type=Identifier
+    )
+    artifact_id: str = Field(
+        foreign_key="artifacts.id", ondelete="CASCADE", index=True, sa_type=Identifier
+    )
+    kind: str = Field(max_length=16)
+    entity_id: str = Field(sa_type=Identifier)
+    name: str = Field(sa_type=binary_text(255))
+    created_at: str = Field(sa_type=Timestamp)
+
+
+reports = table_of(Report)
+
+
+def create(
+    connection: Connection,
+    project_id: str,
+    *,
+    kind: str,
+    entity_id: str,
+    name: str,
+    sha256: str,
+    media_type: str,
+) -> str:
+    """Keep a report whose document is in the store; return the new id."""
+    report_id = new_id()
+    artifact_id = artifact.create(connection, project_id, sha256=sha256, media_type=media_type)
+    connection.execute(
+        insert(reports).values(
+            id=report_id,
+            project_id=project_id,
+            artifact_id=artifact_id,
+            kind=kind,
+            entity_id=entity_id,
+            name=name,
+            created_at=now(),
+        )
+    )
+    return report_id
+
+
+def list_for_project(connection: Connection, project_id: str) -> list[dict[str, Any]]:
+    """List the reports of a project, oldest first."""
+    statement = (
+        select(reports)
+        .where(reports.c.project_id == project_id)
+        .order_by(reports.c.created_at, reports.c.id)
+    )
+    return [row._asdict() for row in connection.execute(statement)]

@@ -1,0 +1,101 @@
+"""Answers kept under the `Idempotency-Key` of the request that they answered."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from sqlalchemy import JSON, Connection, Integer, LargeBinary, delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Field, SQLModel
+
+from projects_api.models.base import Identifier, Timestamp, now, table_of, to_text
+
+KEEP_TIME = timedelta(hours=24)
+RUN_TIME = timedelta(minutes=15)
+"""After this, a request that never finished is taken for one that a crash ended."""
+
+
+class StoredAnswer(SQLModel, table=True):
+    """A claim on a key while its request runs (`status` is null), then the answer."""
+
+    __tablename__ = "stored_answers"
+
+    user_id: str = Field(
+        primary_key=True, foreign_key="users.id", ondelete="CASCADE", sa_type=Identifier
+    )
+    idempotency_key: str = Field(primary_key=True, max_length=255)
+    fingerprint: str = Field(max_length=64)
+    status: int | None = Field(default=None, sa_type=Integer)
+    headers: dict[str, Any] | None = Field(default=None, sa_type=JSON)
+    body: bytes | None = Field(default=None, sa_type=LargeBinary)
+    expires_at: str = Field(sa_type=Timestamp, index=True)
+
+
+stored_answers = table_of(StoredAnswer)
+
+
+class Answer(NamedTuple):
+    """What is found under a key; `status` is `None` while the request runs."""
+
+    fingerprint: str
+    status: int | None
+    headers: dict[str, str] | None
+    body: bytes | None
+
+
+def claim(connection: Connection, user_id: str, key: str, fingerprint: str) -> Answer | None:
+    """Claim a key for a request; return what is there already when the claim fails."""
+    here = (stored_answers.c.user_id == user_id) & (stored_answers.c.idempotency_key == key)
+    connection.execute(delete(stored_answers).where(here, stored_answers.c.expires_at <= now()))
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(stored_answers).values(
+        user_id=user_id,
+        idempotency_key=key,
+        fingerprint=fingerprint,
+        expires_at=_after(RUN_TIME),
+    )
+    claimed = statement.on_conflict_do_nothing().returning(stored_answers.c.user_id)
+    if connection.execute(claimed).first():
+        return None
+    found = connection.execute(
+        select(
+            stored_answers.c.fingerprint,
+            stored_answers.c.status,
+            stored_answers.c.headers,
+            stored_answers.c.body,
+        ).where(here)
+    ).first()
+    # The other request gave up between the two statements: to the caller it was still running.
+    return Answer(*found) if found else Answer(fingerprint, None, None, None)
+
+
+def keep(
+    connection: Connection,
+    user_id: str,
+    key: str,
+    *,
+    status: int,
+    headers: dict[str, str],
+    body: bytes,
+) -> None:
+    """Keep the answer under a claimed key for 24 hours."""
+    here = (stored_answers.c.user_id == user_id) & (stored_answers.c.idempotency_key == key)
+    connection.execute(
+        update(stored_answers)
+        .where(here)
+        .values(status=status, headers=headers, body=body, expires_at=_after(KEEP_TIME))
+    )
+
+
+def release(connection: Connection, user_id: str, key: str) -> None:
+    """Give up a claim whose request failed, so that it can be made again."""
+    here = (stored_answers.c.user_id == user_id) & (stored_answers.c.idempotency_key == key)
+    connection.execute(delete(stored_answers).where(here, stored_answers.c.status.is_(None)))
+
+
+def remove_expired(connection: Connection) -> None:
+    """Forget answers that are no longer kept."""
+    connection.execute(delete(stored_answers).where(stored_answers.c.expires_at <= now()))
+
+
+def _after(time: timedelta) -> str:
+    return to_text(datetime.now(UTC) + time)

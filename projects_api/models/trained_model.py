@@ -1,0 +1,73 @@
+"""Trained models: what an experiment produced, with its metrics and its binary."""
+
+from typing import Any
+
+from sqlalchemy import JSON, Connection, insert, select
+from sqlmodel import Field, SQLModel
+
+from projects_api.models import artifact, project
+from projects_api.models.base import Identifier, Timestamp, binary_text, new_id, now, table_of
+
+
+class TrainedModel(SQLModel, table=True):
+    """A model; `model_type` is the family, such as `GBM` or `GLM`."""
+
+    __tablename__ = "trained_models"
+
+    id: str = Field(primary_key=True, sa_type=Identifier)
+    project_id: str = Field(
+        foreign_key="projects.id", ondelete="CASCADE", index=True, sa_type=Identifier
+    )
+    experiment_id: str = Field(
+        foreign_key="experiments.id", ondelete="CASCADE", index=True, sa_type=Identifier
+    )
+    artifact_id: str = Field(
+        foreign_key="artifacts.id", ondelete="CASCADE", index=True, sa_type=Identifier
+    )
+    name: str = Field(sa_type=binary_text(255))
+    model_type: str = Field(max_length=64)
+    metrics: dict[str, Any] = Field(sa_type=JSON)
+    created_at: str = Field(sa_type=Timestamp)
+
+
+trained_models = table_of(TrainedModel)
+
+
+def create(
+    connection: Connection,
+    project_id: str,
+    experiment_id: str,
+    *,
+    name: str,
+    model_type: str,
+    metrics: dict[str, float],
+    sha256: str,
+    media_type: str,
+) -> str:
+    """Keep a model whose binary is in the store; return the new id."""
+    model_id = new_id()
+    artifact_id = artifact.create(connection, project_id, sha256=sha256, media_type=media_type)
+    connection.execute(
+        insert(trained_models).values(
+            id=model_id,
+            project_id=project_id,
+            experiment_id=experiment_id,
+            artifact_id=artifact_id,
+            name=name,
+            model_type=model_type,
+            metrics=metrics,
+            created_at=now(),
+        )
+    )
+    project.count(connection, project_id, "model_count", 1)
+    return model_id
+
+
+def list_for_project(connection: Connection, project_id: str) -> list[dict[str, Any]]:
+    """List the models of a project, oldest first."""
+    statement = (
+        select(trained_models)
+        .where(trained_models.c.project_id == project_id)
+        .order_by(trained_models.c.created_at, trained_models.c.id)
+    )
+    return [row._asdict() for row in connection.execute(statement)]

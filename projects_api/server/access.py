@@ -1,0 +1,84 @@
+"""Access: which project a request concerns, and whether the caller's key and role allow it.
+
+The contract says what an operation needs, in `x-required-scope` and `x-required-role`. The project
+is the one that `project_id` names, in the path, the query or the body, or the one that the named
+resource belongs to.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from projects_api.models import dataset, project
+from projects_api.models.api_key import SCOPES, Caller
+from projects_api.models.member import ROLES, rank
+from projects_api.server.problems import (
+    DatasetNotFound,
+    InsufficientRole,
+    InsufficientScope,
+    MemberNotFound,
+    NotFound,
+    ProjectNotFound,
+)
+
+NOT_FOUND: Mapping[str, type[NotFound]] = {
+    "project_id": ProjectNotFound,
+    "dataset_id": DatasetNotFound,
+    "member_id": MemberNotFound,
+}
+_OWNERS: Mapping[str, Callable[[Connection, str], str | None]] = {
+    "dataset_id": dataset.find_project_id,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What an operation needs of its caller."""
+
+    scope: str | None
+    role: str | None
+    through: str | None
+
+    @classmethod
+    def from_contract(cls, operation: Mapping[str, Any], names: Iterable[str]) -> "Access":
+        """Read what the contract declares; raises `ValueError` where it declares nothing."""
+        operation_id = operation["operationId"]
+        scope = operation.get("x-required-scope")
+        role = operation.get("x-required-role")
+        if scope not in {*SCOPES, "none"} or role not in {*ROLES, "none"}:
+            raise ValueError(f"{operation_id} must declare x-required-scope and x-required-role")
+        if (scope == "none") != (operation.get("security") == []):
+            raise ValueError(f"{operation_id} must have a scope, or no security and no scope")
+        known = set(names)
+        through = next((name for name in ("project_id", *_OWNERS) if name in known), None)
+        if (role != "none") != (through is not None):
+            raise ValueError(f"{operation_id} must have a role exactly where it names a project")
+        return cls(None if scope == "none" else scope, None if role == "none" else role, through)
+
+    def check_scope(self, caller: Caller) -> None:
+        """Refuse a key without the scope."""
+        if self.scope and not caller.may(self.scope):
+            raise InsufficientScope(f"Use an API key that has the scope `{self.scope}`.")
+
+    def find_project(
+        self, connection: Connection, caller: Caller, values: Mapping[str, Any], *, lock: bool
+    ) -> tuple[dict[str, Any], str]:
+        """Find the project and the caller's role in it; refuse a stranger and too low a role."""
+        assert self.through is not None
+        assert self.role is not None
+        project_id = values[self.through]
+        if find_owner := _OWNERS.get(self.through):
+            project_id = find_owner(connection, project_id)
+        found = project_id and project.find_for_member(
+            connection, project_id, caller.user_id, lock=lock
+        )
+        if not found:
+            raise NOT_FOUND[self.through]
+        if rank(found[1]) < rank(self.role):
+            raise InsufficientRole(
+                f"This needs the role `{self.role}` in the project, and yours is `{found[1]}`. "
+                "Ask an owner of the project."
+            )
+        return found

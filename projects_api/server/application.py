@@ -1,0 +1,180 @@
+"""The application: the layers that a request passes, put together from the contract."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from copy import deepcopy
+from functools import partial
+from typing import Any
+
+import orjson
+import structlog
+from anyio import to_thread
+from connexion import ConnexionMiddleware
+from connexion.exceptions import ProblemException
+from connexion.lifecycle import ConnexionRequest, ConnexionResponse
+from connexion.middleware.exceptions import ExceptionMiddleware
+from connexion.middleware.lifespan import LifespanMiddleware
+from connexion.middleware.security import SecurityMiddleware
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from projects_api.server.authentication import SECURITY_MAP
+from projects_api.server.bodies import ClientGone
+from projects_api.server.contract import contract, contract_text
+from projects_api.server.documentation import documentation_routes
+from projects_api.server.enforcement import EnforcementMiddleware
+from projects_api.server.maintenance import maintain
+from projects_api.server.observability import OPERATION, REQUEST_ID, ObservabilityMiddleware
+from projects_api.server.problems import (
+    MEDIA_TYPE,
+    InternalError,
+    MalformedBody,
+    NotFound,
+    Problem,
+    Unauthenticated,
+)
+from projects_api.server.resolver import TagResolver, operations
+from projects_api.server.routing import RoutingMiddleware
+from projects_api.server.services import Services
+from projects_api.server.settings import Settings
+
+_log = structlog.get_logger()
+
+
+def create_application(settings: Settings) -> ASGIApp:
+    """Assemble the server; raises where contract and handlers disagree."""
+    services = Services.from_settings(settings)
+    resolver = TagResolver(contract(), "projects_api.handlers")
+    app: ConnexionMiddleware = ConnexionMiddleware(
+        Router(_open_routes(), default=_not_found),
+        lifespan=partial(_lifespan, services),
+        middlewares=[*_outer_layers(settings), *_LAYERS],
+        resolver=resolver,
+        security_map=SECURITY_MAP,
+    )
+    _Problems().register(app)
+    app.add_api(deepcopy(contract()), base_path="", services=services)
+    resolver.check_complete()
+    return app
+
+
+_REQUEST_HEADERS = (
+    "Authorization",
+    "Content-Type",
+    "Idempotency-Key",
+    "If-Match",
+    "If-None-Match",
+    "X-Request-Id",
+)
+_RESPONSE_HEADERS = (
+    "Content-Disposition",
+    "ETag",
+    "Idempotent-Replayed",
+    "Location",
+    "Retry-After",
+    "X-Request-Id",
+)
+_LAYERS = [
+    ExceptionMiddleware,
+    LifespanMiddleware,
+    RoutingMiddleware,
+    SecurityMiddleware,
+    EnforcementMiddleware,
+]
+
+
+def _outer_layers(settings: Settings) -> list[Any]:
+    layers: list[Any] = [partial(ObservabilityMiddleware, tls=settings.tls_key is not None)]
+    if settings.cors_origins:
+        layers.append(
+            partial(
+                CORSMiddleware,
+                allow_origins=settings.cors_origins,
+                allow_methods=["GET", "POST", "PUT", "DELETE"],
+                allow_headers=_REQUEST_HEADERS,
+                expose_headers=_RESPONSE_HEADERS,
+                max_age=600,
+            )
+        )
+    return layers
+
+
+@asynccontextmanager
+async def _lifespan(services: Services, _app: object) -> AsyncIterator[None]:
+    maintenance = asyncio.create_task(maintain(services))
+    try:
+        yield
+    finally:
+        maintenance.cancel()
+        with suppress(asyncio.CancelledError):
+            await maintenance
+        await to_thread.run_sync(services.database.close)
+
+
+def _open_routes() -> list[Any]:
+    as_json = orjson.dumps(contract())
+    return [*documentation_routes(contract_text(), as_json), Route("/metrics", _metrics)]
+
+
+def _metrics(_request: Request) -> Response:
+    registry = None
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    body = generate_latest(registry or REGISTRY)
+    return Response(body, headers={"content-type": CONTENT_TYPE_LATEST})
+
+
+async def _not_found(_scope: Scope, _receive: Receive, _send: Send) -> None:
+    raise NotFound
+
+
+class _Problems:
+    """Writes every error as a problem, in one place."""
+
+    def __init__(self) -> None:
+        self.declared = {
+            one["operationId"]: set(one["responses"]) for one in operations(contract())
+        }
+
+    def register(self, app: ConnexionMiddleware) -> None:
+        """Take over every exception that reaches Connexion's error layer."""
+        app.add_error_handler(Problem, self.answer)
+        app.add_error_handler(ProblemException, self.answer_unauthenticated)
+        app.add_error_handler(ClientGone, self.answer_gone)
+        app.add_error_handler(Exception, self.answer_bug)
+
+    async def answer(self, request: ConnexionRequest, problem: Problem) -> ConnexionResponse:
+        """Write a problem; one that the operation does not declare is a bug of ours."""
+        declared = self.declared.get(request.scope.get(OPERATION, ""))
+        if declared and str(problem.status) not in declared:
+            _log.error("undeclared_problem", status=problem.status, slug=problem.slug)
+            problem = InternalError()
+        return ConnexionResponse(
+            status_code=problem.status,
+            mimetype=MEDIA_TYPE,
+            headers=problem.headers,
+            body=orjson.dumps(problem.as_document(request.scope[REQUEST_ID])),
+        )
+
+    async def answer_unauthenticated(
+        self, request: ConnexionRequest, _error: ProblemException
+    ) -> ConnexionResponse:
+        """Write what Connexion's security layer refuses."""
+        return await self.answer(request, Unauthenticated())
+
+    async def answer_gone(self, request: ConnexionRequest, _error: ClientGone) -> ConnexionResponse:
+        """Write, to nobody, that the body never came."""
+        return await self.answer(request, MalformedBody("The body ended early."))
+
+    async def answer_bug(self, request: ConnexionRequest, error: Exception) -> ConnexionResponse:
+        """Log an error that nothing expected."""
+        _log.error("unhandled_error", request_id=request.scope[REQUEST_ID], exc_info=error)
+        return await self.answer(request, InternalError())

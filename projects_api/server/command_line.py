@@ -1,0 +1,224 @@
+"""The command line: `projects-api serve`, `db`, `users`, `keys`, `demo`, `verify`, `doctor`."""
+
+# Commands import what they need when they run: `--help` should not wait for a database library.
+# ruff: noqa: PLC0415
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from projects_api.server.database import Database
+    from projects_api.server.settings import Settings
+
+app = typer.Typer(no_args_is_help=True, help="A server for the Projects API.")
+db = typer.Typer(no_args_is_help=True, help="The database.")
+users = typer.Typer(no_args_is_help=True, help="People who may have keys and projects.")
+keys = typer.Typer(no_args_is_help=True, help="API keys.")
+app.add_typer(db, name="db")
+app.add_typer(users, name="users")
+app.add_typer(keys, name="keys")
+
+FIRST_USER = "admin@localhost"
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Server processes.")] = None,
+    *,
+    reload: Annotated[bool, typer.Option(help="Restart when a file changes.")] = False,
+) -> None:
+    """Serve the API. The first time, make a user and a key, and print how to use them."""
+    for name, value in {"HOST": host, "PORT": port, "WORKERS": workers}.items():
+        if value is not None:
+            # The server's processes read the settings again, each for itself.
+            os.environ[f"PROJECTS_API_{name}"] = str(value)
+    settings = _settings()
+    with _database(settings) as database:
+        _introduce(settings, database)
+    from projects_api.server.run import run
+
+    run(settings, reload=reload)
+
+
+def _introduce(settings: "Settings", database: "Database") -> None:
+    from projects_api.models import api_key, user
+    from projects_api.server.schema import upgrade
+
+    upgrade(database)
+    with database.transaction() as connection:
+        if user.any_exists(connection):
+            return
+        user_id = user.create(connection, email=FIRST_USER, name="Administrator")
+        key = api_key.issue(connection, user_id=user_id, name="first key")
+    typer.echo(f"BASE_URL={settings.base_url}")
+    typer.echo(f"API_KEY={key}")
+
+
+@db.command("upgrade")
+def upgrade_database() -> None:
+    """Bring the database's schema up to date."""
+    from projects_api.server.schema import head, upgrade
+
+    with _database() as database:
+        upgrade(database)
+    typer.echo(f"The schema is at revision {head()}.")
+
+
+@users.command("add")
+def add_user(
+    email: str, name: Annotated[str | None, typer.Option(help="Default: the address.")] = None
+) -> None:
+    """Register a person, who can then get keys and be a member of projects."""
+    from sqlalchemy.exc import IntegrityError
+
+    from projects_api.models import user
+
+    if email.count("@") != 1 or email.startswith("@") or email.endswith("@"):
+        raise typer.BadParameter(f"{email} is no e-mail address")
+    try:
+        with _database() as database, database.transaction() as connection:
+            typer.echo(user.create(connection, email=email, name=name or email))
+    except IntegrityError:
+        _fail(f"{email} is registered already")
+
+
+@users.command("list")
+def list_users() -> None:
+    """List everybody who is registered."""
+    from projects_api.models import user
+
+    with _database() as database, database.transaction(writing=False) as connection:
+        for row in user.list_all(connection):
+            typer.echo(f"{row['id']}  {row['email']}  {row['name']}")
+
+
+@keys.command("create")
+def create_key(
+    email: str,
+    scopes: Annotated[
+        str, typer.Option(help="Of read, write, predict, admin; commas between.")
+    ] = "read,write,predict",
+    name: Annotated[str, typer.Option(help="What the key is for.")] = "",
+    days: Annotated[float | None, typer.Option(help="Days until the key expires.")] = None,
+) -> None:
+    """Make an API key. It is shown once, and never again."""
+    from projects_api.models import api_key, user
+    from projects_api.models.base import to_text
+
+    wanted = tuple(dict.fromkeys(scope.strip() for scope in scopes.split(",")))
+    if unknown := set(wanted) - set(api_key.SCOPES):
+        raise typer.BadParameter(f"unknown scopes: {', '.join(sorted(unknown))}")
+    expires_at = None if days is None else to_text(datetime.now(UTC) + timedelta(days=days))
+    with _database() as database, database.transaction() as connection:
+        user_id = user.find_id(connection, email)
+        if user_id is None:
+            _fail(f"{email} is not registered: `projects-api users add {email}`")
+        key = api_key.issue(
+            connection, user_id=user_id, name=name, scopes=wanted, expires_at=expires_at
+        )
+    typer.echo(f"API_KEY={key}")
+
+
+@keys.command("list")
+def list_keys() -> None:
+    """List every key, without its secret."""
+    from projects_api.models import api_key
+
+    with _database() as database, database.transaction(writing=False) as connection:
+        for row in api_key.list_all(connection):
+            state = f"revoked {row['revoked_at']}" if row["revoked_at"] else "live"
+            if not row["revoked_at"] and row["expires_at"]:
+                state = f"expires {row['expires_at']}"
+            typer.echo(f"{row['id']}  {row['email']}  {row['scopes']}  {state}  {row['name']}")
+
+
+@keys.command("revoke")
+def revoke_key(key_id: str) -> None:
+    """Make a key useless, at once and in every process."""
+    from projects_api.models import api_key
+
+    with _database() as database, database.transaction() as connection:
+        if not api_key.revoke(connection, key_id.lower()):
+            _fail(f"there is no live key {key_id}: `projects-api keys list`")
+
+
+@app.command()
+def demo(
+    email: Annotated[str, typer.Option(help="Who owns the project.")] = FIRST_USER,
+) -> None:
+    """Fill a project with a real data set, a trained model and a report."""
+    from projects_api.server.demo import UnknownOwner, fill
+    from projects_api.server.schema import upgrade
+    from projects_api.server.services import Services
+
+    services = Services.from_settings(_settings())
+    upgrade(services.database)
+    try:
+        typer.echo(f"PROJECT_ID={fill(services, email)}")
+    except UnknownOwner:
+        _fail(f"{email} is not registered: `projects-api users add {email}`")
+    except ImportError as error:
+        _fail(f"{error}: install `projects-api[demo]`")
+
+
+@app.command()
+def verify(file: Path) -> None:
+    """Check an exported archive against its manifest."""
+    from projects_api.server.archive import verify_archive
+
+    faults = verify_archive(file)
+    for fault in faults:
+        typer.echo(fault, err=True)
+    if faults:
+        raise typer.Exit(1)
+    typer.echo(f"{file} is whole.")
+
+
+@app.command()
+def doctor() -> None:
+    """Check settings, contract, database, artifact store and counts."""
+    from projects_api.server.doctor import examine
+
+    failed = False
+    for name, faults in examine(_settings()):
+        failed = failed or bool(faults)
+        typer.echo(f"{'FAULT' if faults else 'ok   '}  {name}")
+        for fault in faults:
+            typer.echo(f"       {fault}")
+    if failed:
+        raise typer.Exit(1)
+
+
+def _settings() -> "Settings":
+    from pydantic import ValidationError
+
+    from projects_api.server.settings import Settings
+
+    try:
+        return Settings()
+    except ValidationError as error:
+        _fail("; ".join(f"{'.'.join(map(str, e['loc']))} {e['msg']}" for e in error.errors()))
+
+
+@contextmanager
+def _database(settings: "Settings | None" = None) -> "Iterator[Database]":
+    from projects_api.server.database import Database
+
+    database = Database((settings or _settings()).database)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def _fail(message: str) -> NoReturn:
+    typer.echo(f"projects-api: {message}", err=True)
+    raise typer.Exit(1)

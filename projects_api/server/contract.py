@@ -1,0 +1,69 @@
+"""The contract as the server reads it: one file, and its schemas compiled to validators."""
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import yaml
+
+Schema = Mapping[str, Any]
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+_LIMIT = 20
+
+
+def contract_text() -> bytes:
+    """Read the contract: inside an installed package, or beside it in a checkout."""
+    inside = _PACKAGE / "openapi.yaml"
+    return (inside if inside.exists() else _PACKAGE.parent / "openapi.yaml").read_bytes()
+
+
+@cache
+def contract() -> dict[str, Any]:
+    """Parse the contract."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    parsed: dict[str, Any] = yaml.load(contract_text(), Loader=loader)  # noqa: S506 - both are safe loaders
+    return parsed
+
+
+class Checker:
+    """A schema of the contract, compiled once, with its formats and patterns enforced."""
+
+    def __init__(self, schema: Schema) -> None:
+        self._validator = jsonschema_rs.Draft202012Validator(
+            _as_json_schema(schema),
+            validate_formats=True,
+            # Linear time, whatever a caller sends to a pattern.
+            pattern_options=jsonschema_rs.RegexOptions(),
+        )
+        self.accepts = self._validator.is_valid
+
+    def faults(self, value: Any, location: str, *prefix: str) -> list[dict[str, str]]:  # noqa: ANN401 - JSON
+        """Say where and how a value breaks the schema, as members of a problem's `errors`."""
+        return list(self._faults(value, location, prefix))[:_LIMIT]
+
+    def _faults(
+        self,
+        value: Any,  # noqa: ANN401 - JSON
+        location: str,
+        prefix: tuple[str, ...],
+    ) -> Iterator[dict[str, str]]:
+        for error in self._validator.iter_errors(value):
+            path = [*prefix, *(str(part) for part in error.instance_path)]
+            pointer = "".join(f"/{part.replace('~', '~0').replace('/', '~1')}" for part in path)
+            yield {"location": location, "pointer": pointer[:1000], "message": error.message[:1000]}
+
+
+def _as_json_schema(schema: Any) -> Any:  # noqa: ANN401 - JSON
+    """Translate OpenAPI 3.0's dialect: it says `nullable`, and knows exclusive bounds as flags."""
+    if isinstance(schema, list):
+        return [_as_json_schema(part) for part in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    translated = {key: _as_json_schema(value) for key, value in schema.items()}
+    translated.pop("discriminator", None)
+    if translated.pop("nullable", None) is True:
+        return {"anyOf": [translated, {"type": "null"}]}
+    return translated

@@ -1,0 +1,99 @@
+"""The doctor: is everything that the server relies on as it should be?"""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from sqlalchemy import Connection, func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from projects_api.models.artifact import artifacts
+from projects_api.models.blob import blobs
+from projects_api.models.dataset import datasets
+from projects_api.models.experiment import experiments
+from projects_api.models.project import projects
+from projects_api.models.trained_model import trained_models
+from projects_api.server import schema
+from projects_api.server.application import create_application
+from projects_api.server.artifact_store import ArtifactStoreUnavailable
+from projects_api.server.services import Services
+from projects_api.server.settings import Settings
+
+_COUNTED = {
+    "dataset_count": datasets,
+    "experiment_count": experiments,
+    "model_count": trained_models,
+}
+_LIMIT = 20
+
+
+def examine(settings: Settings) -> Iterator[tuple[str, list[str]]]:
+    """Yield each check's name with the faults that it found."""
+    yield "settings", []  # They were read and accepted, or nobody would be here.
+    yield "contract and handlers agree", _attempt(partial(_check_contract, settings))
+    services = Services.from_settings(settings)
+    with_database: dict[str, Callable[[Connection], list[str]]] = {
+        f"database {services.database.engine.url!r}": _check_schema,
+        "counts equal what they count": _check_counts,
+        f"artifact store {settings.artifacts.partition('?')[0]}": partial(_check_store, services),
+    }
+    for name, check in with_database.items():
+        yield name, _attempt(partial(_connected, services, check))
+    services.database.close()
+
+
+def _attempt(check: Callable[[], list[str]]) -> list[str]:
+    try:
+        return check()[:_LIMIT]
+    except (SQLAlchemyError, ArtifactStoreUnavailable, ValueError) as error:
+        return [str(error)]
+
+
+def _connected(services: Services, check: Callable[[Connection], list[str]]) -> list[str]:
+    with services.database.transaction(writing=False) as connection:
+        return check(connection)
+
+
+def _check_contract(settings: Settings) -> list[str]:
+    create_application(settings)
+    return []
+
+
+def _check_schema(connection: Connection) -> list[str]:
+    found, expected = schema.current(connection), schema.head()
+    if found != expected:
+        return [f"the schema is at {found}, not at {expected}: run `projects-api db upgrade`"]
+    return schema.differences(connection)
+
+
+def _check_counts(connection: Connection) -> list[str]:
+    faults = []
+    for column, table in _COUNTED.items():
+        counted = (
+            select(func.count())
+            .where(table.c.project_id == projects.c.id)
+            .correlate(projects)
+            .scalar_subquery()
+        )
+        wrong = select(projects.c.id, projects.c[column], counted.label("counted"))
+        faults += [
+            f"project {row.id} says {column} {row[1]}, and has {row.counted}"
+            for row in connection.execute(wrong.where(projects.c[column] != counted).limit(_LIMIT))
+        ]
+    return faults
+
+
+def _check_store(services: Services, connection: Connection) -> list[str]:
+    services.artifacts.store.check()
+    stored = dict(services.artifacts.store.list())
+    used = connection.execute(
+        select(blobs.c.sha256, blobs.c.size_bytes).join(
+            artifacts, artifacts.c.sha256 == blobs.c.sha256
+        )
+    )
+    faults = [
+        f"content {row.sha256} should have {row.size_bytes} bytes, and has {stored.get(row.sha256)}"
+        for row in used
+        if stored.get(row.sha256) != row.size_bytes
+    ]
+    known = set(connection.scalars(select(blobs.c.sha256)))
+    return faults + [f"content {sha256} has no row" for sha256 in stored if sha256 not in known]

@@ -1,0 +1,218 @@
+"""Contract enforcement: one object per operation, compiled from the contract at start-up.
+
+It decodes and checks the request, runs the handler in one transaction in a worker thread, checks
+and writes the answer, commits, and only then sends.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, TypeVar
+
+from anyio import to_thread
+from connexion.middleware.abstract import RoutedAPI, RoutedMiddleware
+from connexion.operations import AbstractOperation
+from connexion.spec import Specification
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.types import Receive, Scope, Send
+
+from projects_api.models.api_key import Caller
+from projects_api.server import idempotency
+from projects_api.server.access import NOT_FOUND, Access
+from projects_api.server.artifact_store import ArtifactStoreUnavailable
+from projects_api.server.authentication import authenticate
+from projects_api.server.bodies import MultipartBody, Received, compile_body
+from projects_api.server.conditional import entity_tag, matches
+from projects_api.server.parameters import Parameters, UnknownResource
+from projects_api.server.problems import PreconditionFailed, Problem, Unavailable
+from projects_api.server.resolver import check_signature
+from projects_api.server.responses import Answer, Responses
+from projects_api.server.sending import send_answer
+from projects_api.server.services import Services
+
+_UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeout, ArtifactStoreUnavailable)
+
+
+Result = TypeVar("Result")
+
+
+@dataclass(slots=True)
+class Call:
+    """One request on its way through an operation."""
+
+    scope: Scope
+    values: dict[str, Any] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+    fingerprint: str = ""
+    fault: Problem | None = None
+
+    def fill(self, received: Received) -> None:
+        """Add what the body holds."""
+        self.values |= received.values
+        self.fingerprint = received.fingerprint
+
+    def identity(self) -> tuple[str, str]:
+        """Tell this request from another one of the same operation."""
+        return self.scope["path"], self.fingerprint
+
+
+class EnforcedOperation:
+    """An operation of the contract, bound to its handler."""
+
+    def __init__(
+        self, contract: Mapping[str, Any], operation: AbstractOperation, services: Services
+    ) -> None:
+        declared = contract["paths"][operation.path][operation.method]
+        self.id: str = declared["operationId"]
+        self._services = services
+        self._handler = operation.function
+        self._parameters = Parameters(operation.parameters)
+        self._body = compile_body(operation.request_body, services.settings.max_upload_bytes)
+        self._responses = Responses(contract, operation.responses)
+        parts = (self._parameters, self._body) if self._body else (self._parameters,)
+        names = {name for part in parts for name in part.names}
+        certain = {name for part in parts for name in part.certain}
+        self._access = Access.from_contract(declared, names)
+        self._taken = check_signature(
+            self._handler, names, certain=certain, consumed=self._access.through
+        )
+        takes_file = isinstance(self._body, MultipartBody)
+        self._moves_file = takes_file or self._responses.moves_file
+        self._writing = operation.method != "get" or self._moves_file
+        self._snapshot = self._moves_file and not takes_file
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request; every problem is raised, and written in one place."""
+        call = Call(scope)
+        with ExitStack() as resources:
+            try:
+                await self._receive(call, receive, resources)
+            except UnknownResource as unknown:
+                call.fault = NOT_FOUND[unknown.name]()
+            except Problem as problem:
+                call.fault = problem
+            except _UNAVAILABLE as error:
+                raise Unavailable from error
+            answer = await self._in_thread(self._answer, call)
+        await send_answer(answer, receive, send)
+
+    async def _receive(self, call: Call, receive: Receive, resources: ExitStack) -> None:
+        call.headers = self._parameters.decode_headers(call.scope)
+        call.values = self._parameters.decode(call.scope)
+        if isinstance(self._body, MultipartBody):
+            # Before a large body is read, its sender must at least have a key for it.
+            await self._in_thread(self._admit_alone, call)
+            spool = resources.enter_context(
+                self._services.artifacts.spool(self._services.settings.max_upload_bytes)
+            )
+            call.fill(await self._body.read(call.scope, receive, spool))
+        elif self._body:
+            call.fill(await self._body.read(call.scope, receive))
+
+    async def _in_thread(self, function: Callable[[Call], Result], call: Call) -> Result:
+        return await to_thread.run_sync(function, call, limiter=self._services.threads)
+
+    def _answer(self, call: Call) -> Answer:
+        key = call.headers.get(idempotency.HEADER)
+        try:
+            if self._access.scope is None:
+                return self._responses.write(self._handler(**self._arguments(call, {})))
+            if key is None or call.fault:
+                return self._run(call, None)
+            caller = self._admit_alone(call)
+            repetition = idempotency.Repetition(
+                self._services.database, caller.user_id, key, self.id, *call.identity()
+            )
+            return repetition.run(lambda: self._run(call, repetition))
+        except IntegrityError as error:
+            if not self._snapshot:
+                raise
+            # What the snapshot shows was collected meanwhile: the next one will not show it.
+            raise Unavailable from error
+        except _UNAVAILABLE as error:
+            raise Unavailable from error
+
+    def _run(self, call: Call, repetition: idempotency.Repetition | None) -> Answer:
+        with self._services.database.connect(
+            writing=self._writing, snapshot=self._snapshot
+        ) as connection:
+            caller = self._admit(connection, call)
+            if call.fault:
+                raise call.fault
+            injected: dict[str, Any] = {"connection": connection, "caller": caller}
+            if self._access.role:
+                project, role = self._access.find_project(
+                    connection, caller, call.values, lock=self._writing and not self._moves_file
+                )
+                injected |= {"project": project, "role_of_caller": role}
+                _check_unchanged(call, project)
+            if self._moves_file:
+                # Nothing stays locked while bytes move; the handler begins its own transaction.
+                connection.rollback()
+            answer = self._responses.write(self._handler(**self._arguments(call, injected)))
+            if repetition:
+                repetition.keep(connection, answer)
+            connection.commit()
+            return _unless_known(call, answer)
+
+    def _admit_alone(self, call: Call) -> Caller:
+        with self._services.database.transaction(writing=False) as connection:
+            return self._admit(connection, call)
+
+    def _admit(self, connection: Connection, call: Call) -> Caller:
+        caller = authenticate(connection, call.scope)
+        if self._services.rate_limit and "projects_api.caller" not in call.scope:
+            self._services.rate_limit.check(caller.key_id)
+        call.scope["projects_api.caller"] = caller.user_id
+        self._access.check_scope(caller)
+        return caller
+
+    def _arguments(self, call: Call, injected: dict[str, Any]) -> dict[str, Any]:
+        offered = {
+            "artifacts": self._services.artifacts,
+            "database": self._services.database,
+            **injected,
+            **call.values,
+        }
+        return {name: offered[name] for name in self._taken if name in offered}
+
+
+def _check_unchanged(call: Call, project: dict[str, Any]) -> None:
+    condition = call.headers.get("if-match")
+    if condition is not None and not matches(condition, entity_tag(project), weak=False):
+        raise PreconditionFailed
+
+
+def _unless_known(call: Call, answer: Answer) -> Answer:
+    condition = call.headers.get("if-none-match")
+    if condition is not None and matches(condition, answer.headers["etag"], weak=True):
+        return Answer(304, {"etag": answer.headers["etag"]})
+    return answer
+
+
+class EnforcementAPI(RoutedAPI[EnforcedOperation]):
+    """The operations of the contract, by id."""
+
+    def __init__(
+        self,
+        specification: Specification,
+        *,
+        services: Services,
+        **options: Any,  # noqa: ANN401
+    ) -> None:
+        super().__init__(specification, **options)
+        self.services = services
+        self.add_paths()
+
+    def make_operation(self, operation: AbstractOperation) -> EnforcedOperation:
+        """Compile an operation."""
+        return EnforcedOperation(self.specification, operation, self.services)
+
+
+class EnforcementMiddleware(RoutedMiddleware[EnforcementAPI]):
+    """Connexion's place for what happens to a routed request."""
+
+    api_cls = EnforcementAPI

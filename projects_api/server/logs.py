@@ -1,0 +1,40 @@
+"""Logs: one JSON object a line on the standard error, or lines for people."""
+
+import logging
+import sys
+from typing import Any, Literal
+
+import orjson
+import structlog
+
+
+def set_up_logs(level: str, form: Literal["json", "console"]) -> None:
+    """Send this project's logs, and those of the libraries, the same way."""
+    shared: list[Any] = [
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    number = logging.getLevelNamesMapping()[level.upper()]
+    renderer: Any = structlog.dev.ConsoleRenderer()
+    if form == "json":
+        renderer = structlog.processors.JSONRenderer(serializer=_json)
+    structlog.configure(
+        processors=[*shared, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=number, force=True)
+    logging.getLogger("connexion").setLevel(logging.ERROR)
+
+
+def _json(value: Any, **_options: object) -> str:  # noqa: ANN401 - structlog's seam
+    return orjson.dumps(value, default=str).decode()

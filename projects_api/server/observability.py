@@ -1,0 +1,107 @@
+"""What every answer carries and leaves behind: a request id, headers, a log line, metrics."""
+
+import re
+import time
+import uuid
+from collections.abc import Iterable
+from typing import Any
+
+import structlog
+from prometheus_client import Counter, Gauge, Histogram
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+REQUEST_ID = "projects_api.request_id"
+OPERATION = "projects_api.operation"
+CALLER = "projects_api.caller"
+
+_REQUESTS = Counter(
+    "projects_api_requests_total", "Requests by operation and status", ["operation", "status"]
+)
+_SECONDS = Histogram(
+    "projects_api_request_seconds",
+    "Seconds from a request's first byte to its answer's last",
+    ["operation"],
+)
+_RUNNING = Gauge(
+    "projects_api_requests_running", "Requests being answered now", multiprocess_mode="livesum"
+)
+_ACCEPTED_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_NO_PAGE = b"default-src 'none'; frame-ancestors 'none'"
+_log = structlog.get_logger("projects_api.access")
+
+
+class ObservabilityMiddleware:
+    """The outermost layer: it sees every request and every answer."""
+
+    def __init__(self, app: ASGIApp, *, tls: bool) -> None:
+        self.app = app
+        self.headers: list[tuple[bytes, bytes]] = [
+            (b"x-content-type-options", b"nosniff"),
+            (b"referrer-policy", b"no-referrer"),
+            (b"cross-origin-resource-policy", b"same-origin"),
+        ]
+        if tls:
+            self.headers.append((b"strict-transport-security", b"max-age=31536000"))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on and watch its answer."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request_id = _request_id(scope["headers"])
+        scope[REQUEST_ID] = request_id
+        status, sent = 0, 0
+
+        async def watch(message: Message) -> None:
+            nonlocal status, sent
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = message.setdefault("headers", [])
+                headers.extend(self._missing(headers))
+                headers.append((b"x-request-id", request_id.encode()))
+            else:
+                sent += len(message.get("body", b""))
+            await send(message)
+
+        began = time.perf_counter()
+        _RUNNING.inc()
+        try:
+            await self.app(scope, receive, watch)
+        finally:
+            _RUNNING.dec()
+            _record(scope, status, sent, time.perf_counter() - began)
+
+    def _missing(self, headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        present = {name.lower() for name, _ in headers}
+        missing = list(self.headers)
+        if b"content-security-policy" not in present:
+            missing.append((b"content-security-policy", _NO_PAGE))
+        if b"cache-control" not in present:
+            missing.append((b"cache-control", b"private, no-cache"))
+        return missing
+
+
+def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    for name, value in headers:
+        if name == b"x-request-id" and _ACCEPTED_ID.fullmatch(value):
+            return value.decode()
+    return uuid.uuid4().hex
+
+
+def _record(scope: Scope, status: int, sent: int, seconds: float) -> None:
+    operation = scope.get(OPERATION, "none")
+    _REQUESTS.labels(operation, status).inc()
+    _SECONDS.labels(operation).observe(seconds)
+    # Neither the query nor any header: a search or a token is nobody else's business.
+    line: dict[str, Any] = {
+        "method": scope["method"],
+        "path": scope["path"],
+        "status": status,
+        "bytes": sent,
+        "milliseconds": round(seconds * 1000, 2),
+        "request_id": scope[REQUEST_ID],
+        "operation": operation,
+        "user_id": scope.get(CALLER),
+        "client": scope["client"][0] if scope.get("client") else None,
+    }
+    _log.info("request", **line)

@@ -1,0 +1,241 @@
+"""Errors as problems (RFC 9457): one class a case, each with its status and its stable type."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class Problem(Exception):  # noqa: N818 - the field's word, and not every one is an error of ours
+    """A request that ends otherwise than its caller hoped; the detail tells what to do."""
+
+    status: ClassVar[int]
+    slug: ClassVar[str]
+    title: ClassVar[str]
+    detail: str = ""
+
+    def __init__(
+        self,
+        detail: str | None = None,
+        *,
+        errors: Sequence[Mapping[str, str]] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail or self.detail)
+        self.detail = detail or self.detail
+        self.errors = errors
+        self.headers = dict(headers or {})
+
+    def as_document(self, request_id: str) -> dict[str, Any]:
+        """Give the members of the problem document."""
+        document: dict[str, Any] = {
+            "type": f"urn:projects-api:problem:{self.slug}",
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+            "request_id": request_id,
+        }
+        if self.errors:
+            document["errors"] = list(self.errors)
+        return document
+
+
+class MalformedBody(Problem):
+    """The body is not what its media type says."""
+
+    status = 400
+    slug = "malformed-body"
+    title = "The body cannot be read"
+
+
+class NotJson(MalformedBody):
+    """The body is no JSON text."""
+
+    slug = "not-json"
+    title = "The body is not JSON"
+
+
+class Unauthenticated(Problem):
+    """No key, or one that is not known, expired or revoked."""
+
+    status = 401
+    slug = "unauthenticated"
+    title = "Authentication is needed"
+    detail = "Send a valid API key in the header `Authorization: Bearer <API key>`."
+
+    def __init__(self, detail: str | None = None) -> None:
+        super().__init__(detail, headers={"WWW-Authenticate": 'Bearer realm="projects-api"'})
+
+
+class InsufficientScope(Problem):
+    """The key does not have the scope that the operation needs."""
+
+    status = 403
+    slug = "insufficient-scope"
+    title = "The API key lacks a scope"
+
+
+class InsufficientRole(Problem):
+    """The caller's role in the project is below the one that the operation needs."""
+
+    status = 403
+    slug = "insufficient-role"
+    title = "The role in the project is too low"
+
+
+class RoleTooHigh(Problem):
+    """Nobody can give a role above their own."""
+
+    status = 403
+    slug = "role-too-high"
+    title = "The role is above the caller's own"
+
+
+class NotFound(Problem):
+    """Nothing is there."""
+
+    status = 404
+    slug = "not-found"
+    title = "Nothing is here"
+    detail = "No operation has this path. /openapi.json lists those that exist."
+
+
+class ProjectNotFound(NotFound):
+    """No such project, or none that the caller is a member of: nobody can tell which."""
+
+    slug = "project-not-found"
+    title = "No such project"
+    detail = "No project with this id exists among those that you own or that are shared with you."
+
+
+class DatasetNotFound(NotFound):
+    """No such data set in a project of the caller."""
+
+    slug = "dataset-not-found"
+    title = "No such data set"
+    detail = "No data set with this id exists in a project that you are a member of."
+
+
+class MemberNotFound(NotFound):
+    """No such member of the project."""
+
+    slug = "member-not-found"
+    title = "No such member"
+    detail = "No member of this project has this user id. List the members to see the ids."
+
+
+class UserNotRegistered(NotFound):
+    """Nobody with this address is registered on this server."""
+
+    slug = "user-not-registered"
+    title = "No such user"
+
+
+class MethodNotAllowed(Problem):
+    """The path exists, but not with this method."""
+
+    status = 405
+    slug = "method-not-allowed"
+    title = "The method is not allowed here"
+
+
+class LastOwner(Problem):
+    """A project always keeps an owner."""
+
+    status = 409
+    slug = "last-owner"
+    title = "The last owner stays"
+    detail = "A project keeps at least one owner. Make another member an owner first."
+
+
+class RequestRunning(Problem):
+    """A request with the same idempotency key has not ended yet."""
+
+    status = 409
+    slug = "request-running"
+    title = "The same request is still running"
+    detail = "A request with this Idempotency-Key is still running. Repeat it in a moment."
+
+    def __init__(self) -> None:
+        super().__init__(headers={"Retry-After": "1"})
+
+
+class PreconditionFailed(Problem):
+    """The resource changed since the caller read it."""
+
+    status = 412
+    slug = "precondition-failed"
+    title = "The project has changed"
+    detail = "The project is not the one that If-Match names. Get it again, then repeat the change."
+
+
+class TooLarge(Problem):
+    """The body is above the limit."""
+
+    status = 413
+    slug = "too-large"
+    title = "The body is too large"
+
+
+class UnsupportedMediaType(Problem):
+    """The body has a media type that the operation does not take."""
+
+    status = 415
+    slug = "unsupported-media-type"
+    title = "The media type is not supported"
+
+
+class ContractViolation(Problem):
+    """The request breaks the contract."""
+
+    status = 422
+    slug = "contract-violation"
+    title = "The request breaks the contract"
+
+
+class TableRefused(Problem):
+    """The uploaded file is no table."""
+
+    status = 422
+    slug = "not-a-table"
+    title = "The file is not a table"
+
+
+class IdempotencyKeyReused(Problem):
+    """The key was used for another request."""
+
+    status = 422
+    slug = "idempotency-key-reused"
+    title = "The Idempotency-Key belongs to another request"
+    detail = (
+        "This Idempotency-Key was sent with another request in the last 24 hours. Use a new one."
+    )
+
+
+class RateLimited(Problem):
+    """The caller sends more requests than the server's setting allows."""
+
+    status = 429
+    slug = "rate-limited"
+    title = "Too many requests"
+
+
+class InternalError(Problem):
+    """A bug of ours."""
+
+    status = 500
+    slug = "internal-error"
+    title = "The server failed"
+    detail = "The server failed, and changed nothing. Tell its operator the request_id."
+
+
+class Unavailable(Problem):
+    """The database or the artifact store cannot be reached."""
+
+    status = 503
+    slug = "unavailable"
+    title = "The server is not ready"
+    detail = "The database or the artifact store does not answer. Repeat the request later."
+
+    def __init__(self, detail: str | None = None) -> None:
+        super().__init__(detail, headers={"Retry-After": "5"})

@@ -1,0 +1,89 @@
+"""The map from the contract to the handlers, proved at start-up.
+
+The operationId is the plain name of a function, and the operation's tag names its module.
+"""
+
+import inspect
+from collections.abc import Callable, Collection, Iterator, Mapping
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+from connexion.exceptions import ResolverError
+from connexion.resolver import Resolver
+
+Handler = Callable[..., Any]
+
+INJECTED = frozenset({"connection", "caller", "project", "role_of_caller", "artifacts", "database"})
+"""What a handler may take beside what the contract declares."""
+
+
+class TagResolver(Resolver):
+    """Finds the function `list_projects` with the tag `projects` in `handlers.projects`."""
+
+    def __init__(self, contract: Mapping[str, Any], package: str) -> None:
+        super().__init__()
+        self.modules = {
+            operation["operationId"]: f"{package}.{operation['tags'][0]}"
+            for operation in operations(contract)
+        }
+
+    def resolve_function_from_operation_id(self, operation_id: str) -> Handler:
+        """Import the handler; raises `ResolverError` where there is none."""
+        module = self.modules[operation_id]
+        try:
+            handler: Handler = getattr(import_module(module), operation_id)
+        except (ImportError, AttributeError) as error:
+            raise ResolverError(f"{operation_id} has no handler in {module}: {error}") from error
+        return handler
+
+    def check_complete(self) -> None:
+        """Refuse a public function of a handler module that no operation is bound to."""
+        for name in sorted(set(self.modules.values())):
+            module = import_module(name)
+            unbound = {
+                function
+                for function in _public_functions(module)
+                if self.modules.get(function) != name
+            }
+            if unbound:
+                raise ResolverError(f"{name} has functions without operation: {sorted(unbound)}")
+
+
+def operations(contract: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield every operation object of the contract in its order."""
+    for item in contract["paths"].values():
+        yield from (
+            part for part in item.values() if isinstance(part, dict) and "operationId" in part
+        )
+
+
+def check_signature(
+    handler: Handler, declared: Collection[str], *, certain: Collection[str], consumed: str | None
+) -> frozenset[str]:
+    """Compare a handler's parameters with the contract; return their names.
+
+    `certain` are the declared names that every request has; the others need a default in Python.
+    `consumed` is the name that the server itself may have used up to find the project.
+    """
+    parameters = inspect.signature(handler).parameters
+    strange = set(parameters) - set(declared) - INJECTED
+    ignored = set(declared) - set(parameters) - {consumed}
+    missing = {
+        name
+        for name in set(parameters) & set(declared) - set(certain)
+        if parameters[name].default is inspect.Parameter.empty
+    }
+    if strange or ignored or missing:
+        raise ResolverError(
+            f"{handler.__name__} and the contract disagree: unknown to the contract: "
+            f"{sorted(strange)}; unknown to the handler: {sorted(ignored)}; optional in the "
+            f"contract but without default in the handler: {sorted(missing)}"
+        )
+    return frozenset(parameters)
+
+
+def _public_functions(module: ModuleType) -> Iterator[str]:
+    for name, value in vars(module).items():
+        if inspect.isfunction(value) and value.__module__ == module.__name__ and name[0] != "_":
+            yield name

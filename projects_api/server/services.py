@@ -1,0 +1,41 @@
+"""What the operations of a running server share."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+from anyio import CapacityLimiter
+
+from projects_api.server.artifact_store import ArtifactStore
+from projects_api.server.artifacts import Artifacts
+from projects_api.server.database import Database
+from projects_api.server.rate_limit import RateLimit
+from projects_api.server.settings import Settings
+
+
+@dataclass(frozen=True)
+class Services:
+    """One of each for a process."""
+
+    settings: Settings
+    database: Database
+    artifacts: Artifacts
+    rate_limit: RateLimit | None
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        """Open the database and the artifact store that the settings name."""
+        database = Database(settings.database, connections=settings.threads)
+        return cls(
+            settings,
+            database,
+            Artifacts(database, ArtifactStore(settings.artifacts)),
+            RateLimit(settings.rate_limit, settings.rate_limit_storage)
+            if settings.rate_limit
+            else None,
+        )
+
+    @cached_property
+    def threads(self) -> CapacityLimiter:
+        """How many requests run at once; made inside the event loop that it limits."""
+        return CapacityLimiter(self.settings.threads)

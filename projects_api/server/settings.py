@@ -1,0 +1,103 @@
+"""Settings: one typed object, read from the environment and from `.env`."""
+
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import field_validator
+
+
+class Settings(BaseSettings):
+    """What a deployment may decide; every name has the prefix `PROJECTS_API_` in the environment."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="PROJECTS_API_", env_file=".env", extra="ignore", frozen=True
+    )
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8888, ge=0, le=65535)
+    workers: int = Field(default=1, ge=1, le=256)
+    threads: int = Field(default=16, ge=1, le=256)
+    """Requests that one process works on at once, each with a database connection."""
+    public_url: str | None = None
+    """How callers reach the server, where that is not `http://HOST:PORT`."""
+    data_dir: Path = Path("data")
+    database_url: str = ""
+    """Default: SQLite in the data folder."""
+    artifact_url: str = ""
+    """Default: the folder `artifacts` in the data folder."""
+    max_upload_bytes: int = Field(default=500 * 1024 * 1024, ge=1)
+    rate_limit: str | None = None
+    """Requests per API key, such as `100/second`; no limit by default."""
+    rate_limit_storage: str = "memory://"
+    """Where requests are counted: memory counts in each process, `redis://...` in one place."""
+    cors_origins: Annotated[list[str], NoDecode] = []
+    """Origins, with commas between them, whose pages may call the server from a browser."""
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    maintenance_seconds: float = Field(default=300.0, gt=0)
+    """Seconds between two collections of files that nothing refers to."""
+    shutdown_seconds: int = Field(default=30, ge=0)
+    """Seconds that running requests get to finish when the server stops."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "console"] = "json"
+    allow_insecure: bool = False
+    """Accept what the server would refuse to start with, such as passwords over plain text."""
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _refuse_insecure(self) -> Self:
+        if (self.tls_key is None) != (self.tls_certificate is None):
+            raise ValueError("set both PROJECTS_API_TLS_CERTIFICATE and PROJECTS_API_TLS_KEY")
+        faults = [] if self.allow_insecure else list(self._insecure())
+        if faults:
+            raise ValueError(
+                f"{'; '.join(faults)}. Mend it, or set PROJECTS_API_ALLOW_INSECURE=true."
+            )
+        return self
+
+    def _insecure(self) -> list[str]:
+        faults = []
+        if "*" in self.cors_origins and not is_loopback(self.host):
+            faults.append("CORS_ORIGINS=* lets any web page call a server that others can reach")
+        database = urlsplit(self.database)
+        if "sslmode=disable" in database.query and not is_loopback(database.hostname or ""):
+            faults.append("DATABASE_URL sends a password over a network without TLS")
+        endpoint = self.artifacts.partition("endpoint=")[2].partition("&")[0]
+        if endpoint.startswith("http:") and not is_loopback(urlsplit(endpoint).hostname or ""):
+            faults.append("ARTIFACT_URL sends artifacts over a network without TLS")
+        return faults
+
+    @property
+    def database(self) -> str:
+        """The database's URL, the default filled in."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'projects.db'}"
+
+    @property
+    def artifacts(self) -> str:
+        """The artifact store's URL, the default filled in."""
+        return self.artifact_url or str((self.data_dir / "artifacts").resolve())
+
+    @property
+    def base_url(self) -> str:
+        """How callers reach the server."""
+        scheme = "https" if self.tls_certificate else "http"
+        host = "localhost" if is_loopback(self.host) or self.host == "0.0.0.0" else self.host  # noqa: S104 - compared, not bound
+        return self.public_url or f"{scheme}://{host}:{self.port}"
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether an address can be reached from this machine only."""
+    if host in {"", "localhost"}:
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

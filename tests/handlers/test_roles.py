@@ -1,0 +1,180 @@
+"""Who may do what: every operation for every kind of caller, on both databases."""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from projects_api.models.base import to_text
+from projects_api.server.contract import contract
+from projects_api.server.resolver import operations
+
+ROLES = ("viewer", "editor", "admin", "owner")
+CALLERS = ("no key", "unknown key", "expired key", "revoked key", "wrong scope", "stranger", *ROLES)
+CSV = ("t.csv", b"a,b\n1,2\n")
+
+# What the contract's callers may rely on: the least role that succeeds. `anybody` has a key.
+LEAST_ROLE = {
+    "list_projects": "anybody",
+    "create_project": "anybody",
+    "get_project": "viewer",
+    "update_project": "editor",
+    "delete_project": "owner",
+    "list_members": "viewer",
+    "add_member": "owner",
+    "remove_member": "owner",
+    "get_timeline": "viewer",
+    "export_project": "viewer",
+    "upload_dataset": "editor",
+    "list_datasets": "viewer",
+    "get_dataset": "viewer",
+    "download_dataset": "viewer",
+    "delete_dataset": "admin",
+    "check_liveness": "nobody",
+    "check_readiness": "nobody",
+}
+READS = {name for name in LEAST_ROLE if name.startswith(("list", "get", "export", "download"))}
+
+
+@dataclass
+class World:
+    """A project with a member of each role, one more member, and a data set."""
+
+    project_id: str
+    dataset_id: str
+    other_id: str
+    other_email: str
+
+
+REQUESTS: dict[str, Callable[[World], tuple[str, str, dict[str, Any]]]] = {
+    "list_projects": lambda w: ("GET", "/api/projects", {}),
+    "create_project": lambda w: ("POST", "/api/projects", {"json": {"name": "New"}}),
+    "get_project": lambda w: ("GET", f"/api/projects/{w.project_id}", {}),
+    "update_project": lambda w: ("PUT", f"/api/projects/{w.project_id}", {"json": {"name": "N"}}),
+    "delete_project": lambda w: ("DELETE", f"/api/projects/{w.project_id}", {}),
+    "list_members": lambda w: ("GET", f"/api/projects/{w.project_id}/members", {}),
+    "add_member": lambda w: (
+        "POST",
+        f"/api/projects/{w.project_id}/members",
+        {"json": {"email": w.other_email, "role": "editor"}},
+    ),
+    "remove_member": lambda w: (
+        "DELETE",
+        f"/api/projects/{w.project_id}/members/{w.other_id}",
+        {},
+    ),
+    "get_timeline": lambda w: ("GET", f"/api/projects/{w.project_id}/timeline", {}),
+    "export_project": lambda w: ("GET", f"/api/projects/{w.project_id}/export", {}),
+    "upload_dataset": lambda w: (
+        "POST",
+        "/api/datasets/upload",
+        {"data": {"project_id": w.project_id, "name": "t"}, "files": {"file": CSV}},
+    ),
+    "list_datasets": lambda w: ("GET", "/api/datasets", {"params": {"project_id": w.project_id}}),
+    "get_dataset": lambda w: ("GET", f"/api/datasets/{w.dataset_id}", {}),
+    "download_dataset": lambda w: ("GET", f"/api/datasets/{w.dataset_id}/download", {}),
+    "delete_dataset": lambda w: ("DELETE", f"/api/datasets/{w.dataset_id}", {}),
+    "check_liveness": lambda w: ("GET", "/health/live", {}),
+    "check_readiness": lambda w: ("GET", "/health/ready", {}),
+}
+
+
+def expected(operation: str, caller: str) -> tuple[int, str | None]:
+    """Give the status, and the problem's slug, that the rules promise."""
+    least = LEAST_ROLE[operation]
+    success = 201 if operation in {"create_project", "add_member", "upload_dataset"} else 200
+    if least == "nobody":
+        return success, None
+    if caller in {"no key", "unknown key", "expired key", "revoked key"}:
+        return 401, "unauthenticated"
+    if caller == "wrong scope":
+        return 403, "insufficient-scope"
+    if least == "anybody":
+        return success, None
+    if caller == "stranger":
+        return 404, "dataset-not-found" if "/{d" in paths()[operation] else "project-not-found"
+    if ROLES.index(caller) < ROLES.index(least):
+        return 403, "insufficient-role"
+    return success, None
+
+
+def paths() -> dict[str, str]:
+    return {
+        part["operationId"]: path
+        for path, item in contract()["paths"].items()
+        for part in item.values()
+        if isinstance(part, dict) and "operationId" in part
+    }
+
+
+@pytest.fixture(scope="module")
+def people(server):
+    return {name: server.person(name) for name in ("stranger", "other", *ROLES)}
+
+
+@pytest.fixture
+def world(people) -> World:
+    owner = people["owner"]
+    project_id = owner.create_project("Shared")
+    for role in ("viewer", "editor", "admin"):
+        assert owner.share(project_id, people[role], role).status_code == 201
+    assert owner.share(project_id, people["other"], "viewer").status_code == 201
+    dataset_id = owner.upload(project_id).json()["dataset_id"]
+    return World(project_id, dataset_id, people["other"].user_id, people["other"].email)
+
+
+@pytest.fixture
+def key_of(server, people) -> Callable[[str, str], str | None]:
+    owner = people["owner"]
+
+    def key(caller: str, operation: str) -> str | None:
+        if caller == "no key":
+            return None
+        if caller == "unknown key":
+            return owner.key[:-4] + "AAAA"
+        if caller == "expired key":
+            past = to_text(datetime.now(UTC) - timedelta(seconds=1))
+            return server.key(owner.user_id, ("read", "write"), expires_at=past)
+        if caller == "revoked key":
+            return revoked_key(server, owner)
+        if caller == "wrong scope":
+            return server.key(owner.user_id, ("write",) if operation in READS else ("read",))
+        return people[caller].key
+
+    return key
+
+
+def revoked_key(server, owner) -> str:
+    from projects_api.models import api_key
+
+    key = server.key(owner.user_id)
+    with server.services.database.transaction() as connection:
+        newest = [k for k in api_key.list_all(connection) if k["email"] == owner.email][-1]
+        assert api_key.revoke(connection, newest["id"])
+    return key
+
+
+def test_the_table_names_every_operation():
+    names = [operation["operationId"] for operation in operations(contract())]
+    assert list(LEAST_ROLE) == names
+    assert list(REQUESTS) == names
+
+
+@pytest.mark.parametrize(("operation", "caller"), itertools.product(LEAST_ROLE, CALLERS))
+def test_access(server, world, key_of, operation, caller):
+    method, path, options = REQUESTS[operation](world)
+    key = key_of(caller, operation)
+    sender = server.anonymous()
+    if key:
+        sender.session.headers["Authorization"] = f"Bearer {key}"
+    answer = sender.send(method, path, **options)
+    status, slug = expected(operation, caller)
+    assert answer.status_code == status, answer.text
+    if slug:
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json()["type"] == f"urn:projects-api:problem:{slug}"
+    if status == 401:
+        assert answer.headers["www-authenticate"].startswith("Bearer")
