@@ -145,11 +145,10 @@ def _shortened(name: str, max_bytes: int) -> str:
 def content_disposition(file_name: str) -> str:
     """Give the header's value (RFC 6266) that offers a download under a safe form of a name."""
     name = safe_file_name(file_name)
-    # Compatibility forms of dots and separators become real ones: made safe once more.
-    plain = safe_file_name(unicodedata.normalize("NFKC", name))
-    letters = unicodedata.normalize("NFD", plain)
-    unaccented = (one for one in letters if not unicodedata.combining(one))
-    fallback = re.sub(r"[^ -~]|%", "_", "".join(unaccented))
+    letters = unicodedata.normalize("NFKD", name)
+    unaccented = "".join(one for one in letters if not unicodedata.combining(one))
+    # Compatibility forms of dots and separators are real ones by now: made safe once more.
+    fallback = re.sub(r"[^ -~]|%", "_", safe_file_name(unaccented))
     encoded = quote(name, safe="!#$&+-.^_`|~")
     return f"attachment; filename=\"{fallback}\"; filename*=UTF-8''{encoded}"
 

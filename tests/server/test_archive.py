@@ -322,6 +322,8 @@ class TestContentDisposition:
             ("日本語.zip", "___.zip"),
             ("100%25.csv", "100_25.csv"),
             ("\uff0e\uff0e\uff0fpasswd", "_passwd"),
+            ("\u00b8", "project"),
+            ("\u0301.hidden", "hidden"),
         ],
     )
     def test_examples(self, name, plain):
