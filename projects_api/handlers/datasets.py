@@ -1,4 +1,4 @@
-"""Data sets: upload, list, get, download, delete."""
+"""Data sets: upload, list, get, delete, download."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -64,6 +64,15 @@ def get_dataset(connection: Connection, dataset_id: str) -> dict[str, Any]:
     return {"dataset": found}
 
 
+def delete_dataset(
+    connection: Connection, project: dict[str, Any], dataset_id: str
+) -> dict[str, Any]:
+    """Delete a data set with all its versions."""
+    if not dataset.remove(connection, project["id"], dataset_id):
+        raise DatasetNotFound
+    return {"ok": True}
+
+
 def download_dataset(
     connection: Connection,
     artifacts: Artifacts,
@@ -78,23 +87,12 @@ def download_dataset(
     wanted = format or found["format"]
     as_uploaded = wanted == found["format"]
     return File(
-        artifacts.read(found["sha256"])
-        if as_uploaded
-        else _converted(artifacts, found, wanted),
+        artifacts.read(found["sha256"]) if as_uploaded else _converted(artifacts, found, wanted),
         media_type=MEDIA_TYPES[wanted],
         name=f"{found['name'].removesuffix(f'.{wanted}')}.{wanted}",
         size=found["size_bytes"] if as_uploaded else None,
         finish=lambda: artifacts.release(lease),
     )
-
-
-def delete_dataset(
-    connection: Connection, project: dict[str, Any], dataset_id: str
-) -> dict[str, Any]:
-    """Delete a data set with all its versions."""
-    if not dataset.remove(connection, project["id"], dataset_id):
-        raise DatasetNotFound
-    return {"ok": True}
 
 
 def _converted(

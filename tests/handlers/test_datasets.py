@@ -129,9 +129,7 @@ class TestUploadDataset:
         before = stored_files(server)
         content = b"a,b\n" + b"1,2\n" * 500_000
         if chunked:
-            head = (
-                b'--x\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\n'
-            )
+            head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\n'
             pieces = iter([head, *(content[i : i + 65536] for i in range(0, len(content), 65536))])
             headers = {"Content-Type": "multipart/form-data; boundary=x"}
             answer = owner.post("/api/datasets/upload", data=pieces, headers=headers)
@@ -254,6 +252,22 @@ class TestGetDataset:
         problem(other.get(path(dataset_id)), 404, "dataset-not-found")
 
 
+class TestDeleteDataset:
+    def test_deletes_once(self, server, owner, problem, project_id, dataset_id):
+        sha256 = owner.get(path(dataset_id)).json()["dataset"]["sha256"]
+        answer = owner.delete(path(dataset_id))
+        assert answer.status_code == 200
+        assert answer.json() == {"ok": True}
+        problem(owner.delete(path(dataset_id)), 404, "dataset-not-found")
+        problem(owner.get(path(dataset_id)), 404, "dataset-not-found")
+        assert owner.get(f"/api/projects/{project_id}").json()["project"]["dataset_count"] == 0
+        assert sha256 not in stored_files(server)
+
+    @pytest.mark.parametrize("bad", [UNKNOWN, "x"])
+    def test_no_such_dataset(self, owner, problem, bad):
+        problem(owner.delete(path(bad)), 404, "dataset-not-found")
+
+
 class TestDownloadDataset:
     def test_as_uploaded(self, owner, dataset_id):
         answer = owner.get(f"{path(dataset_id)}/download")
@@ -293,19 +307,3 @@ class TestDownloadDataset:
     @pytest.mark.parametrize("bad", [UNKNOWN, "x"])
     def test_no_such_dataset(self, owner, problem, bad):
         problem(owner.get(f"{path(bad)}/download"), 404, "dataset-not-found")
-
-
-class TestDeleteDataset:
-    def test_deletes_once(self, server, owner, problem, project_id, dataset_id):
-        sha256 = owner.get(path(dataset_id)).json()["dataset"]["sha256"]
-        answer = owner.delete(path(dataset_id))
-        assert answer.status_code == 200
-        assert answer.json() == {"ok": True}
-        problem(owner.delete(path(dataset_id)), 404, "dataset-not-found")
-        problem(owner.get(path(dataset_id)), 404, "dataset-not-found")
-        assert owner.get(f"/api/projects/{project_id}").json()["project"]["dataset_count"] == 0
-        assert sha256 not in stored_files(server)
-
-    @pytest.mark.parametrize("bad", [UNKNOWN, "x"])
-    def test_no_such_dataset(self, owner, problem, bad):
-        problem(owner.delete(path(bad)), 404, "dataset-not-found")

@@ -72,7 +72,8 @@ class TestExportProject:
         )
 
     @pytest.mark.parametrize(
-        "name", ["..", "a/b\\c", "naïve 名前", 'quo"te', "line\nbreak", "CON", "x" * 255, "🐟" * 255]
+        "name",
+        ["..", "a/b\\c", "naïve 名前", 'quo"te', "line\nbreak", "CON", "x" * 255, "🐟" * 255],
     )
     def test_the_file_name_is_safe(self, owner, name):
         answer = owner.get(path(owner.create_project(name)))

@@ -58,8 +58,11 @@ class TestListProjects:
             ("\\", {"back\\slash"}),
             ("/", set()),
             ("nothing like it", set()),
-            ("", {"Fraud", "Second", "STRASSE", "σίσυφος", "Cafe\u0301", "100% sure", "a_b"}
-             | {"axb", "back\\slash"}),
+            (
+                "",
+                {"Fraud", "Second", "STRASSE", "σίσυφος", "Cafe\u0301", "100% sure", "a_b"}
+                | {"axb", "back\\slash"},
+            ),
         ],
     )
     def test_searches_name_and_description_without_case(self, owner, search, found):
@@ -157,7 +160,9 @@ class TestCreateProject:
         created = owner.post("/api/projects", json={"name": "x", **extra}).json()
         assert created["project"]["description"] == ""
 
-    @pytest.mark.parametrize("name", ["x", "x" * 255, " padded ", "名" * 255, "🐟", "a\nb", "'; --"])
+    @pytest.mark.parametrize(
+        "name", ["x", "x" * 255, " padded ", "名" * 255, "🐟", "a\nb", "'; --"]
+    )
     def test_keeps_every_name_as_it_is(self, owner, name):
         created = owner.post("/api/projects", json={"name": name}).json()
         assert owner.get(path(created["project_id"])).json()["project"]["name"] == name
@@ -319,7 +324,9 @@ class TestUpdateProject:
         star = owner.put(path(project_id), json=body, headers={"If-Match": "*"})
         assert star.status_code == 200
 
-    @pytest.mark.parametrize("body", [{}, {"name": ""}, {"description": "x"}, {"name": "x", "y": 1}])
+    @pytest.mark.parametrize(
+        "body", [{}, {"name": ""}, {"description": "x"}, {"name": "x", "y": 1}]
+    )
     def test_refuses_what_breaks_the_contract(self, owner, problem, project_id, body):
         before = owner.get(path(project_id)).json()
         problem(owner.put(path(project_id), json=body), 422, "contract-violation")

@@ -31,8 +31,8 @@ LEAST_ROLE = {
     "upload_dataset": "editor",
     "list_datasets": "viewer",
     "get_dataset": "viewer",
-    "download_dataset": "viewer",
     "delete_dataset": "admin",
+    "download_dataset": "viewer",
     "check_liveness": "nobody",
     "check_readiness": "nobody",
 }
@@ -75,8 +75,8 @@ REQUESTS: dict[str, Callable[[World], tuple[str, str, dict[str, Any]]]] = {
     ),
     "list_datasets": lambda w: ("GET", "/api/datasets", {"params": {"project_id": w.project_id}}),
     "get_dataset": lambda w: ("GET", f"/api/datasets/{w.dataset_id}", {}),
-    "download_dataset": lambda w: ("GET", f"/api/datasets/{w.dataset_id}/download", {}),
     "delete_dataset": lambda w: ("DELETE", f"/api/datasets/{w.dataset_id}", {}),
+    "download_dataset": lambda w: ("GET", f"/api/datasets/{w.dataset_id}/download", {}),
     "check_liveness": lambda w: ("GET", "/health/live", {}),
     "check_readiness": lambda w: ("GET", "/health/ready", {}),
 }

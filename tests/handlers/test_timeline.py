@@ -73,9 +73,7 @@ class TestGetTimeline:
         }
 
     def test_an_experiment_that_has_not_ended(self, server, owner, project_id):
-        add_experiment(
-            server, project_id, status="running", best_model_type=None, duration=None
-        )
+        add_experiment(server, project_id, status="running", best_model_type=None, duration=None)
         (event,) = owner.get(path(project_id)).json()["events"]
         assert (event["best_model_type"], event["duration"]) == (None, None)
 
@@ -95,7 +93,9 @@ class TestGetTimeline:
             if number % 2:
                 expected.append(add_experiment(server, project_id))
             else:
-                expected.append(owner.upload(project_id, f"a,b\n{number},1\n".encode()).json()["id"])
+                expected.append(
+                    owner.upload(project_id, f"a,b\n{number},1\n".encode()).json()["id"]
+                )
         found, offset, more = [], 0, True
         while more:
             page = owner.get(path(project_id), params={"limit": 4, "offset": offset}).json()
