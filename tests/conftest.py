@@ -15,7 +15,7 @@ import pytest
 import requests
 import uvicorn
 
-from projects_api.models import api_key, project, user
+from projects_api.models import api_key, user
 from projects_api.server.application import create_application
 from projects_api.server.http_protocol import HttpProtocol
 from projects_api.server.schema import upgrade

@@ -1,13 +1,11 @@
 """Data sets: upload, list, get, delete, download."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection
 
-from projects_api.models import artifact, dataset, dataset_version
+from projects_api.models import dataset, dataset_version
 from projects_api.server.artifacts import Artifacts
 from projects_api.server.bodies import Upload
 from projects_api.server.problems import DatasetNotFound, ProjectNotFound, TableRefused
@@ -19,6 +17,7 @@ def upload_dataset(
     connection: Connection,
     project: dict[str, Any],
     artifacts: Artifacts,
+    *,
     name: str,
     file: Upload,
     description: str,
@@ -86,8 +85,11 @@ def download_dataset(
     lease = artifacts.lease(connection, [found["sha256"]])
     wanted = format or found["format"]
     as_uploaded = wanted == found["format"]
+    dialect = dataset_version.find_dialect(connection, found["dataset_version_id"])
     return File(
-        artifacts.read(found["sha256"]) if as_uploaded else _converted(artifacts, found, wanted),
+        artifacts.read(found["sha256"])
+        if as_uploaded
+        else _converted(artifacts, found, dialect, wanted),
         media_type=MEDIA_TYPES[wanted],
         name=f"{found['name'].removesuffix(f'.{wanted}')}.{wanted}",
         size=found["size_bytes"] if as_uploaded else None,

@@ -11,6 +11,7 @@ from projects_api.models.api_key import Caller
 def list_projects(
     connection: Connection,
     caller: Caller,
+    *,
     limit: int,
     offset: int,
     sort_field: str,

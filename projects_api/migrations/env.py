@@ -9,7 +9,7 @@ import projects_api.models  # noqa: F401 - it fills the metadata
 from projects_api.models.base import Identifier, Timestamp, metadata
 
 
-def render_item(kind: str, item: Any, _context: object) -> str | Literal[False]:  # noqa: ANN401
+def render_item(kind: str, item: Any, _context: object) -> str | Literal[False]:
     """Write types as SQLAlchemy's own, so that a migration outlives the code it was made from."""
     if kind == "type" and isinstance(item, Identifier):
         return "sa.String(length=36).with_variant(sa.Uuid(), 'postgresql')"

@@ -50,7 +50,7 @@ class Timestamp(TypeDecorator[str]):
             return dialect.type_descriptor(DateTime(timezone=True))
         return dialect.type_descriptor(String(27))
 
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ANN401 - the driver decides
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> Any:
         """Turn RFC 3339 text into what the database keeps."""
         if value is None:
             return None
@@ -59,7 +59,7 @@ class Timestamp(TypeDecorator[str]):
             return moment
         return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ANN401 - the driver decides
+    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
         """Turn what the database keeps into RFC 3339 text."""
         if value is None:
             return None

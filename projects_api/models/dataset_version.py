@@ -71,11 +71,11 @@ def create(
     return {"dataset_version_id": version_id, "artifact_id": artifact_id}
 
 
-def find(connection: Connection, version_id: str) -> dict[str, Any] | None:
-    """Find a version with the way its file is written."""
-    statement = select(dataset_versions).where(dataset_versions.c.id == version_id)
-    row = connection.execute(statement).first()
-    return None if row is None else row._asdict()
+def find_dialect(connection: Connection, version_id: str) -> dict[str, Any]:
+    """Find how a version's file is written; the version must exist."""
+    statement = select(dataset_versions.c.dialect).where(dataset_versions.c.id == version_id)
+    found: dict[str, Any] = connection.execute(statement).scalar_one()
+    return found
 
 
 def list_for_project(connection: Connection, project_id: str) -> list[dict[str, Any]]:

@@ -94,7 +94,7 @@ def list_events(
     *,
     type: str | None,
     limit: int,
-    offset: int,  # noqa: A002 - the contract's name
+    offset: int,
 ) -> list[dict[str, Any]]:
     """List events, oldest first; `type` keeps one kind of them."""
     rows = connection.execute(

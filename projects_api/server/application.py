@@ -52,7 +52,7 @@ def create_application(settings: Settings) -> ASGIApp:
     """Assemble the server; raises where contract and handlers disagree."""
     services = Services.from_settings(settings)
     resolver = TagResolver(contract(), "projects_api.handlers")
-    app: ConnexionMiddleware = ConnexionMiddleware(
+    app = ConnexionMiddleware(
         Router(_open_routes(), default=_not_found),
         lifespan=partial(_lifespan, services),
         middlewares=[*_outer_layers(settings), *_LAYERS],
@@ -62,7 +62,8 @@ def create_application(settings: Settings) -> ASGIApp:
     _Problems().register(app)
     app.add_api(deepcopy(contract()), base_path="", services=services)
     resolver.check_complete()
-    return app
+    assembled: ASGIApp = app
+    return assembled
 
 
 _REQUEST_HEADERS = (

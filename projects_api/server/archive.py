@@ -228,7 +228,7 @@ def _read_manifest(archive: ZipFile) -> dict[str, _File]:
     return _listed_files(manifest.get("files"))
 
 
-def _listed_files(entries: Any) -> dict[str, _File]:  # noqa: ANN401 - whatever the JSON holds
+def _listed_files(entries: Any) -> dict[str, _File]:
     files: dict[str, _File] = {}
     if not isinstance(entries, list):
         raise _ManifestError("The manifest has no list of files.")

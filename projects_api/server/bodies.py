@@ -73,7 +73,7 @@ class Body:
         self.certain = {*self.defaults, *schema.get("required", ())}
         self.folded = [n for n, declared in properties.items() if declared.get("format") == "uuid"]
 
-    def complete(self, values: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever JSON came
+    def complete(self, values: Any) -> dict[str, Any]:
         """Check the values, fill in defaults and write ids as they are kept."""
         if not self.checker.accepts(values):
             faults = self.checker.faults(values, "body")
@@ -177,7 +177,7 @@ class _Form:
         self._text = bytearray()
         self._text_bytes = 0
 
-    def take(self, event: Any) -> None:  # noqa: ANN401 - the parser's union of events
+    def take(self, event: Any) -> None:
         """Take the beginning of a part, a piece of one, or its end (`None`)."""
         if isinstance(event, MultipartSegment):
             self._begin(event)

@@ -80,12 +80,16 @@ def add_user(
     from sqlalchemy.exc import IntegrityError
 
     from projects_api.models import user
+    from projects_api.server.contract import Checker, contract
 
-    if email.count("@") != 1 or email.startswith("@") or email.endswith("@"):
-        raise typer.BadParameter(f"{email} is no e-mail address")
+    name = name or email
+    schemas = contract()["components"]["schemas"]
+    for schema, value in {"EmailAddress": email, "Name": name}.items():
+        if faults := Checker(schemas[schema]).faults(value, "body"):
+            raise typer.BadParameter(faults[0]["message"])
     try:
         with _database() as database, database.transaction() as connection:
-            typer.echo(user.create(connection, email=email, name=name or email))
+            typer.echo(user.create(connection, email=email, name=name))
     except IntegrityError:
         _fail(f"{email} is registered already")
 
@@ -155,7 +159,7 @@ def demo(
     email: Annotated[str, typer.Option(help="Who owns the project.")] = FIRST_USER,
 ) -> None:
     """Fill a project with a real data set, a trained model and a report."""
-    from projects_api.server.demo import UnknownOwner, fill
+    from projects_api.server.demo import UnknownOwnerError, fill
     from projects_api.server.schema import upgrade
     from projects_api.server.services import Services
 
@@ -163,7 +167,7 @@ def demo(
     upgrade(services.database)
     try:
         typer.echo(f"PROJECT_ID={fill(services, email)}")
-    except UnknownOwner:
+    except UnknownOwnerError:
         _fail(f"{email} is not registered: `projects-api users add {email}`")
     except ImportError as error:
         _fail(f"{error}: install `projects-api[demo]`")

@@ -40,13 +40,13 @@ class Checker:
         )
         self.accepts = self._validator.is_valid
 
-    def faults(self, value: Any, location: str, *prefix: str) -> list[dict[str, str]]:  # noqa: ANN401 - JSON
+    def faults(self, value: Any, location: str, *prefix: str) -> list[dict[str, str]]:
         """Say where and how a value breaks the schema, as members of a problem's `errors`."""
         return list(self._faults(value, location, prefix))[:_LIMIT]
 
     def _faults(
         self,
-        value: Any,  # noqa: ANN401 - JSON
+        value: Any,
         location: str,
         prefix: tuple[str, ...],
     ) -> Iterator[dict[str, str]]:
@@ -56,7 +56,7 @@ class Checker:
             yield {"location": location, "pointer": pointer[:1000], "message": error.message[:1000]}
 
 
-def _as_json_schema(schema: Any) -> Any:  # noqa: ANN401 - JSON
+def _as_json_schema(schema: Any) -> Any:
     """Translate OpenAPI 3.0's dialect: it says `nullable`, and knows exclusive bounds as flags."""
     if isinstance(schema, list):
         return [_as_json_schema(part) for part in schema]

@@ -67,7 +67,7 @@ def _create_engine(url: URL, connections: int) -> Engine:
     return engine
 
 
-def _set_up_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - a driver's connection
+def _set_up_sqlite(connection: Any, _record: object) -> None:
     # The driver would begin transactions at moments of its own choice.
     connection.isolation_level = None
     for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=FULL"):

@@ -23,7 +23,7 @@ TARGET = "diagnosis"
 SEED = 42
 
 
-class UnknownOwner(LookupError):
+class UnknownOwnerError(LookupError):
     """Nobody with this address is registered."""
 
 
@@ -38,11 +38,11 @@ class Training:
 
 
 def fill(services: Services, email: str) -> str:
-    """Make the project for a registered person and return its id; raises `UnknownOwner`."""
+    """Make the project for a registered person and return its id; raises `UnknownOwnerError`."""
     with services.database.transaction(writing=False) as connection:
         owner_id = user.find_id(connection, email)
     if owner_id is None:
-        raise UnknownOwner(email)
+        raise UnknownOwnerError(email)
     with tempfile.TemporaryDirectory() as folder:
         table = _write_table(Path(folder) / "breast_cancer.csv")
         training = _train(Path(folder) / "model.skops")
@@ -170,7 +170,7 @@ def _keep_training(
     )
 
 
-def _load() -> Any:  # noqa: ANN401 - scikit-learn's own container
+def _load() -> Any:
     from sklearn.datasets import load_breast_cancer  # noqa: PLC0415 - an optional dependency
 
     return load_breast_cancer()

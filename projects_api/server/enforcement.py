@@ -7,7 +7,6 @@ and writes the answer, commits, and only then sends.
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, TypeVar
 
 from anyio import to_thread
@@ -201,7 +200,7 @@ class EnforcementAPI(RoutedAPI[EnforcedOperation]):
         specification: Specification,
         *,
         services: Services,
-        **options: Any,  # noqa: ANN401
+        **options: Any,
     ) -> None:
         super().__init__(specification, **options)
         self.services = services

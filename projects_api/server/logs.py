@@ -36,5 +36,5 @@ def set_up_logs(level: str, form: Literal["json", "console"]) -> None:
     logging.getLogger("connexion").setLevel(logging.ERROR)
 
 
-def _json(value: Any, **_options: object) -> str:  # noqa: ANN401 - structlog's seam
+def _json(value: Any, **_options: object) -> str:
     return orjson.dumps(value, default=str).decode()

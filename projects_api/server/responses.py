@@ -58,7 +58,7 @@ class Responses:
         """Tell whether a success is a file."""
         return self._checker is None
 
-    def write(self, result: Any) -> Answer:  # noqa: ANN401 - whatever a handler returned
+    def write(self, result: Any) -> Answer:
         """Check what a handler returned and write it; raises `InternalError` on a breach."""
         if isinstance(result, File):
             return self._write_file(result)

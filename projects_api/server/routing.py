@@ -26,7 +26,7 @@ class RoutingMiddleware(SpecMiddleware):
         self._fixed: dict[str, dict[str, str]] = {}
         self._templates: list[tuple[re.Pattern[str], dict[str, str]]] = []
 
-    def add_api(self, specification: Specification, **_options: Any) -> None:  # noqa: ANN401 - Connexion's seam
+    def add_api(self, specification: Specification, **_options: Any) -> None:
         """Read the paths of the contract."""
         for path, item in specification["paths"].items():
             methods = {

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from projects_api.models import api_key
 from projects_api.models.base import to_text
 from projects_api.server.contract import contract
 from projects_api.server.resolver import operations
@@ -148,8 +149,6 @@ def key_of(server, people) -> Callable[[str, str], str | None]:
 
 
 def revoked_key(server, owner) -> str:
-    from projects_api.models import api_key
-
     key = server.key(owner.user_id)
     with server.services.database.transaction() as connection:
         newest = [k for k in api_key.list_all(connection) if k["email"] == owner.email][-1]

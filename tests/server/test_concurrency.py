@@ -7,6 +7,7 @@ import threading
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 import requests
 
 
@@ -27,30 +28,30 @@ def roles(person, project_id):
     return {item["user_id"]: item["role"] for item in items}
 
 
-def test_two_owners_demote_each_other(server):
-    for _ in range(10):
-        first, second = server.person(), server.person()
-        project_id = first.create_project()
-        first.share(project_id, second, "owner")
-        answers = at_once(
-            lambda: first.share(project_id, second, "viewer"),
-            lambda: second.share(project_id, first, "viewer"),
-        )
-        assert sorted(answer.status_code for answer in answers) in ([201, 403], [201, 409])
-        assert sorted(roles(first, project_id).values()) == ["owner", "viewer"]
+@pytest.mark.parametrize("_round", range(10))
+def test_two_owners_demote_each_other(server, _round):
+    first, second = server.person(), server.person()
+    project_id = first.create_project()
+    first.share(project_id, second, "owner")
+    answers = at_once(
+        lambda: first.share(project_id, second, "viewer"),
+        lambda: second.share(project_id, first, "viewer"),
+    )
+    assert sorted(answer.status_code for answer in answers) in ([201, 403], [201, 409])
+    assert sorted(roles(first, project_id).values()) == ["owner", "viewer"]
 
 
-def test_two_owners_leave(server):
-    for _ in range(10):
-        first, second = server.person(), server.person()
-        project_id = first.create_project()
-        first.share(project_id, second, "owner")
-        path = f"/api/projects/{project_id}/members"
-        answers = at_once(
-            lambda: first.delete(f"{path}/{first.user_id}"),
-            lambda: second.delete(f"{path}/{second.user_id}"),
-        )
-        assert sorted(answer.status_code for answer in answers) == [200, 409]
+@pytest.mark.parametrize("_round", range(10))
+def test_two_owners_leave(server, _round):
+    first, second = server.person(), server.person()
+    project_id = first.create_project()
+    first.share(project_id, second, "owner")
+    path = f"/api/projects/{project_id}/members"
+    answers = at_once(
+        lambda: first.delete(f"{path}/{first.user_id}"),
+        lambda: second.delete(f"{path}/{second.user_id}"),
+    )
+    assert sorted(answer.status_code for answer in answers) == [200, 409]
 
 
 def test_a_person_is_added_twice(server):

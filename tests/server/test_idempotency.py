@@ -6,8 +6,10 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 import pytest
+import requests
 from sqlalchemy import update
 
+from projects_api.models import user
 from projects_api.models.base import to_text
 from projects_api.models.stored_answer import stored_answers
 from projects_api.server.idempotency import Repetition
@@ -64,8 +66,6 @@ def test_an_error_is_not_kept(server, person):
     late = f"late{other.user_id}@example.com"
     assert person.post(path, json={"email": late}, headers=headers).status_code == 404
     with server.services.database.transaction() as connection:
-        from projects_api.models import user
-
         user.create(connection, email=late, name="Late")
     assert person.post(path, json={"email": late}, headers=headers).status_code == 201
 
@@ -116,8 +116,6 @@ def test_twenty_at_once_make_one(person):
 
 
 def create_in_own_session(person):
-    import requests
-
     return requests.post(
         f"{person.server.url}/api/projects",
         json=BODY,
