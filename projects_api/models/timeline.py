@@ -92,13 +92,13 @@ def list_events(
     connection: Connection,
     project_id: str,
     *,
-    type: str | None,
+    kind: str | None,
     limit: int,
     offset: int,
 ) -> list[dict[str, Any]]:
-    """List events, oldest first; `type` keeps one kind of them."""
+    """List events, oldest first; `kind` keeps one kind of them."""
     rows = connection.execute(
-        _PAGES[type],
+        _PAGES[kind],
         {"project_id": project_id, "limit": limit, "offset": offset, "reach": limit + offset},
     ).mappings()
     return [{field: row[field] for field in _FIELDS[row["type"]]} for row in rows]

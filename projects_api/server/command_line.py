@@ -4,7 +4,6 @@
 # ruff: noqa: PLC0415
 
 import os
-from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from projects_api.server.database import Database
     from projects_api.server.settings import Settings
 

@@ -1,4 +1,4 @@
-"""The doctor: is everything that the server relies on as it should be?"""
+"""The doctor: whether everything that the server relies on is as it should be."""
 
 from collections.abc import Callable, Iterator
 from functools import partial

@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
 class Settings(BaseSettings):
-    """What a deployment may decide; every name has the prefix `PROJECTS_API_` in the environment."""
+    """What a deployment may decide; in the environment each name begins `PROJECTS_API_`."""
 
     model_config = SettingsConfigDict(
         env_prefix="PROJECTS_API_", env_file=".env", extra="ignore", frozen=True
