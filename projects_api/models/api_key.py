@@ -11,7 +11,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, bindparam, insert, or_, select, update
 from sqlmodel import Field, SQLModel
 
-from projects_api.models.base import Identifier, Timestamp, new_id, now, table_of
+from projects_api.models.base import Identifier, Timestamp, new_id, now, rows_of, table_of
 from projects_api.models.user import users
 
 SCOPES = ("read", "write", "predict", "admin")
@@ -116,7 +116,7 @@ def list_all(connection: Connection) -> list[dict[str, str | None]]:
         .join(users)
         .order_by(api_keys.c.id)
     )
-    return [row._asdict() for row in connection.execute(statement)]
+    return rows_of(connection.execute(statement))
 
 
 def _digest(secret: str) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, delete, exists, insert, select
 from sqlmodel import Field, SQLModel
 
-from projects_api.models.base import Identifier, Timestamp, new_id, now, table_of
+from projects_api.models.base import Identifier, Timestamp, new_id, now, rows_of, table_of
 from projects_api.models.blob import blob_leases, blobs
 
 
@@ -56,7 +56,7 @@ def list_contents(connection: Connection, project_id: str) -> dict[str, dict[str
         .where(artifacts.c.project_id == project_id)
         .order_by(artifacts.c.id)
     )
-    rows = [row._asdict() for row in connection.execute(statement)]
+    rows = rows_of(connection.execute(statement))
     return {row.pop("id"): row for row in rows}
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import uuid_utils
-from sqlalchemy import CheckConstraint, DateTime, Dialect, String, Table, Uuid
+from sqlalchemy import CheckConstraint, CursorResult, DateTime, Dialect, String, Table, Uuid
 from sqlalchemy.types import TypeDecorator, TypeEngine
 from sqlmodel import SQLModel
 
@@ -72,6 +72,13 @@ class Timestamp(TypeDecorator[str]):
 def table_of(model: type[SQLModel]) -> Table:
     """Give the Core table behind a model: queries select columns, not entities, for speed."""
     return model.metadata.tables[str(model.__tablename__)]
+
+
+def rows_of(result: CursorResult[Any]) -> list[dict[str, Any]]:
+    """Give all rows as dictionaries by column name."""
+    names = tuple(result.keys())
+    # The rows' own way to become dictionaries takes four times as long.
+    return [dict(zip(names, row, strict=True)) for row in result.all()]
 
 
 def to_text(moment: datetime) -> str:

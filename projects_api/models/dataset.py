@@ -7,7 +7,15 @@ from sqlmodel import Field, SQLModel
 
 from projects_api.models import dataset_version, project
 from projects_api.models.artifact import artifacts
-from projects_api.models.base import Identifier, Timestamp, binary_text, new_id, now, table_of
+from projects_api.models.base import (
+    Identifier,
+    Timestamp,
+    binary_text,
+    new_id,
+    now,
+    rows_of,
+    table_of,
+)
 from projects_api.models.blob import blobs
 from projects_api.models.dataset_version import dataset_versions
 
@@ -85,7 +93,7 @@ def list_for_project(
         .limit(limit)
         .offset(offset)
     )
-    items = [row._asdict() for row in connection.execute(page)]
+    items = rows_of(connection.execute(page))
     return items, connection.execute(select(func.count()).where(here)).scalar_one()
 
 

@@ -7,7 +7,7 @@ from sqlmodel import Field, SQLModel
 
 from projects_api.models import artifact
 from projects_api.models.artifact import artifacts
-from projects_api.models.base import Identifier, Timestamp, new_id, now, one_of, table_of
+from projects_api.models.base import Identifier, Timestamp, new_id, now, one_of, rows_of, table_of
 
 FORMATS = ("csv", "parquet")
 
@@ -87,4 +87,4 @@ def list_for_project(connection: Connection, project_id: str) -> list[dict[str, 
         .where(artifacts.c.project_id == project_id)
         .order_by(dataset_versions.c.dataset_id, dataset_versions.c.version)
     )
-    return [row._asdict() for row in connection.execute(statement)]
+    return rows_of(connection.execute(statement))

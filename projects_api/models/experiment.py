@@ -13,6 +13,7 @@ from projects_api.models.base import (
     new_id,
     now,
     one_of,
+    rows_of,
     table_of,
 )
 
@@ -70,4 +71,4 @@ def list_for_project(connection: Connection, project_id: str) -> list[dict[str, 
         .where(experiments.c.project_id == project_id)
         .order_by(experiments.c.created_at, experiments.c.id)
     )
-    return [row._asdict() for row in connection.execute(statement)]
+    return rows_of(connection.execute(statement))

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlmodel import Field, SQLModel
 
-from projects_api.models.base import Identifier, Timestamp, now, one_of, table_of
+from projects_api.models.base import Identifier, Timestamp, now, one_of, rows_of, table_of
 from projects_api.models.user import users
 
 ROLES = ("viewer", "editor", "admin", "owner")
@@ -55,7 +55,7 @@ def list_for_project(
         .limit(limit)
         .offset(offset)
     )
-    items = [row._asdict() for row in connection.execute(page)]
+    items = rows_of(connection.execute(page))
     return items, connection.execute(select(func.count()).where(here)).scalar_one()
 
 

@@ -1,8 +1,21 @@
 """Projects: what everything else belongs to, with the counts of what they contain."""
 
+from functools import cache
 from typing import Any, Literal
 
-from sqlalchemy import BigInteger, Connection, Text, bindparam, delete, func, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    Connection,
+    Select,
+    Text,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlmodel import Field, SQLModel
 
 from projects_api.models import member
@@ -14,6 +27,7 @@ from projects_api.models.base import (
     new_id,
     now,
     one_of,
+    rows_of,
     table_of,
 )
 from projects_api.models.member import members
@@ -92,19 +106,31 @@ def list_for_member(
     The search is caseless over all of Unicode; `%` and `_` mean themselves. Text is ordered by
     code point, and the id decides between equals, in the same direction.
     """
-    visible = [members.c.project_id == projects.c.id, members.c.user_id == user_id]
+    parameters: dict[str, Any] = {"user_id": user_id, "limit": limit, "offset": offset}
     if search:
-        needle = fold(search)
+        parameters["pattern"] = _pattern(search)
+    page, total = _list_statements(sort_field, sort_direction, searching=bool(search))
+    items = rows_of(connection.execute(page, parameters))
+    return items, connection.execute(total, parameters).scalar_one()
+
+
+@cache
+def _list_statements(
+    sort_field: str, sort_direction: str, *, searching: bool
+) -> tuple[Select[Any], Select[Any]]:
+    """Build the page and the total of a listing: once for each way to ask, for building is slow."""
+    visible = [members.c.project_id == projects.c.id, members.c.user_id == bindparam("user_id")]
+    if searching:
+        pattern: BindParameter[str] = bindparam("pattern")
         visible.append(
-            projects.c.name_folded.contains(needle, autoescape=True)
-            | projects.c.description_folded.contains(needle, autoescape=True)
+            projects.c.name_folded.like(pattern, escape="/")
+            | projects.c.description_folded.like(pattern, escape="/")
         )
     keys = (projects.c[sort_field], projects.c.id)
     order = [key.asc() if sort_direction == "asc" else key.desc() for key in keys]
-    page = select(*COLUMNS).where(*visible).order_by(*order).limit(limit).offset(offset)
-    total = select(func.count()).select_from(projects, members).where(*visible)
-    items = [row._asdict() for row in connection.execute(page)]
-    return items, connection.execute(total).scalar_one()
+    page = select(*COLUMNS).where(*visible).order_by(*order)
+    page = page.limit(bindparam("limit")).offset(bindparam("offset"))
+    return page, select(func.count()).select_from(projects, members).where(*visible)
 
 
 def create(connection: Connection, owner_id: str, *, name: str, description: str) -> dict[str, Any]:
@@ -156,3 +182,8 @@ def count(connection: Connection, project_id: str, column: Counted, difference: 
 
 def _folded(**texts: str) -> dict[str, str]:
     return {f"{column}_folded": fold(text) for column, text in texts.items()}
+
+
+def _pattern(search: str) -> str:
+    escaped = fold(search).replace("/", "//").replace("%", "/%").replace("_", "/_")
+    return f"%{escaped}%"

@@ -13,6 +13,7 @@ from projects_api.models.base import (
     new_id,
     now,
     one_of,
+    rows_of,
     table_of,
 )
 
@@ -75,4 +76,4 @@ def list_for_project(connection: Connection, project_id: str) -> list[dict[str, 
         .where(reports.c.project_id == project_id)
         .order_by(reports.c.created_at, reports.c.id)
     )
-    return [row._asdict() for row in connection.execute(statement)]
+    return rows_of(connection.execute(statement))

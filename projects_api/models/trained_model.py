@@ -6,7 +6,15 @@ from sqlalchemy import JSON, Connection, insert, select
 from sqlmodel import Field, SQLModel
 
 from projects_api.models import artifact, project
-from projects_api.models.base import Identifier, Timestamp, binary_text, new_id, now, table_of
+from projects_api.models.base import (
+    Identifier,
+    Timestamp,
+    binary_text,
+    new_id,
+    now,
+    rows_of,
+    table_of,
+)
 
 
 class TrainedModel(SQLModel, table=True):
@@ -70,4 +78,4 @@ def list_for_project(connection: Connection, project_id: str) -> list[dict[str, 
         .where(trained_models.c.project_id == project_id)
         .order_by(trained_models.c.created_at, trained_models.c.id)
     )
-    return [row._asdict() for row in connection.execute(statement)]
+    return rows_of(connection.execute(statement))

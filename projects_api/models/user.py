@@ -3,7 +3,15 @@
 from sqlalchemy import Connection, insert, select
 from sqlmodel import Field, SQLModel
 
-from projects_api.models.base import Identifier, Timestamp, binary_text, new_id, now, table_of
+from projects_api.models.base import (
+    Identifier,
+    Timestamp,
+    binary_text,
+    new_id,
+    now,
+    rows_of,
+    table_of,
+)
 
 
 class User(SQLModel, table=True):
@@ -43,4 +51,4 @@ def any_exists(connection: Connection) -> bool:
 def list_all(connection: Connection) -> list[dict[str, str]]:
     """List everybody by address."""
     statement = select(users.c.id, users.c.email, users.c.name).order_by(users.c.email)
-    return [row._asdict() for row in connection.execute(statement)]
+    return rows_of(connection.execute(statement))
