@@ -1,0 +1,36 @@
+FROM python:3.11-slim-trixie AS build
+
+WORKDIR /source
+RUN python -m venv /opt/projects-api
+ENV PATH=/opt/projects-api/bin:$PATH
+
+# Extras to install, such as `[demo]` for the command that fills a project with examples.
+ARG EXTRAS=""
+COPY pyproject.toml requirements.lock README.md LICENSE openapi.yaml ./
+COPY projects_api projects_api
+RUN pip install --no-cache-dir --constraint requirements.lock ".${EXTRAS}"
+
+
+FROM python:3.11-slim-trixie
+
+# The number is fixed, so that an orchestrator can tell that it is not root and volumes stay ours.
+RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin projects-api \
+    && install --directory --owner=projects-api --group=projects-api /data
+COPY --from=build /opt/projects-api /opt/projects-api
+
+ENV PATH=/opt/projects-api/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PROJECTS_API_DATA_DIR=/data \
+    PROJECTS_API_PORT=8888
+
+USER 10001
+WORKDIR /data
+VOLUME ["/data"]
+EXPOSE 8888
+
+# Whether the process answers. Readiness, which also asks what it depends on, is for load balancers.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["python", "-c", \
+    "import os, urllib.request as r; r.urlopen(f\"http://127.0.0.1:{os.environ['PROJECTS_API_PORT']}/health/live\", timeout=4)"]
+
+CMD ["projects-api", "serve", "--host", "0.0.0.0"]
