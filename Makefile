@@ -7,7 +7,7 @@ BIN := .venv/bin
 .DEFAULT_GOAL := help
 
 help: ## List the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 14
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
 .venv/.installed: pyproject.toml requirements.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -22,4 +22,25 @@ serve: install ## Serve on port 8888 (PORT=9000 moves it); the first time, print
 test: install ## Run all the tests, on SQLite and on PostgreSQL
 	$(BIN)/python -m pytest
 
-.PHONY: help install serve test
+check: lint types contract test ## Run everything that CI runs
+
+lint: install ## Check format and style of the code, the Dockerfile and the compose file
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
+
+types: install ## Check the types
+	$(BIN)/mypy
+
+contract: install ## Check the contract
+	$(BIN)/openapi-spec-validator openapi.yaml
+
+format: install ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## Remove what the other targets made, but not your data
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+.PHONY: help install serve test check lint types contract format clean
