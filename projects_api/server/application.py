@@ -116,7 +116,7 @@ async def _lifespan(services: Services, _app: object) -> AsyncIterator[None]:
         maintenance.cancel()
         with suppress(asyncio.CancelledError):
             await maintenance
-        await to_thread.run_sync(services.database.close)
+        await to_thread.run_sync(services.close)
 
 
 def _open_routes() -> list[Any]:

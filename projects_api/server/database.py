@@ -76,4 +76,7 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     writing = connection.get_execution_options().get("writing", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+    # The driver's own call: SQLAlchemy's would cost as much as a query.
+    driver = connection.connection.dbapi_connection
+    assert driver is not None
+    driver.cursor().execute("BEGIN IMMEDIATE" if writing else "BEGIN")

@@ -4,12 +4,12 @@ It decodes and checks the request, runs the handler in one transaction in a work
 and writes the answer, commits, and only then sends.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from anyio import to_thread
 from connexion.middleware.abstract import RoutedAPI, RoutedMiddleware
 from connexion.operations import AbstractOperation
 from connexion.spec import Specification
@@ -112,7 +112,8 @@ class EnforcedOperation:
             call.fill(await self._body.read(call.scope, receive))
 
     async def _in_thread(self, function: Callable[[Call], Result], call: Call) -> Result:
-        return await to_thread.run_sync(function, call, limiter=self._services.threads)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._services.threads, function, call)
 
     def _answer(self, call: Call) -> Answer:
         key = call.headers.get(idempotency.HEADER)

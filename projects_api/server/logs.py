@@ -16,19 +16,22 @@ def set_up_logs(level: str, form: Literal["json", "console"]) -> None:
         structlog.processors.format_exc_info,
     ]
     number = logging.getLevelNamesMapping()[level.upper()]
-    renderer: Any = structlog.dev.ConsoleRenderer()
-    if form == "json":
-        renderer = structlog.processors.JSONRenderer(serializer=_json)
+    as_json = form == "json"
     structlog.configure(
-        processors=[*shared, renderer],
+        processors=[*shared, _write_bytes if as_json else structlog.dev.ConsoleRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer)
+        if as_json
+        else structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                _write_text if as_json else structlog.dev.ConsoleRenderer(),
+            ],
             foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
         )
     )
@@ -36,5 +39,9 @@ def set_up_logs(level: str, form: Literal["json", "console"]) -> None:
     logging.getLogger("connexion").setLevel(logging.ERROR)
 
 
-def _json(value: Any, **_options: object) -> str:
-    return orjson.dumps(value, default=str).decode()
+def _write_bytes(_logger: object, _method: str, event: Any) -> bytes:
+    return orjson.dumps(event, default=str)
+
+
+def _write_text(_logger: object, _method: str, event: Any) -> str:
+    return orjson.dumps(event, default=str).decode()
