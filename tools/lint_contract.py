@@ -19,6 +19,7 @@ from projects_api.server.contract import Checker
 from tools.contract_tree import (
     Fault,
     Place,
+    Steps,
     examples,
     operations,
     parameters,
@@ -160,7 +161,7 @@ def _status_faults(operation: Place) -> Iterator[Fault]:
 
 def _example_faults(tree: Place) -> Iterator[Fault]:
     """Check that every body has an example, and that every example fits its schema."""
-    holders = {}
+    holders: dict[Steps, Place] = {}
     for operation in operations(tree):
         bodies = operation["responses"].children()
         if "requestBody" in operation:
