@@ -19,12 +19,15 @@ from connexion.middleware.lifespan import LifespanMiddleware
 from connexion.middleware.security import SecurityMiddleware
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from projects_api.server.artifact_store import ArtifactStoreUnavailable
 from projects_api.server.authentication import SECURITY_MAP
 from projects_api.server.bodies import ClientGone
 from projects_api.server.contract import contract, contract_text
@@ -39,12 +42,14 @@ from projects_api.server.problems import (
     NotFound,
     Problem,
     Unauthenticated,
+    Unavailable,
 )
 from projects_api.server.resolver import TagResolver, operations
 from projects_api.server.routing import RoutingMiddleware
 from projects_api.server.services import Services
 from projects_api.server.settings import Settings
 
+_UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeout, ArtifactStoreUnavailable)
 _log = structlog.get_logger()
 
 
@@ -150,6 +155,8 @@ class _Problems:
         app.add_error_handler(Problem, self.answer)
         app.add_error_handler(ProblemException, self.answer_unauthenticated)
         app.add_error_handler(ClientGone, self.answer_gone)
+        for unavailable in _UNAVAILABLE:
+            app.add_error_handler(unavailable, self.answer_unavailable)
         app.add_error_handler(Exception, self.answer_bug)
 
     async def answer(self, request: ConnexionRequest, problem: Problem) -> ConnexionResponse:
@@ -174,6 +181,13 @@ class _Problems:
     async def answer_gone(self, request: ConnexionRequest, _error: ClientGone) -> ConnexionResponse:
         """Write, to nobody, that the body never came."""
         return await self.answer(request, MalformedBody("The body ended early."))
+
+    async def answer_unavailable(
+        self, request: ConnexionRequest, error: Exception
+    ) -> ConnexionResponse:
+        """Write that the database or the artifact store does not answer, and log why."""
+        _log.error("unavailable", request_id=request.scope[REQUEST_ID], error=str(error))
+        return await self.answer(request, Unavailable())
 
     async def answer_bug(self, request: ConnexionRequest, error: Exception) -> ConnexionResponse:
         """Log an error that nothing expected."""

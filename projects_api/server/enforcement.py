@@ -14,14 +14,12 @@ from connexion.middleware.abstract import RoutedAPI, RoutedMiddleware
 from connexion.operations import AbstractOperation
 from connexion.spec import Specification
 from sqlalchemy import Connection
-from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import IntegrityError
 from starlette.types import Receive, Scope, Send
 
 from projects_api.models.api_key import Caller
 from projects_api.server import idempotency
 from projects_api.server.access import NOT_FOUND, Access
-from projects_api.server.artifact_store import ArtifactStoreUnavailable
 from projects_api.server.authentication import authenticate
 from projects_api.server.bodies import MultipartBody, Received, compile_body
 from projects_api.server.conditional import entity_tag, matches
@@ -31,9 +29,6 @@ from projects_api.server.resolver import check_signature
 from projects_api.server.responses import Answer, Responses
 from projects_api.server.sending import send_answer
 from projects_api.server.services import Services
-
-_UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeout, ArtifactStoreUnavailable)
-
 
 Result = TypeVar("Result")
 
@@ -93,8 +88,6 @@ class EnforcedOperation:
                 call.fault = NOT_FOUND[unknown.name]()
             except Problem as problem:
                 call.fault = problem
-            except _UNAVAILABLE as error:
-                raise Unavailable from error
             answer = await self._in_thread(self._answer, call)
         await send_answer(answer, receive, send)
 
@@ -131,8 +124,6 @@ class EnforcedOperation:
             if not self._snapshot:
                 raise
             # What the snapshot shows was collected meanwhile: the next one will not show it.
-            raise Unavailable from error
-        except _UNAVAILABLE as error:
             raise Unavailable from error
 
     def _run(self, call: Call, repetition: idempotency.Repetition | None) -> Answer:

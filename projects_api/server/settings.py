@@ -37,7 +37,7 @@ class Settings(BaseSettings):
     """Origins, with commas between them, whose pages may call the server from a browser."""
     tls_certificate: Path | None = None
     tls_key: Path | None = None
-    maintenance_seconds: float = Field(default=300.0, gt=0)
+    maintenance_seconds: float = Field(default=60.0, gt=0)
     """Seconds between two collections of files that nothing refers to."""
     shutdown_seconds: int = Field(default=30, ge=0)
     """Seconds that running requests get to finish when the server stops."""
