@@ -1,0 +1,155 @@
+"""No accidental break: what would break callers of the released contract is found."""
+
+import copy
+import json
+
+import pytest
+import yaml
+
+from tools import check_breaks, node_tools
+from tools.check_breaks import CONTRACT, RELEASED, breaks, is_announced
+
+pytestmark = pytest.mark.skipif(
+    bool(node_tools.reason_to_skip()), reason=node_tools.reason_to_skip()
+)
+BASE = yaml.safe_load(CONTRACT.read_text())
+ALL = "/api/projects"
+ONE = "/api/projects/{project_id}"
+DOWNLOAD = "/api/datasets/{dataset_id}/download"
+PATHS = BASE["paths"]
+SCHEMAS = BASE["components"]["schemas"]
+OWNER = {
+    "name": "owner",
+    "in": "query",
+    "required": True,
+    "description": "New, and asked of everybody.",
+    "schema": {"type": "string", "maxLength": 3},
+}
+
+
+def found_in(tmp_path, *steps, value) -> list[str]:
+    """Change one member of the contract, or remove it with `None`, and give the breaks."""
+    contract = copy.deepcopy(BASE)
+    *path, key = steps
+    holder = contract
+    for step in path:
+        holder = holder[step]
+    if value is None:
+        del holder[key]
+    else:
+        holder[key] = value
+    revision = tmp_path / "revision.json"
+    revision.write_text(json.dumps(contract))
+    return breaks(CONTRACT, revision)
+
+
+def test_the_contract_keeps_what_was_released():
+    assert check_breaks.main() == 0, breaks(RELEASED, CONTRACT)
+
+
+@pytest.mark.parametrize(
+    ("steps", "value", "message"),
+    [
+        (("paths", f"{ONE}/export"), None, "was removed"),
+        (("paths", ONE, "put"), None, "was removed"),
+        (("paths", ONE, "get", "operationId"), "fetch_project", "`operationId`"),
+        (("paths", ONE, "get", "tags"), ["members"], "by the tag"),
+        (
+            ("paths", ALL, "get", "parameters"),
+            [*PATHS[ALL]["get"]["parameters"], OWNER],
+            "Required `owner`",
+        ),
+        (("components", "parameters", "Limit", "required"), True, "became required"),
+        (("components", "parameters", "Limit", "schema", "maximum"), 100, "'<= 100'"),
+        (("components", "parameters", "Limit", "schema", "default"), 10, "another default"),
+        (("components", "schemas", "ProjectSortField", "enum"), ["name"], "lost values"),
+        (("components", "schemas", "ProjectStatus", "enum"), ["active", "gone"], "gained values"),
+        (
+            ("components", "schemas", "ProjectCreate", "required"),
+            ["name", "description"],
+            "became required",
+        ),
+        (("components", "schemas", "ProjectCreate", "properties", "description"), None, "removed"),
+        (("components", "schemas", "Project", "properties", "status"), None, "was removed"),
+        (
+            ("components", "schemas", "Project", "required"),
+            SCHEMAS["Project"]["required"][:-1],
+            "no longer required",
+        ),
+        (
+            ("components", "schemas", "Project", "properties", "dataset_count", "type"),
+            "string",
+            "Type of",
+        ),
+        (("components", "schemas", "RequestId", "nullable"), True, "null"),
+        (("paths", ALL, "post", "responses", "409"), None, "`409` was removed"),
+        (
+            ("paths", DOWNLOAD, "get", "responses", "200", "content", "text/csv"),
+            None,
+            "`text/csv` was removed",
+        ),
+        (("paths", ALL, "post", "responses", "201", "headers", "Location"), None, "`Location`"),
+        (("paths", "/health/live", "get", "security"), None, "authentication is newly required"),
+        (("components", "securitySchemes", "ApiKey", "scheme"), "basic", "security scheme"),
+        (("paths", ONE, "get", "x-required-scope"), "write", "read became write"),
+        (("paths", ONE, "put", "x-required-role"), "admin", "editor became admin"),
+    ],
+)
+def test_a_break_is_found(tmp_path, steps, value, message):
+    found = found_in(tmp_path, *steps, value=value)
+    assert [one for one in found if message in one], found
+
+
+def test_a_schema_that_was_renamed(tmp_path):
+    revision = tmp_path / "revision.yaml"
+    text = CONTRACT.read_text()
+    revision.write_text(text.replace("schemas/Timeline'", "schemas/History'"))
+    revision.write_text(revision.read_text().replace("    Timeline:\n", "    History:\n"))
+    assert breaks(CONTRACT, revision) == [
+        "#/components/schemas/Timeline: clients name a class by it"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("steps", "value"),
+    [
+        (("info", "version"), "0.2.0"),
+        (("paths", ALL, "get", "summary"), "List your projects"),
+        (("paths", ONE, "put", "x-required-role"), "viewer"),
+        (("paths", ONE, "get", "security"), []),
+        (
+            ("components", "schemas", "ProjectUpdate", "properties", "colour"),
+            {"type": "string", "maxLength": 9},
+        ),
+        (("paths", "/api/colours"), {"get": {**PATHS[ALL]["get"], "operationId": "list_colours"}}),
+    ],
+)
+def test_other_changes_are_none(tmp_path, steps, value):
+    assert found_in(tmp_path, *steps, value=value) == []
+
+
+@pytest.mark.parametrize(
+    ("released", "version", "changelog", "announced"),
+    [
+        ("0.1.0", "1.0.0", "# Changes\n\n## 1.0.0 - 2026-03-01\n", True),
+        ("0.1.0", "1.0.0", "## [1.0.0]\n", True),
+        ("0.1.0", "1.0.0", "## 1.0.0.1\n\n## 1.0.0-rc1\n\n## 0.1.0\n", False),
+        ("0.1.0", "1.0.0", "", False),
+        ("1.4.0", "1.5.0", "## 1.5.0\n", False),
+        ("9.0.0", "10.0.0", "## 10.0.0\n", True),
+    ],
+)
+def test_what_announces_a_break(released, version, changelog, announced):
+    assert is_announced(released, version, changelog) is announced
+
+
+@pytest.mark.parametrize(("changelog", "status"), [("## 0.1.0\n", 1), ("## 1.0.0\n", 0)])
+def test_a_break_needs_its_announcement(tmp_path, monkeypatch, capsys, changelog, status):
+    contract = copy.deepcopy(BASE)
+    contract["info"]["version"] = "1.0.0"
+    del contract["paths"][ONE]["delete"]
+    for name, text in {"CONTRACT": json.dumps(contract), "CHANGELOG": changelog}.items():
+        (tmp_path / name).write_text(text)
+        monkeypatch.setattr(check_breaks, name, tmp_path / name)
+    assert check_breaks.main() == status
+    assert f"Operation `DELETE {ONE}` was removed" in capsys.readouterr().out
