@@ -58,7 +58,7 @@ def create_application(settings: Settings) -> ASGIApp:
     services = Services.from_settings(settings)
     resolver = TagResolver(contract(), "projects_api.handlers")
     app = ConnexionMiddleware(
-        Router(_open_routes(), default=_not_found),
+        Router(_open_routes(settings), default=_not_found),
         lifespan=partial(_lifespan, services),
         middlewares=[*_outer_layers(settings), *_LAYERS],
         resolver=resolver,
@@ -124,9 +124,9 @@ async def _lifespan(services: Services, _app: object) -> AsyncIterator[None]:
         await to_thread.run_sync(services.close)
 
 
-def _open_routes() -> list[Any]:
-    as_json = orjson.dumps(contract())
-    return [*documentation_routes(contract_text(), as_json), Route("/metrics", _metrics)]
+def _open_routes(settings: Settings) -> list[Any]:
+    documentation = documentation_routes(contract_text(), contract(), settings.public_url)
+    return [*documentation, Route("/metrics", _metrics)]
 
 
 def _metrics(_request: Request) -> Response:

@@ -8,14 +8,21 @@ from pathlib import Path
 import anyio
 import httpx
 import pytest
+import requests
 from starlette.applications import Starlette
 
 from projects_api.server import documentation
+from projects_api.server.contract import contract
 from projects_api.server.documentation import documentation_routes
 from projects_api.server.problems import MethodNotAllowed
 
 YAML = b"openapi: 3.0.3\ninfo: {title: Small, version: '1'}\npaths: {}\n"
-JSON = b'{"openapi":"3.0.3","info":{"title":"Small","version":"1"},"paths":{}}'
+CONTRACT = {
+    "openapi": "3.0.3",
+    "info": {"title": "Small", "version": "1"},
+    "servers": [{"url": "http://localhost:8888", "x-internal": True}],
+    "paths": {},
+}
 DOCUMENTS = {
     "/openapi.yaml": "application/yaml",
     "/openapi.json": "application/json",
@@ -28,12 +35,14 @@ DOCUMENTS = {
 FOLDER = Path(documentation.__file__).parent / "docs_ui"
 
 
-def call(method: str, path: str, **headers: str) -> httpx.Response:
-    app = Starlette(routes=documentation_routes(YAML, JSON))
+def call(
+    method: str, path: str, *, at: str = "http://server", public_url=None, **headers: str
+) -> httpx.Response:
+    app = Starlette(routes=documentation_routes(YAML, CONTRACT, public_url))
 
     async def send() -> httpx.Response:
         transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://server") as client:
+        async with httpx.AsyncClient(transport=transport, base_url=at) as client:
             return await client.request(method, path, headers=headers)
 
     return anyio.run(send)
@@ -85,7 +94,11 @@ class TestDocuments:
 
     def test_contract_is_given_to_the_byte(self):
         assert call("GET", "/openapi.yaml").content == YAML
-        assert call("GET", "/openapi.json").content == JSON
+
+    def test_contract_is_json_but_for_its_servers(self):
+        served = call("GET", "/openapi.json").json()
+        assert list(served) == list(CONTRACT)
+        assert served == {**CONTRACT, "servers": served["servers"]}
 
     @pytest.mark.parametrize("path", DOCUMENTS)
     def test_head_tells_what_get_gives(self, path):
@@ -104,6 +117,57 @@ class TestDocuments:
     )
     def test_nothing_else_in_the_folder_is_served(self, path):
         assert call("GET", path).status_code == 404
+
+
+class TestServers:
+    """The served contract says how the one who reads it reaches the server."""
+
+    def url(self, **options) -> str:
+        answer = call("GET", "/openapi.json", **options)
+        (server,) = answer.json()["servers"]
+        again = call("GET", "/openapi.json", **{**options, "if-none-match": answer.headers["etag"]})
+        assert again.status_code == 304
+        return server["url"]
+
+    @pytest.mark.parametrize(
+        "at",
+        [
+            "http://localhost:9000",
+            "http://127.0.0.1:43211",
+            "https://[::1]:8443",
+            "http://LocalHost",
+        ],
+    )
+    def test_of_this_machine_as_it_was_asked(self, at):
+        assert self.url(at=at, host=at.partition("//")[2]) == at
+
+    @pytest.mark.parametrize(
+        "host",
+        [
+            "evil.example",
+            "localhost.evil.example",
+            "localhost:8888@evil.example",
+            "localhost:8888/../evil",
+            "127.0.0.1.evil.example",
+            "localhost:",
+            "",
+        ],
+    )
+    def test_another_host_is_never_repeated(self, host):
+        assert self.url(host=host) == "/"
+
+    def test_nor_is_what_a_proxy_may_say(self):
+        headers = {"x-forwarded-host": "evil.example", "forwarded": "host=evil.example"}
+        assert self.url(**headers) == "/"
+
+    def test_of_the_public_url_whoever_asks(self):
+        public = "https://projects.example/prefix/"
+        assert self.url(public_url=public, host="localhost:8888") == public.rstrip("/")
+        assert self.url(public_url=public, host="evil.example") == public.rstrip("/")
+
+    def test_of_a_running_server(self, server):
+        served = requests.get(f"{server.url}/openapi.json", timeout=60).json()
+        assert served == {**contract(), "servers": [{"url": server.url}]}
 
 
 class TestPage:
