@@ -4,11 +4,14 @@ import logging
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from uuid import uuid4
 
 import boto3
 import pytest
 from moto.moto_server.threaded_moto_server import ThreadedMotoServer
+
+from tests.server.processes import Deployment
 
 REGION = "us-east-1"
 
@@ -48,3 +51,11 @@ def s3_server() -> Iterator[S3Server]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+@pytest.fixture
+def deployment(new_database_url: str, tmp_path: Path) -> Iterator[Deployment]:
+    """An installation with an empty database of each kind in turn."""
+    deployment = Deployment(tmp_path, {"PROJECTS_API_DATABASE_URL": new_database_url})
+    yield deployment
+    deployment.services.close()
