@@ -12,7 +12,13 @@ from projects_api.server.artifacts import Artifacts
 from projects_api.server.bodies import Upload
 from projects_api.server.problems import DatasetNotFound, ProjectNotFound, TableRefused
 from projects_api.server.responses import File
-from projects_api.server.tables import MEDIA_TYPES, NotATable, convert_table, inspect_table
+from projects_api.server.tables import (
+    MEDIA_TYPES,
+    NotATable,
+    TableFormat,
+    convert_table,
+    inspect_table,
+)
 
 
 def upload_dataset(
@@ -29,7 +35,6 @@ def upload_dataset(
         table = inspect_table(file.path)
     except NotATable as refused:
         raise TableRefused(refused.reason) from refused
-    quality = {"overall_score": table.overall_score, "issues": table.issues}
     with artifacts.keep(connection, {file.path: file.content}):
         ids = dataset.create(
             connection,
@@ -37,16 +42,11 @@ def upload_dataset(
             name=name,
             description=description,
             sha256=file.content.sha256,
-            media_type=table.media_type,
-            format=table.format,
-            rows=table.rows,
-            columns=table.columns,
-            dialect=table.dialect,
-            quality=quality,
+            **table.as_columns(),
         )
         if ids is None:
             raise ProjectNotFound
-    return {**ids, "quality": quality}
+    return {**ids, "quality": {"overall_score": table.overall_score, "issues": table.issues}}
 
 
 def list_datasets(
@@ -78,14 +78,14 @@ def download_dataset(
     connection: Connection,
     artifacts: Artifacts,
     dataset_id: str,
-    format: str | None = None,  # noqa: A002 - the contract's name for it
+    format: TableFormat | None = None,  # noqa: A002 - the contract's name for it
 ) -> File:
     """Send a data set as it was uploaded, or in another format."""
     found = dataset.find(connection, dataset_id)
     if found is None:
         raise DatasetNotFound
     lease = artifacts.lease(connection, [found["sha256"]])
-    wanted = format or found["format"]
+    wanted: TableFormat = format or found["format"]
     as_uploaded = wanted == found["format"]
     chunks = artifacts.read(found["sha256"])
     if not as_uploaded:
@@ -101,7 +101,7 @@ def download_dataset(
 
 
 def _converted(
-    artifacts: Artifacts, chunks: Iterator[bytes], dialect: dict[str, Any], wanted: str
+    artifacts: Artifacts, chunks: Iterator[bytes], dialect: dict[str, Any], wanted: TableFormat
 ) -> Iterator[bytes]:
     """Convert a table once its transaction has ended, for that may take seconds."""
     with artifacts.spool() as source, artifacts.spool() as target:

@@ -44,6 +44,7 @@ class Artifacts:
             for source, content in contents.items():
                 self.store.put(content, source)
             yield
+            blob.release(connection, lease)
         except BaseException:
             connection.rollback()
             self.release(lease)

@@ -253,7 +253,8 @@ class TestGetDataset:
 
 
 class TestDeleteDataset:
-    def test_deletes_once(self, server, owner, problem, project_id, dataset_id):
+    def test_deletes_once(self, server, owner, problem, project_id):
+        dataset_id = owner.upload(project_id, b"nobody,else\nhas,this\n").json()["id"]
         sha256 = owner.get(path(dataset_id)).json()["dataset"]["sha256"]
         answer = owner.delete(path(dataset_id))
         assert answer.status_code == 200

@@ -47,7 +47,7 @@ class TestExportProject:
         assert len(manifest["files"]) == 4
         for file in manifest["files"]:
             content = archive.read(file["path"])
-            assert ".." not in file["path"]
+            assert ".." not in file["path"].split("/")
             assert len(content) == file["size_bytes"]
             assert hashlib.sha256(content).hexdigest() == file["sha256"]
         files = {file["path"]: file for file in manifest["files"]}
