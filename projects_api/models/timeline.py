@@ -5,12 +5,29 @@ There is no table of events. What happened is what exists, so that the two can n
 
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, literal, null, select, union_all
+from sqlalchemy import (
+    Column,
+    Connection,
+    Label,
+    Select,
+    bindparam,
+    cast,
+    literal,
+    null,
+    select,
+    union_all,
+)
 from sqlalchemy.sql import Subquery
 
 from projects_api.models.dataset import datasets
 from projects_api.models.dataset_version import dataset_versions
 from projects_api.models.experiment import experiments
+
+
+def _no(column: Column[Any]) -> Label[Any]:
+    """Stand for a column that one kind of event does not have, with the type of the other kind."""
+    return cast(null(), column.type).label(column.name)
+
 
 _DATASETS = (
     select(
@@ -20,11 +37,11 @@ _DATASETS = (
         datasets.c.created_at.label("timestamp"),
         dataset_versions.c.rows,
         dataset_versions.c.columns,
-        null().label("status"),
-        null().label("target_column"),
-        null().label("problem_type"),
-        null().label("best_model_type"),
-        null().label("duration"),
+        _no(experiments.c.status),
+        _no(experiments.c.target_column),
+        _no(experiments.c.problem_type),
+        _no(experiments.c.best_model_type),
+        _no(experiments.c.duration),
     )
     .join(
         dataset_versions,
@@ -41,8 +58,8 @@ _EXPERIMENTS = (
         literal("experiment").label("type"),
         experiments.c.name,
         experiments.c.created_at.label("timestamp"),
-        null().label("rows"),
-        null().label("columns"),
+        _no(dataset_versions.c.rows),
+        _no(dataset_versions.c.columns),
         experiments.c.status,
         experiments.c.target_column,
         experiments.c.problem_type,
