@@ -1,0 +1,60 @@
+"""What stands in the README runs as it stands."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+def snippets(language: str, mark: str) -> list[str]:
+    found = re.findall(rf"^```{language}\n(.*?)^```", README.read_text(), re.DOTALL | re.MULTILINE)
+    return [text for text in found if mark in text]
+
+
+@pytest.fixture
+def environment(server) -> dict[str, str]:
+    return {**os.environ, "BASE_URL": server.url, "API_KEY": server.person().key}
+
+
+def run(command: list[str], folder: Path, environment: dict[str, str]) -> str:
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_session_with_curl(tmp_path, environment):
+    (script,) = snippets("sh", "curl")
+    printed = run(["bash", "-euo", "pipefail", "-c", script], tmp_path, environment)
+    assert '"name":"Churn Prediction"' in printed
+    assert '"overall_score":100.0' in printed
+    assert '"rows":3,"columns":3' in printed
+    assert "manifest.json" in printed
+
+
+def test_the_session_with_requests(tmp_path, environment):
+    (tmp_path / "cities.csv").write_text("city,population\nParis,2102650\nOslo,717710\n")
+    (script,) = snippets("python", "requests")
+    printed = run([sys.executable, "-c", script], tmp_path, environment).splitlines()
+    assert printed[0] == "201 {'overall_score': 100.0, 'issues': []}"
+    assert printed[1].startswith("404 Nobody with this e-mail address is registered")
+    assert printed[2].endswith("dataset cities.csv 2 rows")
+    assert (tmp_path / "export.zip").stat().st_size > 0
+
+
+def test_the_settings_are_all_described(server):
+    text = README.read_text()
+    for name in type(server.settings).model_fields:
+        assert f"PROJECTS_API_{name.upper()}`" in text, name
