@@ -1,0 +1,363 @@
+"""Examples are true: each is sent to, or comes from, a server that holds the documented values."""
+
+from functools import partial
+from hashlib import sha256
+from types import SimpleNamespace
+
+import limits.storage.memory
+import psycopg
+import pytest
+import requests
+from sqlalchemy import make_url
+
+from projects_api.models import artifact, dataset, dataset_version, member
+from projects_api.models import project as projects
+from projects_api.server import rate_limit
+from projects_api.server.idempotency import Repetition
+from projects_api.server.settings import Settings
+from tests.conftest import running
+from tests.contract.documented import (
+    OPERATIONS,
+    REQUEST_ID,
+    TREE,
+    World,
+    answer_of,
+    documented,
+    response_of,
+)
+from tools.contract_tree import Place, examples, parameters
+
+SUCCESSES = [
+    (operation_id, media_type, name)
+    for operation_id in OPERATIONS
+    for media_type, media in response_of(operation_id)["content"].items()
+    for name in media["examples"].value
+]
+PROBLEMS = {
+    name: response
+    for response in TREE["components"]["responses"].children()
+    for media_type, media in (response["content"].items() if "content" in response else ())
+    if media_type == "application/problem+json"
+    for name in media["examples"].value
+}
+HEADERS = {
+    "ETag": "get_project",
+    "Location": "create_project",
+    "Content-Disposition": "download_dataset",
+    "Content-Length": "download_dataset",
+    "WWW-Authenticate": "unauthenticated",
+    "Retry-After": "unavailable",
+    "Conflict-Retry-After": "request_running",
+    "Idempotent-Replayed": "replay",
+}
+"""Where a header has the value of its example; `X-Request-Id` has it everywhere."""
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def settings(request, tmp_path_factory):
+    """Settings of a database of this module's own, for the documented people are others' too."""
+    folder = tmp_path_factory.mktemp("examples")
+    url = f"sqlite:///{folder / 'examples.db'}"
+    if request.param == "postgresql":
+        existing = make_url(request.getfixturevalue("postgresql"))
+        with psycopg.connect(
+            existing.render_as_string(hide_password=False), autocommit=True
+        ) as connection:
+            connection.execute("CREATE DATABASE examples")
+        url = existing.set(database="examples").render_as_string(hide_password=False)
+    return Settings(_env_file=None, database_url=url, data_dir=folder, maintenance_seconds=3600)
+
+
+@pytest.fixture(scope="module")
+def documented_server(settings):
+    with running(settings) as server:
+        yield server
+
+
+@pytest.fixture
+def world(documented_server):
+    with documented(documented_server) as world:
+        yield world
+
+
+@pytest.fixture
+def at(monkeypatch):
+    """Set the clock, and the ids that are given next in each module."""
+
+    def set_to(moment: str, **ids: str) -> None:
+        for module in (projects, member, dataset, dataset_version, artifact):
+            monkeypatch.setattr(module, "now", lambda: moment)
+        for module in (projects, dataset, dataset_version, artifact):
+            if identifier := ids.get(module.__name__.rpartition(".")[2]):
+                monkeypatch.setattr(module, "new_id", partial(str, identifier))
+
+    return set_to
+
+
+def send(person, operation_id: str, headers=None, **options) -> requests.Response:
+    """Send an operation with every example that its parameters and its body have."""
+    operation = OPERATIONS[operation_id]
+    method, path = operation.path[-1], operation.path[-2]
+    query = {}
+    for parameter in parameters(operation):
+        for example in examples(parameter):
+            if parameter["in"].value == "path":
+                path = path.replace(f"{{{parameter['name'].value}}}", str(example.value))
+            else:
+                query[parameter["name"].value] = example.value
+    if "requestBody" in operation and not options.keys() & {"json", "data", "files"}:
+        options |= _body(operation["requestBody"]["content"])
+    options["params"] = query | options.get("params", {})
+    return person.send(
+        method.upper(), path, headers={"X-Request-Id": REQUEST_ID, **(headers or {})}, **options
+    )
+
+
+def _body(content: Place) -> dict:
+    ((media_type, media),) = content.items()
+    body = next(examples(media)).value
+    if media_type == "application/json":
+        return {"json": body}
+    fields = {name: value for name, value in body.items() if name != "file"}
+    return {"data": fields, "files": {"file": (body["name"], body["file"])}}
+
+
+def check_headers(answer: requests.Response, response: Place, case: str) -> None:
+    """Compare the headers with what the contract declares, and with the examples of this case."""
+    for name, header in response["headers"].items():
+        value = answer.headers.get(name)
+        assert value is not None or not header.get("required"), name
+        if header.path[-1] == "X-Request-Id" or HEADERS[header.path[-1]] == case:
+            assert value == str(header["example"].value), name
+
+
+def upload_the_example(world: World, at) -> requests.Response:
+    """Upload the documented file in place of all files that nobody has."""
+    uploaded = answer_of("upload_dataset")
+    at(
+        answer_of("get_dataset")["dataset"]["created_at"],
+        dataset=uploaded["dataset_id"],
+        dataset_version=uploaded["dataset_version_id"],
+        artifact=uploaded["artifact_id"],
+    )
+    world.empty()
+    return send(world.alice, "upload_dataset")
+
+
+def create_project(world: World, at, _media_type: str) -> requests.Response:
+    project = answer_of("create_project")["project"]
+    at(project["created_at"], project=project["id"])
+    return send(world.alice, "create_project")
+
+
+def update_project(world: World, at, _media_type: str) -> requests.Response:
+    at(answer_of("update_project")["project"]["updated_at"])
+    return send(world.alice, "update_project")
+
+
+def add_member(world: World, at, _media_type: str) -> requests.Response:
+    assert send(world.alice, "remove_member").status_code == 200
+    at(answer_of("add_member")["member"]["created_at"])
+    return send(world.alice, "add_member")
+
+
+def upload_dataset(world: World, at, _media_type: str) -> requests.Response:
+    return upload_the_example(world, at)
+
+
+def download_dataset(world: World, at, media_type: str) -> requests.Response:
+    assert upload_the_example(world, at).status_code == 201
+    wanted = {"text/csv": "csv", "application/vnd.apache.parquet": "parquet"}[media_type]
+    return send(world.alice, "download_dataset", params={"format": wanted})
+
+
+def export_project(world: World, at, _media_type: str) -> requests.Response:
+    assert upload_the_example(world, at).status_code == 201
+    return send(world.alice, "export_project")
+
+
+PREPARED = {
+    one.__name__: one
+    for one in (
+        create_project,
+        update_project,
+        add_member,
+        upload_dataset,
+        download_dataset,
+        export_project,
+    )
+}
+"""The operations that need more than the documented values and the documented request."""
+
+
+@pytest.mark.parametrize(("operation_id", "media_type", "name"), SUCCESSES)
+def test_a_success_is_its_example(world, at, operation_id, media_type, name):
+    if operation_id in PREPARED:
+        answer = PREPARED[operation_id](world, at, media_type)
+    else:
+        answer = send(world.alice, operation_id)
+    assert answer.headers["content-type"] == media_type, answer.text
+    response = response_of(operation_id)
+    example = response["content"][media_type]["examples"][name]["value"].value
+    if media_type == "application/json":
+        assert answer.json() == example
+    elif media_type == "text/csv":
+        assert answer.text == example
+    else:  # A binary file, of which the example is the beginning.
+        assert answer.content.startswith(example.encode())
+    check_headers(answer, response, operation_id)
+
+
+def test_a_repetition_says_so(world, at):
+    for _ in range(2):
+        at(answer_of("create_project")["project"]["created_at"])
+        answer = send(world.alice, "create_project", headers={"Idempotency-Key": "one"})
+        assert answer.status_code == 201
+    check_headers(answer, response_of("create_project"), "replay")
+
+
+def test_not_modified(world):
+    tag = TREE["components"]["headers"]["ETag"]["example"].value
+    answer = send(world.alice, "get_project", headers={"If-None-Match": tag})
+    assert (answer.status_code, answer.content) == (304, b"")
+    assert answer.headers["etag"] == tag
+
+
+class Provoke:
+    """What makes the server answer with each documented problem, by the example's name."""
+
+    def __init__(self, world: World, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.world = world
+        self.alice = world.alice
+        self.settings = settings
+        self.monkeypatch = monkeypatch
+
+    def not_json(self):
+        return self._create(b'{"name": "Churn Prediction"')
+
+    def malformed_body(self):
+        form = requests.Request(
+            "POST", "http://server", files={"file": ("transactions.csv", b"amount,is_fraud\n")}
+        ).prepare()
+        cut_short = form.body[: form.body.rindex(b"--")]
+        headers = {"Content-Type": form.headers["Content-Type"]}
+        return send(self.alice, "upload_dataset", headers=headers, data=cut_short)
+
+    def unauthenticated(self):
+        return send(self.world.server.anonymous(), "list_projects")
+
+    def insufficient_scope(self):
+        key = self.world.server.key(self.alice.user_id, scopes=("read",))
+        return self._create(b"{}", headers={"Authorization": f"Bearer {key}"})
+
+    def insufficient_role(self):
+        return send(self.world.bob, "delete_project")
+
+    def project_not_found(self):
+        return send(self.world.server.person(), "get_project")
+
+    def dataset_not_found(self):
+        return send(self.world.server.person(), "get_dataset")
+
+    def member_not_found(self):
+        assert send(self.alice, "remove_member").status_code == 200
+        return send(self.alice, "remove_member")
+
+    def user_not_registered(self):
+        return send(self.alice, "add_member", json={"email": "nobody@example.com"})
+
+    def last_owner(self):
+        return send(self.alice, "add_member", json={"email": self.alice.email, "role": "viewer"})
+
+    def request_running(self):
+        body = b'{"name": "Churn Prediction"}'
+        database = self.world.server.services.database
+        identity = ("create_project", "/api/projects", sha256(body).hexdigest())
+        same = Repetition(database, self.alice.user_id, "key", *identity)
+        return same.run(lambda: self._create(body, headers={"Idempotency-Key": "key"}))
+
+    def precondition_failed(self):
+        return send(self.alice, "update_project", headers={"If-Match": '"another"'})
+
+    def too_large(self):
+        return self._create(iter([b" " * 1024 * 1024, b"{}"]))
+
+    def unsupported_media_type(self):
+        return self._create(b"name=Churn", headers={"Content-Type": "text/plain"})
+
+    def contract_violation(self):
+        return self._create(b"{}")
+
+    def not_a_table(self):
+        return send(
+            self.alice,
+            "upload_dataset",
+            data={"project_id": self.world.project_id, "name": "transactions.csv"},
+            files={"file": ("transactions.csv", b"")},
+        )
+
+    def idempotency_key_reused(self):
+        first, second = (
+            self._create(body, headers={"Idempotency-Key": "key"})
+            for body in (b'{"name": "First"}', b'{"name": "Second"}')
+        )
+        assert first.status_code == 201
+        return second
+
+    def rate_limited(self):
+        clock = SimpleNamespace(time=lambda: 1_000_000.0)
+        for module in (limits.storage.memory, rate_limit):
+            self.monkeypatch.setattr(module, "time", clock)
+        with running(self._changed(rate_limit="600/minute"), migrate=False) as server:
+            for _ in range(600):
+                answer = self.alice.session.get(f"{server.url}/api/projects", timeout=60)
+                assert answer.status_code == 200
+            clock.time = lambda: 1_000_048.0
+            return self._ask(server, "/api/projects")
+
+    def internal_error(self):
+        def fail(*_arguments, **_options):
+            raise RuntimeError("a bug")
+
+        self.monkeypatch.setattr(projects, "list_for_member", fail)
+        return send(self.alice, "list_projects")
+
+    def unavailable(self):
+        folder = self.settings.data_dir / "elsewhere"
+        with running(self._changed(artifact_url=str(folder)), migrate=False) as server:
+            for path in sorted(folder.rglob("*"), reverse=True):
+                path.rmdir()
+            folder.rmdir()
+            folder.write_bytes(b"")
+            try:
+                return self._ask(server, "/health/ready")
+            finally:
+                folder.unlink()
+
+    def _create(self, body, headers=None):
+        options = {"headers": {"Content-Type": "application/json", **(headers or {})}}
+        return send(self.alice, "create_project", data=body, **options)
+
+    def _ask(self, server, path):
+        headers = {"X-Request-Id": REQUEST_ID}
+        return self.alice.session.get(f"{server.url}{path}", headers=headers, timeout=60)
+
+    def _changed(self, **changes):
+        return self.settings.model_copy(update=changes)
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_a_problem_is_its_example(world, settings, monkeypatch, name):
+    answer = getattr(Provoke(world, settings, monkeypatch), name)()
+    response = PROBLEMS[name]
+    media = response["content"]["application/problem+json"]
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json() == media["examples"][name]["value"].value
+    assert answer.status_code == answer.json()["status"]
+    check_headers(answer, response, name)
+
+
+def test_every_header_example_is_compared_somewhere():
+    shown = {name for name, one in TREE["components"]["headers"].items() if "example" in one}
+    assert shown == {*HEADERS, "X-Request-Id"}
+    assert set(HEADERS.values()) <= {*OPERATIONS, *PROBLEMS, "replay"}
