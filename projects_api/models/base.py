@@ -1,7 +1,8 @@
 """What every table shares: constraint names, column types, the clock and new ids."""
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +21,18 @@ NAMING_CONVENTION = {
 SQLModel.metadata.naming_convention = NAMING_CONVENTION
 
 metadata = SQLModel.metadata
+
+
+@dataclass(slots=True)
+class Origin:
+    """Where moments and ids come from; a server for tests puts repeatable ones in their place."""
+
+    moment: Callable[[], datetime]
+    identifier: Callable[[], str]
+
+
+# UUIDs of version 7 are ordered by time, so that indexes stay dense.
+origin = Origin(moment=lambda: datetime.now(UTC), identifier=lambda: str(uuid_utils.uuid7()))
 
 
 class Identifier(TypeDecorator[str]):
@@ -86,14 +99,19 @@ def to_text(moment: datetime) -> str:
     return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat()}Z"
 
 
+def present() -> datetime:
+    """Tell the present moment, in UTC."""
+    return origin.moment()
+
+
 def now() -> str:
     """Tell the present moment as RFC 3339 text, to the microsecond."""
-    return to_text(datetime.now(UTC))
+    return to_text(present())
 
 
 def new_id() -> str:
-    """Make a UUID of version 7: ordered by time, so that indexes stay dense."""
-    return str(uuid_utils.uuid7())
+    """Make a UUID that nothing else has."""
+    return origin.identifier()
 
 
 def fold(text: str) -> str:

@@ -5,13 +5,13 @@ in the store is ever without a row that leads to it, whatever crashes when.
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import BigInteger, Connection, delete, insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Field, SQLModel
 
-from projects_api.models.base import Identifier, Timestamp, new_id, table_of, to_text
+from projects_api.models.base import Identifier, Timestamp, new_id, present, table_of, to_text
 
 LEASE_TIME = timedelta(hours=6)
 """Longer than any upload or download: only a lease that a crash left behind ever expires."""
@@ -51,7 +51,7 @@ def put(connection: Connection, *, sha256: str, size_bytes: int, crc32: int) -> 
 def lease(connection: Connection, contents: Iterable[str]) -> str:
     """Keep contents from collection until the lease is released; return its id."""
     lease_id = new_id()
-    expires_at = to_text(datetime.now(UTC) + LEASE_TIME)
+    expires_at = to_text(present() + LEASE_TIME)
     rows = [{"id": lease_id, "sha256": sha256, "expires_at": expires_at} for sha256 in contents]
     if rows:
         connection.execute(insert(blob_leases), rows)

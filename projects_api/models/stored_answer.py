@@ -1,13 +1,13 @@
 """Answers kept under the `Idempotency-Key` of the request that they answered."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import JSON, Connection, Integer, LargeBinary, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Field, SQLModel
 
-from projects_api.models.base import Identifier, Timestamp, now, table_of, to_text
+from projects_api.models.base import Identifier, Timestamp, now, present, table_of, to_text
 
 KEEP_TIME = timedelta(hours=24)
 RUN_TIME = timedelta(minutes=15)
@@ -98,4 +98,4 @@ def remove_expired(connection: Connection) -> None:
 
 
 def _after(time: timedelta) -> str:
-    return to_text(datetime.now(UTC) + time)
+    return to_text(present() + time)
