@@ -1,0 +1,262 @@
+"""What Schemathesis is told beyond the contract: real files, live projects, keys used once."""
+
+import csv
+import io
+import itertools
+import re
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from uuid import UUID
+
+import pyarrow as pa
+import schemathesis
+from hypothesis import strategies as st
+from pyarrow import parquet
+from schemathesis import GenerationMode
+from schemathesis.generation.meta import TestPhase
+from schemathesis.openapi.checks import RejectedPositiveData
+
+from projects_api.server.archive import verify_archive
+
+UPLOAD = {"operation_id": "upload_dataset"}
+ABOVE_THE_LIMIT = b"number,square\n" + b"".join(b"%d,%d\n" % (n, n * n) for n in range(70_000))
+
+_projects: dict[str, None] = {}
+_members: dict[tuple[str, str], None] = {}
+_datasets: dict[str, str] = {}
+_keys: set[str] = set()
+_numbers = itertools.count()
+
+
+# --- what the tested server has: learnt from its answers, as a client would ---
+
+
+@schemathesis.hook
+def after_call(context, case, response):
+    """Learn which projects, members and data sets there are."""
+    operation = case.operation.definition.raw["operationId"]
+    if response.status_code not in {200, 201} or operation not in _LEARN:
+        return
+    path = {name: str(value).lower() for name, value in case.path_parameters.items()}
+    _LEARN[operation](path, case, response.json())
+
+
+def _created_project(_path, _case, answer):
+    _projects[answer["project_id"]] = None
+
+
+def _listed_projects(_path, _case, answer):
+    _projects.update(dict.fromkeys(item["id"] for item in answer["items"]))
+
+
+def _deleted_project(path, _case, _answer):
+    _projects.pop(path["project_id"], None)
+    for dataset_id in [one for one, owner in _datasets.items() if owner == path["project_id"]]:
+        del _datasets[dataset_id]
+    for pair in [pair for pair in _members if pair[0] == path["project_id"]]:
+        del _members[pair]
+
+
+def _added_member(path, _case, answer):
+    _members[path["project_id"], answer["member"]["user_id"]] = None
+
+
+def _removed_member(path, _case, _answer):
+    _members.pop((path["project_id"], path["member_id"]), None)
+
+
+def _uploaded_dataset(_path, case, answer):
+    _datasets[answer["dataset_id"]] = str(case.body["project_id"]).lower()
+
+
+def _listed_datasets(_path, _case, answer):
+    _datasets.update({item["id"]: item["project_id"] for item in answer["items"]})
+
+
+def _deleted_dataset(path, _case, _answer):
+    _datasets.pop(path["dataset_id"], None)
+
+
+_LEARN = {
+    "create_project": _created_project,
+    "list_projects": _listed_projects,
+    "delete_project": _deleted_project,
+    "add_member": _added_member,
+    "remove_member": _removed_member,
+    "upload_dataset": _uploaded_dataset,
+    "list_datasets": _listed_datasets,
+    "delete_dataset": _deleted_dataset,
+}
+
+
+def _one_of(live, generated):
+    """Pick what lives in three of four cases; a generated id decides which, so that runs repeat."""
+    try:
+        number = UUID(generated).int
+    except (ValueError, TypeError, AttributeError):
+        return None
+    return list(live)[number // 4 % len(live)] if live and number % 4 else None
+
+
+@schemathesis.hook("map_path_parameters").apply_to(operation_id="remove_member")
+def with_live_member(context, path_parameters):
+    """Name a project and a member of it, which no link but one tells to belong together."""
+    if pair := _one_of(_members, path_parameters.get("member_id")):
+        return {**path_parameters, "project_id": pair[0], "member_id": pair[1]}
+    return path_parameters
+
+
+@schemathesis.hook("map_path_parameters").apply_to(path_regex="dataset_id")
+def with_live_dataset(context, path_parameters):
+    """Name a data set that exists."""
+    if dataset_id := _one_of(_datasets, path_parameters.get("dataset_id")):
+        return {**path_parameters, "dataset_id": dataset_id}
+    return path_parameters
+
+
+# --- uploads ---
+
+_cells = st.one_of(
+    st.integers().map(str),
+    st.floats(allow_nan=False, allow_infinity=False).map(str),
+    st.booleans().map(str),
+    st.dates().map(str),
+    st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=20),
+)
+_columns = st.lists(
+    st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=12),
+    min_size=2,
+    max_size=5,
+    unique=True,
+)
+
+
+@st.composite
+def csv_files(draw):
+    """CSV files with every delimiter, encoding and line end that the server says it knows."""
+    columns = draw(_columns)
+    rows = draw(st.lists(st.tuples(*[_cells] * len(columns)), min_size=1, max_size=6))
+    file = io.StringIO()
+    writer = csv.writer(
+        file,
+        delimiter=draw(st.sampled_from(",;\t|")),
+        lineterminator=draw(st.sampled_from(["\n", "\r\n"])),
+        quoting=draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL])),
+    )
+    writer.writerow(columns)
+    writer.writerows(rows)
+    return file.getvalue().encode(draw(st.sampled_from(["utf-8", "utf-8-sig", "utf-16"])))
+
+
+_parquet_columns = st.one_of(
+    st.tuples(st.just(pa.int64()), st.just(st.integers(-(2**63), 2**63 - 1))),
+    st.tuples(st.just(pa.float64()), st.just(st.floats())),
+    st.tuples(st.just(pa.string()), st.just(st.text(st.characters(codec="utf-8")))),
+    st.tuples(st.just(pa.bool_()), st.just(st.booleans())),
+    st.tuples(st.just(pa.date32()), st.just(st.dates())),
+)
+
+
+@st.composite
+def parquet_files(draw):
+    """Parquet files with columns of several types, nulls among them."""
+    names = draw(_columns)
+    rows = draw(st.integers(0, 5))
+    arrays = []
+    for _ in names:
+        kind, values = draw(_parquet_columns)
+        column = draw(st.lists(st.none() | values, min_size=rows, max_size=rows))
+        arrays.append(pa.array(column, kind))
+    file = io.BytesIO()
+    parquet.write_table(pa.table(arrays, names), file)
+    return file.getvalue()
+
+
+_tables = st.one_of(csv_files(), csv_files(), parquet_files(), st.just(ABOVE_THE_LIMIT))
+
+
+@schemathesis.hook("flatmap_body").apply_to(**UPLOAD)
+def with_real_files(context, form):
+    """Put real tables in most places of random bytes; what is wrong about a form stays wrong."""
+    body = getattr(form, "body", form)
+    if not isinstance(body, dict):
+        return st.just(form)
+    # Schemathesis fills known ids into paths, queries and JSON by itself, but not into forms.
+    if project_id := _one_of(_projects, body.get("project_id")):
+        body = {**body, "project_id": project_id}
+    files = st.just(body.get("file"))
+    if hasattr(body.get("file"), "data") or isinstance(body.get("file"), bytes):
+        files = st.one_of(files, _tables, _tables, _tables)
+
+    def rebuild(file):
+        filled = {**body, "file": file} if "file" in body else body
+        return replace(form, body=filled) if form is not body and hasattr(form, "body") else filled
+
+    return files.map(rebuild)
+
+
+@schemathesis.hook("before_call").apply_to(**UPLOAD)
+def keep_valid_forms_valid(context, case, kwargs):
+    """Take a generated form for what it was made as, valid, after a link put a project's id in it.
+
+    Schemathesis cannot check a changed body again that has bytes in it, and takes it for invalid.
+    """
+    meta = case.meta
+    if meta and meta.phase.name is TestPhase.STATEFUL and not meta.phase.data.mutations:
+        meta.generation.mode = GenerationMode.POSITIVE
+
+
+@schemathesis.hook
+def filter_failure(context, failure, case, response):
+    """Accept that bytes which the contract allows are no table: no schema tells the two apart."""
+    return not (
+        isinstance(failure, RejectedPositiveData)
+        and context.operation.definition.raw["operationId"] == "upload_dataset"
+        and response.json()["type"].endswith(":not-a-table")
+    )
+
+
+# --- headers ---
+
+
+@schemathesis.hook
+def before_call(context, case, kwargs):
+    """Use an Idempotency-Key once: with another request it must be refused, as the contract says.
+
+    A key that breaks the contract stays as it is, and so does one that was not used before.
+    """
+    key = case.headers.get("Idempotency-Key")
+    if not isinstance(key, str) or not re.fullmatch(r"[!-~]{1,255}", key):
+        return
+    while key in _keys:
+        key = f"{key[:240]}-{next(_numbers)}"
+    _keys.add(key)
+    case.headers["Idempotency-Key"] = key
+
+
+# --- answers that are files ---
+
+
+@schemathesis.deserializer("application/zip")
+def read_archive(context, response):
+    """Compare an export with its manifest."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "export.zip"
+        path.write_bytes(response.content)
+        if faults := verify_archive(path):
+            raise ValueError("; ".join(faults))
+    return "an archive"
+
+
+@schemathesis.deserializer("application/vnd.apache.parquet")
+def read_parquet(context, response):
+    """Read a download as Parquet."""
+    parquet.read_table(io.BytesIO(response.content))
+    return "a table"
+
+
+@schemathesis.deserializer("text/csv")
+def read_csv(context, response):
+    """Take a download for text; it has whatever encoding was uploaded."""
+    return response.content.decode("latin-1")

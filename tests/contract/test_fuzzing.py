@@ -1,0 +1,184 @@
+"""Schemathesis against running servers: every phase, check and operation, with two people's keys.
+
+In the environment, `FUZZING_EXAMPLES` says how many examples an operation gets, and `FUZZING_SEED`
+repeats a run; a failure names its seed. What Schemathesis is told stands in `schemathesis.toml`.
+"""
+
+import json
+import logging
+import os
+import random
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import requests
+import structlog
+
+from projects_api.models import experiment, user
+from projects_api.server.contract import contract
+from tests.conftest import Person
+
+ROOT = Path(__file__).parents[2]
+LONG = "FUZZING_EXAMPLES" in os.environ
+EXAMPLES = int(os.environ.get("FUZZING_EXAMPLES", "20"))
+SEED = int(os.environ.get("FUZZING_SEED", random.randrange(2**32)))
+PEOPLE = ("owner", "viewer", "alice", "bob", "stranger")
+
+CERTAIN = {"200", "201", "401", "404", "415", "422"}
+"""What a short run reaches already; the others take luck, and a long run."""
+READS = (
+    "download_dataset",
+    "export_project",
+    "get_dataset",
+    "get_project",
+    "get_timeline",
+    "list_datasets",
+    "list_members",
+)
+OUT_OF_REACH = {
+    # The server has no limit on requests, and nothing in it fails.
+    "*": {"429", "500", "503"},
+    # Both keys have all scopes, and everybody may create and list projects.
+    "create_project": {"403", "409", "413"},
+    "list_projects": {"403"},
+    # A viewer may read everything.
+    **{operation: {"403"} for operation in READS},
+    # No generated JSON has a megabyte.
+    "add_member": {"413"},
+    "update_project": {"413"},
+    # One request after the other: none finds another one running with its Idempotency-Key.
+    "upload_dataset": {"409"},
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quiet():
+    """Keep errors of the server, and not a line for each of thousands of requests."""
+    before = structlog.get_config()
+    structlog.configure(
+        processors=[structlog.processors.format_exc_info, structlog.dev.ConsoleRenderer()],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
+    )
+    yield
+    structlog.configure(**before)
+
+
+@pytest.fixture(scope="module")
+def people(server):
+    """People with the addresses that schemathesis.toml and the contract's examples name."""
+    registered = {}
+    for name in PEOPLE:
+        email = f"{name}@example.com"
+        with server.services.database.transaction() as connection:
+            user_id = user.create(connection, email=email, name=name.title())
+        registered[name] = Person(server, user_id, email, server.key(user_id))
+    return registered
+
+
+@pytest.fixture
+def shared_projects(server, people):
+    """Projects with a data set and an experiment, which the owner shares with the viewer."""
+    owner, viewer = people["owner"], people["viewer"]
+    for number in range(5):
+        project_id = owner.create_project(f"Shared {number}")
+        assert owner.share(project_id, viewer, "viewer").status_code == 201
+        uploaded = owner.upload(project_id)
+        assert uploaded.status_code == 201, uploaded.text
+        with server.services.database.transaction() as connection:
+            experiment.create(
+                connection,
+                project_id,
+                dataset_version_id=uploaded.json()["dataset_version_id"],
+                name="AutoML Run 1",
+                status="succeeded",
+                target_column="a",
+                problem_type="regression",
+                best_model_type="GBM",
+                duration=1.5,
+            )
+
+
+@pytest.mark.usefixtures("shared_projects")
+@pytest.mark.timeout(0 if LONG else 300)
+@pytest.mark.parametrize("caller", ["owner", "viewer"])
+def test_no_request_breaks_the_contract(server, people, caller, tmp_path):
+    keys = tmp_path / "keys.json"
+    keys.write_text(json.dumps(keys_of(caller=people[caller], stranger=people["stranger"])))
+    before = count_answers(server)
+    run = subprocess.run(
+        [
+            Path(sys.executable).with_name("schemathesis"),
+            "run",
+            f"{server.url}/openapi.json",
+            "--checks=all",
+            f"--max-examples={EXAMPLES}",
+            f"--seed={SEED}",
+            "--no-color",
+        ],
+        cwd=ROOT,
+        env={**os.environ, "FUZZING_KEYS": str(keys)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    answers = count_answers(server) - before
+    title = f"{caller} on {server.kind}, FUZZING_SEED={SEED} FUZZING_EXAMPLES={EXAMPLES}"
+    print(f"\n{title}\n{table_of(answers)}")  # noqa: T201 - with -s, what was reached
+    if run.returncode:
+        pytest.fail(f"{title}\n{shortened(run.stdout)}\n{shortened(run.stderr)}", pytrace=False)
+    assert not missed(answers, caller), title
+
+
+def keys_of(**people: Person) -> dict:
+    """Write keys in the form that Schemathesis reads (Web Fuzzing Commons)."""
+    return {
+        "auth": [
+            {
+                "name": name,
+                "fixedHeaders": [{"name": "Authorization", "value": f"Bearer {person.key}"}],
+            }
+            for name, person in people.items()
+        ]
+    }
+
+
+def count_answers(server) -> Counter[tuple[str, str]]:
+    """Ask the server how often each operation gave each status."""
+    metrics = requests.get(f"{server.url}/metrics", timeout=10).text
+    pattern = r'^projects_api_requests_total\{operation="(\w+)",status="(\d+)"\} (\S+)$'
+    found = re.findall(pattern, metrics, re.MULTILINE)
+    return Counter({(operation, status): int(float(count)) for operation, status, count in found})
+
+
+def table_of(answers: Counter[tuple[str, str]]) -> str:
+    lines: dict[str, list[str]] = {}
+    for (operation, status), count in sorted(answers.items()):
+        lines.setdefault(operation, []).append(f"{status}: {count}")
+    return "\n".join(f"{operation:18}{', '.join(counts)}" for operation, counts in lines.items())
+
+
+def missed(answers: Counter[tuple[str, str]], caller: str) -> list[tuple[str, str]]:
+    """Name each status that the contract declares and that no request got, although one could."""
+    declared = {
+        (operation["operationId"], status)
+        for path in contract()["paths"].values()
+        for method, operation in path.items()
+        if method != "parameters"
+        for status in operation["responses"]
+    }
+    return sorted(
+        (operation, status)
+        for operation, status in declared - set(answers)
+        if status not in OUT_OF_REACH["*"] | OUT_OF_REACH.get(operation, set())
+        and (LONG or status in CERTAIN)
+        and (caller, status) != ("owner", "403")
+    )
+
+
+def shortened(output: str) -> str:
+    """Leave out progress, and what no terminal shows of a line."""
+    return "\n".join(line[:2000] for line in output[output.find("= FAILURES =") :].splitlines())
