@@ -1,0 +1,55 @@
+"""Moments and ids that are the same in every run, for recordings and exact expectations."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from itertools import count
+from typing import Self
+from uuid import UUID
+
+from projects_api.models.base import origin
+
+STEP = timedelta(seconds=1)
+
+
+class RepeatableOrigin:
+    """A clock that stands still until it is moved on, and ids that follow from it and a count."""
+
+    def __init__(self, moment: datetime) -> None:
+        self._before = origin.moment, origin.identifier
+        self.start_at(moment)
+
+    def start_at(self, moment: datetime) -> None:
+        """Begin anew at an aware moment, and count ids from nought."""
+        self._moment = moment
+        self._numbers = count()
+
+    def advance(self) -> None:
+        """Move the clock on by a second."""
+        self._moment += STEP
+
+    def moment(self) -> datetime:
+        """Tell the moment at which the clock stands."""
+        return self._moment
+
+    def identifier(self) -> str:
+        """Make the next id: a UUID of version 7 whose random bits are the count."""
+        milliseconds = int(self._moment.timestamp() * 1000)
+        return str(UUID(int=milliseconds << 80 | 7 << 76 | 2 << 62 | next(self._numbers)))
+
+    def take_over(self) -> None:
+        """Give the whole process these moments and ids."""
+        origin.moment, origin.identifier = self.moment, self.identifier
+
+    def give_back(self) -> None:
+        """Give the process the moments and ids that it had before."""
+        origin.moment, origin.identifier = self._before
+
+    @contextmanager
+    def in_charge(self) -> Iterator[Self]:
+        """Take over while a block runs."""
+        self.take_over()
+        try:
+            yield self
+        finally:
+            self.give_back()

@@ -1,0 +1,237 @@
+"""Make the archive that a server for tests starts with, from the documented example values.
+
+The project is filled by the functions that requests use, and exported as anybody's would be. Run
+`python -m tools.make_seed`, with the extra `demo` installed, where the archive's format, the tables
+or the documented values change.
+"""
+
+import random
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from itertools import chain
+from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+from sqlalchemy import Connection
+
+from projects_api.handlers.export import export_project
+from projects_api.models import (
+    blob,
+    dataset,
+    experiment,
+    member,
+    project,
+    report,
+    trained_model,
+    user,
+)
+from projects_api.models.base import origin
+from projects_api.server.artifact_store import describe
+from projects_api.server.repeatable import RepeatableOrigin
+from projects_api.server.schema import upgrade
+from projects_api.server.seed import DEMO
+from projects_api.server.services import Services
+from projects_api.server.settings import Settings
+from projects_api.server.tables import inspect_table
+from tools import seed_content as content
+
+CLOCK = RepeatableOrigin(datetime.fromisoformat("2026-02-10T09:00:00Z"))
+MEMBERS = {
+    "bob@example.com": ("Bob Smith", "editor", "2026-02-11T10:15:00Z"),
+    "carol@example.com": ("Carol Jones", "admin", "2026-02-11T10:20:00Z"),
+    "dave@example.com": ("Dave Miller", "viewer", "2026-02-11T10:25:00Z"),
+}
+USER_IDS = {"bob@example.com": ["019c46b9-aee0-7f63-b2d4-8c1a5e7f9b03"]}
+DATASETS = {
+    "transactions.csv": (
+        "Card payments with a fraud label",
+        "2026-02-10T09:12:00Z",
+        "019c46d2-6700-7a94-8e5b-2f6d0c9a1e37",
+        "019c46d2-6701-7d4a-8b93-6c5f1e0a7d29",
+        "019c46d2-6701-7c38-a1f6-9e4b7d2c0a58",
+    ),
+    "merchants.csv": (
+        "Merchants and their categories",
+        "2026-02-12T16:05:00Z",
+        "019c5299-3be0-7d82-a5f3-6e1b0c9d7a24",
+        "019c5299-3be1-7b58-8e09-c4a7f2d61b35",
+        "019c5299-3be1-7a17-92c6-5f8d3e0b1a46",
+    ),
+    "chargebacks.parquet": (
+        "",
+        "2026-02-19T11:20:00Z",
+        "019c75a0-d300-7b6f-9c81-0d5e2a7f4c13",
+        "019c75a0-d301-7f9c-83d7-2b4e6a1c5f08",
+        "019c75a0-d301-7e05-b4a2-71c8d9f06e3b",
+    ),
+}
+FIRST_RUN_SECONDS = 342.0
+# Four models belong to each of the first three.
+EXPERIMENTS = {
+    "AutoML Run 1": ("completed", FIRST_RUN_SECONDS, "2026-02-10T09:40:00Z"),
+    "AutoML Run 2": ("succeeded", 518.5, "2026-02-13T08:00:00Z"),
+    "AutoML Run 3": ("succeeded", 611.0, "2026-02-20T08:30:00Z"),
+    "AutoML Run 4": ("failed", 12.5, "2026-02-21T08:30:00Z"),
+    "AutoML Run 5": ("cancelled", None, "2026-02-21T09:00:00Z"),
+}
+EXPERIMENT_IDS = {"AutoML Run 1": ["019c46ec-0980-7e17-9b2c-4a8d6f3e5c70"]}
+
+
+@contextmanager
+def at(moment: str, *ids: str) -> Iterator[None]:
+    """Run a block at a moment, with these ids and then others that follow from the moment."""
+    CLOCK.start_at(datetime.fromisoformat(moment))
+    given = chain(ids, iter(CLOCK.identifier, None))
+    origin.identifier = lambda: next(given)
+    yield
+
+
+class Filling:
+    """The project on its way into a database of its own."""
+
+    def __init__(self, services: Services, connection: Connection) -> None:
+        self.services = services
+        self.connection = connection
+
+    def keep(self, path: Path) -> str:
+        """Store a file and return its SHA-256."""
+        described = describe(path)
+        facts = {"size_bytes": described.size, "crc32": described.crc32}
+        blob.put(self.connection, sha256=described.sha256, **facts)
+        self.services.artifacts.store.put(described, path)
+        return described.sha256
+
+    def add_project(self) -> str:
+        """Create the project and its members; return its id."""
+        with at("2026-02-10T08:30:00Z", "019c46ab-f340-7d21-a6c8-3b7e9f1d2c45"):
+            owner_id = user.create(self.connection, email="alice@example.com", name="Alice Chen")
+        with at("2026-02-10T09:00:00Z", "019c46c7-6a80-7b1e-9d3a-5f0c8e2a4b16"):
+            made = project.create(
+                self.connection,
+                owner_id,
+                name="Fraud Detection v2",
+                description="Credit card fraud classification",
+            )
+        for email, (name, role, moment) in MEMBERS.items():
+            with at(moment, *USER_IDS.get(email, [])):
+                user_id = user.create(self.connection, email=email, name=name)
+                member.put(self.connection, made["id"], user_id, role)
+        return str(made["id"])
+
+    def add_dataset(self, project_id: str, path: Path) -> str:
+        """Keep a table; return the id of its version."""
+        description, moment, *ids = DATASETS[path.name]
+        with at(moment, *ids):
+            made = dataset.create(
+                self.connection,
+                project_id,
+                name=path.name,
+                description=description,
+                sha256=self.keep(path),
+                **inspect_table(path).as_columns(),
+            )
+        assert made is not None
+        return made["dataset_version_id"]
+
+    def add_experiments(
+        self, project_id: str, version_id: str, models: list[content.Trained]
+    ) -> list[str]:
+        """Keep the experiments with their models; return the models' ids."""
+        model_ids = []
+        for number, (name, (status, duration, moment)) in enumerate(EXPERIMENTS.items()):
+            own = models[4 * number : 4 * number + 4]
+            with at(moment, *EXPERIMENT_IDS.get(name, [])):
+                experiment_id = experiment.create(
+                    self.connection,
+                    project_id,
+                    dataset_version_id=version_id,
+                    name=name,
+                    status=status,
+                    target_column=content.TARGET,
+                    problem_type="classification",
+                    best_model_type=max(own, key=lambda one: one.metrics["auc"]).family
+                    if own
+                    else None,
+                    duration=duration,
+                )
+                model_ids += [self.add_model(project_id, experiment_id, one) for one in own]
+        return model_ids
+
+    def add_model(self, project_id: str, experiment_id: str, model: content.Trained) -> str:
+        """Keep a model; return its id."""
+        return trained_model.create(
+            self.connection,
+            project_id,
+            experiment_id,
+            name=model.name,
+            model_type=model.family,
+            metrics=model.metrics,
+            sha256=self.keep(model.path),
+            media_type="application/vnd.skops",
+        )
+
+
+def fill(filling: Filling, folder: Path) -> str:
+    """Make the content and the project that has it; return the project's id."""
+    random_numbers = random.Random(2026)  # noqa: S311 - repeatable on purpose
+    transactions = content.make_transactions(random_numbers)
+    merchants = content.make_merchants(random_numbers)
+    table = content.write_csv(folder / "transactions.csv", content.COLUMNS, transactions)
+    project_id = filling.add_project()
+    version_id = filling.add_dataset(project_id, table)
+    more = [
+        content.write_csv(folder / "merchants.csv", content.MERCHANT_COLUMNS, merchants),
+        content.write_parquet(folder / "chargebacks.parquet", table),
+    ]
+    for path in more:
+        filling.add_dataset(project_id, path)
+    models = list(content.train(folder, transactions))
+    model_ids = filling.add_experiments(project_id, version_id, models)
+    document = content.render(folder / "report.html", models[0], FIRST_RUN_SECONDS)
+    with at("2026-02-10T09:50:00Z"):
+        report.create(
+            filling.connection,
+            project_id,
+            kind="model",
+            entity_id=model_ids[0],
+            name="Model report",
+            sha256=filling.keep(document),
+            media_type="text/html",
+        )
+    return project_id
+
+
+def repack(source: Path, target: Path) -> None:
+    """Write an archive once more, as small as it gets: it is packaged."""
+    with ZipFile(source) as export, ZipFile(target, "w", ZIP_DEFLATED, compresslevel=9) as packed:
+        for entry in export.infolist():
+            with export.open(entry) as content:
+                packed.writestr(ZipInfo(entry.filename), content.read(), ZIP_DEFLATED, 9)
+
+
+def main() -> None:
+    """Write the seed."""
+    with tempfile.TemporaryDirectory() as name, CLOCK.in_charge():
+        folder = Path(name)
+        services = Services.from_settings(Settings(data_dir=folder / "data"))
+        upgrade(services.database)
+        with services.database.connect(writing=True) as connection:
+            project_id = fill(Filling(services, connection), folder)
+            owner_id = user.find_id(connection, "alice@example.com")
+            assert owner_id is not None
+            found = project.find_for_member(connection, project_id, owner_id)
+            assert found is not None
+            with at("2026-03-01T00:00:00Z"):
+                file = export_project(connection, found[0], services.artifacts)
+                connection.commit()
+            export = folder / "export.zip"
+            export.write_bytes(b"".join(file.chunks))
+        services.close()
+        repack(export, DEMO)
+    print(f"{DEMO}: {DEMO.stat().st_size} bytes")
+
+
+if __name__ == "__main__":
+    main()
