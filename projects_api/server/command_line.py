@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from projects_api.server.database import Database
     from projects_api.server.settings import Settings
 
-app = typer.Typer(no_args_is_help=True, help="A server for the Projects API.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="A server for the Projects API.",
+    # Local variables hold keys and passwords.
+    pretty_exceptions_show_locals=False,
+)
 db = typer.Typer(no_args_is_help=True, help="The database.")
 users = typer.Typer(no_args_is_help=True, help="People who may have keys and projects.")
 keys = typer.Typer(no_args_is_help=True, help="API keys.")
@@ -50,15 +55,20 @@ def serve(
 
 
 def _introduce(settings: "Settings", database: "Database") -> None:
+    from sqlalchemy.exc import IntegrityError
+
     from projects_api.models import api_key, user
     from projects_api.server.schema import upgrade
 
     upgrade(database)
-    with database.transaction() as connection:
-        if user.any_exists(connection):
-            return
-        user_id = user.create(connection, email=FIRST_USER, name="Administrator")
-        key = api_key.issue(connection, user_id=user_id, name="first key")
+    try:
+        with database.transaction() as connection:
+            if user.any_exists(connection):
+                return
+            user_id = user.create(connection, email=FIRST_USER, name="Administrator")
+            key = api_key.issue(connection, user_id=user_id, name="first key")
+    except IntegrityError:
+        return  # Another process that started at the same time was first.
     typer.echo(f"BASE_URL={settings.base_url}")
     typer.echo(f"API_KEY={key}")
 
@@ -112,7 +122,9 @@ def create_key(
         str, typer.Option(help="Of read, write, predict, admin; commas between.")
     ] = "read,write,predict",
     name: Annotated[str, typer.Option(help="What the key is for.")] = "",
-    days: Annotated[float | None, typer.Option(help="Days until the key expires.")] = None,
+    days: Annotated[
+        float | None, typer.Option(help="Days until the key expires.", min=0, max=36_500)
+    ] = None,
 ) -> None:
     """Make an API key. It is shown once, and never again."""
     from projects_api.models import api_key, user
@@ -175,13 +187,15 @@ def demo(
 
 
 @app.command()
-def verify(file: Path) -> None:
+def verify(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True)],
+) -> None:
     """Check an exported archive against its manifest."""
     from projects_api.server.archive import verify_archive
 
     faults = verify_archive(file)
     for fault in faults:
-        typer.echo(fault, err=True)
+        typer.echo(f"{file}: {fault}", err=True)
     if faults:
         raise typer.Exit(1)
     typer.echo(f"{file} is whole.")
@@ -215,11 +229,15 @@ def _settings() -> "Settings":
 
 @contextmanager
 def _database(settings: "Settings | None" = None) -> "Iterator[Database]":
+    from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
+
     from projects_api.server.database import Database
 
     database = Database((settings or _settings()).database)
     try:
         yield database
+    except (InterfaceError, OperationalError, ProgrammingError) as error:
+        _fail(f"{error.orig}: is the database there, and up to date (`projects-api db upgrade`)?")
     finally:
         database.close()
 

@@ -1,9 +1,11 @@
 """The doctor: whether everything that the server relies on is as it should be."""
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import partial
+from tempfile import TemporaryDirectory
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, make_url, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from projects_api.models.artifact import artifacts
@@ -14,8 +16,8 @@ from projects_api.models.project import projects
 from projects_api.models.trained_model import trained_models
 from projects_api.server import schema
 from projects_api.server.application import create_application
-from projects_api.server.artifact_store import ArtifactStoreUnavailable
-from projects_api.server.services import Services
+from projects_api.server.artifact_store import ArtifactStore, ArtifactStoreUnavailable
+from projects_api.server.database import Database
 from projects_api.server.settings import Settings
 
 _COUNTED = {
@@ -30,15 +32,14 @@ def examine(settings: Settings) -> Iterator[tuple[str, list[str]]]:
     """Yield each check's name with the faults that it found."""
     yield "settings", []  # They were read and accepted, or nobody would be here.
     yield "contract and handlers agree", _attempt(partial(_check_contract, settings))
-    services = Services.from_settings(settings)
     with_database: dict[str, Callable[[Connection], list[str]]] = {
-        f"database {services.database.engine.url!r}": _check_schema,
+        f"database {make_url(settings.database)!r}": _check_schema,
         "counts equal what they count": _check_counts,
-        f"artifact store {settings.artifacts.partition('?')[0]}": partial(_check_store, services),
+        f"artifact store {settings.artifacts.partition('?')[0]}": partial(_check_store, settings),
     }
-    for name, check in with_database.items():
-        yield name, _attempt(partial(_connected, services, check))
-    services.database.close()
+    with closing(Database(settings.database)) as database:
+        for name, check in with_database.items():
+            yield name, _attempt(partial(_connected, database, check))
 
 
 def _attempt(check: Callable[[], list[str]]) -> list[str]:
@@ -48,13 +49,14 @@ def _attempt(check: Callable[[], list[str]]) -> list[str]:
         return [str(error)]
 
 
-def _connected(services: Services, check: Callable[[Connection], list[str]]) -> list[str]:
-    with services.database.transaction(writing=False) as connection:
+def _connected(database: Database, check: Callable[[Connection], list[str]]) -> list[str]:
+    with database.transaction(writing=False) as connection:
         return check(connection)
 
 
 def _check_contract(settings: Settings) -> list[str]:
-    create_application(settings)
+    with TemporaryDirectory() as folder:  # The store has a check of its own.
+        create_application(settings.model_copy(update={"artifact_url": folder}))
     return []
 
 
@@ -82,9 +84,10 @@ def _check_counts(connection: Connection) -> list[str]:
     return faults
 
 
-def _check_store(services: Services, connection: Connection) -> list[str]:
-    services.artifacts.store.check()
-    stored = dict(services.artifacts.store.list())
+def _check_store(settings: Settings, connection: Connection) -> list[str]:
+    store = ArtifactStore(settings.artifacts)
+    store.check()
+    stored = dict(store.list())
     used = connection.execute(
         select(blobs.c.sha256, blobs.c.size_bytes).join(
             artifacts, artifacts.c.sha256 == blobs.c.sha256

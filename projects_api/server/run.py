@@ -1,6 +1,8 @@
 """Running the server: uvicorn with this project's protocol, logs and limits."""
 
 import os
+import signal
+import sys
 import tempfile
 
 import uvicorn
@@ -27,6 +29,8 @@ def run(settings: Settings, *, reload: bool = False) -> None:
     if settings.workers > 1:
         # Set before any process imports the metrics library: their counts are added up here.
         os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="metrics-"))
+    # uvicorn raises the signal again after its last request; to have ended so is a success.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     uvicorn.run(
         APPLICATION,
         factory=True,
