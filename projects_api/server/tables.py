@@ -1,0 +1,86 @@
+"""Tables: what an uploaded CSV or Parquet file holds, and how to turn one into the other.
+
+All reading is done in processes of their own (`tables_pool`), so that neither the size of a table
+nor a hostile file costs the server memory or its life. Importing this starts nothing; the first
+call starts a process, which stays warm for the next ones.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from projects_api.server.tables_facts import MEDIA_TYPES, NotATable, TableFacts, TableFormat
+from projects_api.server.tables_pool import ReaderPool, TableReaderError
+
+__all__ = [
+    "MEDIA_TYPES",
+    "NotATable",
+    "TableFacts",
+    "TableFormat",
+    "TableReaderError",
+    "convert_table",
+    "inspect_table",
+]
+
+READERS = 2
+_readers = ReaderPool(READERS)
+
+
+def inspect_table(path: Path) -> TableFacts:
+    """Read a whole file and tell what table it holds; its content counts, not its name.
+
+    A Parquet file is known by its signature; all else has to be CSV in UTF-8, UTF-16 or UTF-32
+    with a byte order mark, or Windows-1252 (so Latin-1 too), with comma, semicolon, tab or bar,
+    and as many values in every line as in the first. A header alone is a table without rows. A
+    file of one column is one when it has at least two lines, none of which contains the
+    likeliest delimiter outside quotes; NUL characters, markup, JSON and other known formats are
+    none. At most 10,000 columns. Empty cells and NA, N/A, NaN and NULL are missing values in CSV,
+    null and NaN are in Parquet. `tables_quality.judge` documents the score.
+
+    Safe to call from several threads; two files are read at once, others wait. A CSV file that
+    is not plain UTF-8 needs room beside it for a copy.
+
+    Raises NotATable with a reason for the sender, also when reading takes too much time or
+    memory; TableReaderError for faults that are the server's, a file that is not there included.
+    """
+    with _scratch_beside(path) as scratch:
+        return TableFacts(**_readers.perform("inspect", {"source": path, "scratch": scratch}))
+
+
+def convert_table(
+    source: Path, dialect: Mapping[str, Any], target_format: TableFormat, target: Path
+) -> None:
+    """Write a table that was inspected to `target`, which is replaced; rows keep their order.
+
+    `dialect` is `TableFacts.dialect` of the source. CSV is written in UTF-8 with commas and a
+    header line. Parquet gets the types of the values: boolean, 64-bit integer, double, date and
+    timestamp in ISO 8601, else text; integers of more than 64 bits, numbers with leading zeros
+    and other dates stay text. A column without a name gets one, and names that differ in no more
+    than case are told apart by a number. Nested and binary values of Parquet are text in CSV.
+
+    Raises as `inspect_table` does; `target` is gone then.
+    """
+    paths = {"source": source, "target": target}
+    with _scratch_beside(target) as scratch:
+        try:
+            _readers.perform(
+                "convert",
+                {**paths, "scratch": scratch},
+                target_format=target_format,
+                dialect=dict(dialect),
+            )
+        except BaseException:
+            target.unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def _scratch_beside(path: Path) -> Iterator[Path]:
+    """Name a file for a reader, which cannot be trusted to live until it has removed it."""
+    scratch = path.with_name(f".{uuid4().hex}.text")
+    try:
+        yield scratch
+    finally:
+        scratch.unlink(missing_ok=True)

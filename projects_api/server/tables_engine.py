@@ -1,0 +1,220 @@
+"""Tables as DuckDB sees them; runs only in a reader process, never in the server.
+
+Every text that gets into SQL passes `literal` or `quoted_name`; columns are called c0, c1, ...
+"""
+
+# ruff: noqa: S608 - names and options of DuckDB's table functions cannot be bound
+
+import glob
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from projects_api.server.tables_facts import NotATable, TableFormat
+from projects_api.server.tables_text import Dialect
+
+MEMORY_LIMIT = "1GB"
+THREADS = 2
+MAX_COLUMNS = 10_000
+# A scan holds 2,048 rows of every column that it reads, several times over.
+COLUMNS_PER_PASS = 1000
+# Finding duplicates keeps a number per row in memory.
+MAX_ROWS_COMPARED = 1_000_000
+MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null")
+NUMBER = re.compile(r"\s*[-+]?\d+([.,]\d+)?\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table as SQL: `scan` gives columns `c0`, `c1`, ...; `names` are theirs in the file.
+
+    `cells` are expressions, NULL where a value is missing, that tell a column's values apart;
+    what they leave to be counted as missing, `present` leaves out.
+    """
+
+    format: TableFormat
+    scan: str
+    names: list[str]
+    cells: list[str]
+    present: str
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What a pass over all rows finds; `duplicates` is None where rows were not compared."""
+
+    rows: int
+    present: list[int]
+    constant: list[bool]
+    duplicates: int | None
+
+
+@contextmanager
+def connect(*paths: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a database in memory that can reach only these files, and no extension or network."""
+    settings: dict[str, str | bool | int | float | list[str]] = {
+        "threads": THREADS,
+        "memory_limit": MEMORY_LIMIT,
+        "temp_directory": "",
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+    }
+    # A path is compared as it was written, and `file_literal` writes some with escapes.
+    allowed = [form for path in map(str, paths) for form in (path, glob.escape(path))]
+    with duckdb.connect(config=settings) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(f"SET allowed_paths = {list_literal(allowed)}")
+        connection.execute("SET enable_external_access = false")
+        yield connection
+
+
+def has_header(connection: duckdb.DuckDBPyConnection, path: Path, dialect: Dialect) -> bool:
+    """Ask DuckDB's sniffer whether the first row of a UTF-8 CSV names the columns.
+
+    It does when the rows below have types that it has not, or when all is text; numbers alone,
+    which may have a decimal comma, name nothing.
+    """
+    if all(map(NUMBER.fullmatch, dialect.first_row)):
+        return False
+    sniffer = f"sniff_csv({file_literal(path)}, {csv_options(dialect)}, sample_size = 1000)"
+    try:
+        row = connection.execute(f"SELECT HasHeader FROM {sniffer}").fetchone()
+    except duckdb.InvalidInputException:  # ragged, which the pass over all rows will tell
+        return True
+    assert row is not None
+    return bool(row[0])
+
+
+def csv_table(path: Path, dialect: Dialect, *, header: bool) -> Table:
+    """Describe a UTF-8 CSV file; every value is text here.
+
+    Blank lines are no rows. A scan leaves out what does not fit the first line, and does not
+    always say so. Raises NotATable when there are too many columns.
+    """
+    columns = [f"c{index}" for index in range(len(dialect.first_row))]
+    _check_width(len(columns))
+    declared = ", ".join(f"'{column}': 'VARCHAR'" for column in columns)
+    scan = (
+        f"read_csv({file_literal(path)}, {csv_options(dialect)}, auto_detect = false, "
+        f"columns = {{{declared}}}, header = {header}, store_rejects = true, rejects_limit = 1"
+    )
+    if dialect.delimiter is None:  # where a blank line and a missing value look alike
+        scan = f"(FROM {scan}, allow_quoted_nulls = false) WHERE c0 IS NOT NULL)"
+    else:
+        scan += ")"
+    missing = ", ".join(map(literal, MISSING))
+    names = dialect.first_row if header else [f"column_{n + 1}" for n in range(len(columns))]
+    return Table("csv", scan, names, columns, f"value NOT IN ({missing})")
+
+
+def parquet_table(connection: duckdb.DuckDBPyConnection, path: Path) -> Table:
+    """Describe a Parquet file; raises NotATable when it has no columns or too many."""
+    relation = f"read_parquet({file_literal(path)}, hive_partitioning = false)"
+    described = connection.execute(f"DESCRIBE FROM {relation}").fetchall()
+    _check_width(len(described))
+    columns = [f"c{index}" for index in range(len(described))]
+    cells = [
+        f"CASE WHEN {column} IS NULL{' OR isnan(' + column + ')' if floats else ''} "
+        f"THEN NULL ELSE hash({column}) END AS {column}"
+        for column, floats in zip(
+            columns, (row[1] in {"FLOAT", "DOUBLE"} for row in described), strict=True
+        )
+    ]
+    scan = f"{relation} AS file({', '.join(columns)})"
+    return Table("parquet", scan, [str(row[0]) for row in described], cells, "true")
+
+
+def declared_rows(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
+    """Tell how many rows a Parquet file says that it has."""
+    row = connection.execute(
+        f"SELECT sum(num_rows)::HUGEINT FROM parquet_file_metadata({file_literal(path)})"
+    ).fetchone()
+    return int(row[0]) if row and row[0] is not None else 0
+
+
+def profile(connection: duckdb.DuckDBPyConnection, table: Table) -> Profile:
+    """Read all rows; a column is constant when it has several equal values and none missing."""
+    rows, present, distinct = 0, [0] * len(table.names), [False] * len(table.names)
+    for start in range(0, len(table.cells), COLUMNS_PER_PASS):
+        # One row a cell: the work then grows with the cells only. One aggregate a column takes
+        # DuckDB many seconds and gigabytes for a thousand columns.
+        batch = ", ".join([*table.cells[start : start + COLUMNS_PER_PASS], _marker(table)])
+        found = connection.execute(
+            "SELECT name, count(*), min(hash(value)) = max(hash(value)) "
+            f"FROM (UNPIVOT (SELECT {batch} FROM {table.scan}) "
+            "ON COLUMNS(*) INTO NAME name VALUE value) "
+            f"WHERE name = 'row' OR {table.present} GROUP BY name"
+        ).fetchall()
+        for name, count, same in found:
+            if name == "row":
+                rows = count
+            else:
+                present[int(name[1:])] = count
+                distinct[int(name[1:])] = not same
+    constant = [
+        rows > 1 and count == rows and not differs
+        for count, differs in zip(present, distinct, strict=True)
+    ]
+    return Profile(rows, present, constant, _count_duplicates(connection, table, rows))
+
+
+def _check_width(columns: int) -> None:
+    if columns > MAX_COLUMNS:
+        raise NotATable(
+            f"The table has {columns} columns; at most {MAX_COLUMNS} are accepted. "
+            "Split it, or turn columns into rows."
+        )
+
+
+def _marker(table: Table) -> str:
+    """Write a value that every row has, of the type of the cells."""
+    return ("'row'" if table.format == "csv" else "hash(0)") + ' AS "row"'
+
+
+def _count_duplicates(connection: duckdb.DuckDBPyConnection, table: Table, rows: int) -> int | None:
+    if not 1 < len(table.names) <= COLUMNS_PER_PASS or rows > MAX_ROWS_COMPARED:
+        return None
+    columns = ", ".join(f"c{index}" for index in range(len(table.names)))
+    row = connection.execute(
+        f"SELECT count(*) - count(DISTINCT hash({columns})) FROM {table.scan}"
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def rejected_line(connection: duckdb.DuckDBPyConnection) -> tuple[int, str] | None:
+    """Tell a line that a scan of a CSV file said it left out, and why."""
+    row = connection.execute("SELECT line, error_type::VARCHAR FROM reject_errors").fetchone()
+    return (int(row[0]), str(row[1]).lower()) if row else None
+
+
+def csv_options(dialect: Dialect) -> str:
+    """Write the options that say how a CSV file is to be read."""
+    return (
+        f"delim = {literal(dialect.separator)}, quote = '\"', escape = '\"', "
+        "compression = 'none', encoding = 'utf-8'"
+    )
+
+
+def file_literal(path: Path) -> str:
+    """Write a path for a function that would take `*`, `?` and `[` for a pattern."""
+    return literal(glob.escape(str(path)))
+
+
+def literal(text: str) -> str:
+    """Write a text as an SQL string."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def list_literal(texts: Iterable[str]) -> str:
+    """Write texts as a DuckDB list."""
+    return f"[{', '.join(map(literal, texts))}]"
+
+
+def quoted_name(text: str) -> str:
+    """Write a text as an SQL name, which cannot hold NUL."""
+    return '"' + text.replace('"', '""').replace("\0", "") + '"'
