@@ -28,13 +28,14 @@ async def _send_file(answer: Answer, file: File, receive: Receive, send: Send) -
         piece = await to_thread.run_sync(_next, file.chunks)
         start = {"type": "http.response.start", "status": answer.status}
         await send({**start, "headers": _encoded(answer.headers)})
-        while piece and not gone.done():
+        while not gone.done() and (following := await to_thread.run_sync(_next, file.chunks)):
             await send({"type": "http.response.body", "body": piece, "more_body": True})
-            piece = await to_thread.run_sync(_next, file.chunks)
-        await send({"type": "http.response.body", "body": b""})
+            piece = following
     finally:
         gone.cancel()
         await to_thread.run_sync(file.finish)
+    # Last, so that whoever has the whole file finds nothing of its sending left behind.
+    await send({"type": "http.response.body", "body": piece})
 
 
 async def _wait_until_gone(receive: Receive) -> None:
