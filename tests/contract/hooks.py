@@ -3,6 +3,8 @@
 import csv
 import io
 import itertools
+import json
+import os
 import re
 import tempfile
 from dataclasses import replace
@@ -16,11 +18,15 @@ from pyarrow import parquet
 from schemathesis import GenerationMode
 from schemathesis.generation.meta import TestPhase
 from schemathesis.openapi.checks import RejectedPositiveData
+from schemathesis.transport.serialization import Binary
 
 from projects_api.server.archive import verify_archive
 
 UPLOAD = {"operation_id": "upload_dataset"}
 ABOVE_THE_LIMIT = b"number,square\n" + b"".join(b"%d,%d\n" % (n, n * n) for n in range(70_000))
+
+SHARED = json.loads(os.environ.get("FUZZING_SHARED", "[]"))
+"""Projects that both callers are members of: `project_id`, `dataset_id` and `member_id` of each."""
 
 _projects: dict[str, None] = {}
 _members: dict[tuple[str, str], None] = {}
@@ -62,6 +68,11 @@ def _added_member(path, _case, answer):
     _members[path["project_id"], answer["member"]["user_id"]] = None
 
 
+def _listed_members(path, _case, answer):
+    for item in answer["items"][:1]:  # the first is mostly the caller, whom hardly anybody adds
+        _members[path["project_id"], item["user_id"]] = None
+
+
 def _removed_member(path, _case, _answer):
     _members.pop((path["project_id"], path["member_id"]), None)
 
@@ -83,6 +94,7 @@ _LEARN = {
     "list_projects": _listed_projects,
     "delete_project": _deleted_project,
     "add_member": _added_member,
+    "list_members": _listed_members,
     "remove_member": _removed_member,
     "upload_dataset": _uploaded_dataset,
     "list_datasets": _listed_datasets,
@@ -90,29 +102,37 @@ _LEARN = {
 }
 
 
-def _one_of(live, generated):
-    """Pick what lives in three of four cases; a generated id decides which, so that runs repeat."""
+def _live(generated, name, others):
+    """Put what lives in place of a generated id; the id decides on it, so that runs repeat.
+
+    Of four ids one stays, one gives a shared project and what is in it, two give something else.
+    """
     try:
-        number = UUID(generated).int
+        number, choice = divmod(UUID(generated).int, 4)
     except (ValueError, TypeError, AttributeError):
-        return None
-    return list(live)[number // 4 % len(live)] if live and number % 4 else None
+        return {}
+    if choice == 0 or not SHARED:
+        return {}
+    if choice == 1:
+        return SHARED[number % len(SHARED)]
+    return {name: list(others)[number % len(others)]} if others else {}
 
 
-@schemathesis.hook("map_path_parameters").apply_to(operation_id="remove_member")
-def with_live_member(context, path_parameters):
-    """Name a project and a member of it, which no link but one tells to belong together."""
-    if pair := _one_of(_members, path_parameters.get("member_id")):
-        return {**path_parameters, "project_id": pair[0], "member_id": pair[1]}
-    return path_parameters
-
-
-@schemathesis.hook("map_path_parameters").apply_to(path_regex="dataset_id")
-def with_live_dataset(context, path_parameters):
-    """Name a data set that exists."""
-    if dataset_id := _one_of(_datasets, path_parameters.get("dataset_id")):
-        return {**path_parameters, "dataset_id": dataset_id}
-    return path_parameters
+@schemathesis.hook("map_path_parameters")
+def with_live_ids(context, path_parameters):
+    """Name what exists: of data sets and members Schemathesis finds too little by itself."""
+    if not path_parameters:
+        return path_parameters
+    live = {}
+    if member_id := path_parameters.get("member_id"):
+        live = _live(member_id, "pair", _members)
+        if pair := live.get("pair"):
+            live = dict(zip(("project_id", "member_id"), pair, strict=True))
+    elif dataset_id := path_parameters.get("dataset_id"):
+        live = _live(dataset_id, "dataset_id", _datasets)
+    elif project_id := path_parameters.get("project_id"):
+        live = _live(project_id, "project_id", ())
+    return {name: live.get(name, value) for name, value in path_parameters.items()}
 
 
 # --- uploads ---
@@ -183,11 +203,14 @@ def with_real_files(context, form):
     if not isinstance(body, dict):
         return st.just(form)
     # Schemathesis fills known ids into paths, queries and JSON by itself, but not into forms.
-    if project_id := _one_of(_projects, body.get("project_id")):
-        body = {**body, "project_id": project_id}
+    live = _live(body.get("project_id"), "project_id", _projects)
+    body = {name: live.get(name, value) for name, value in body.items()}
     files = st.just(body.get("file"))
-    if hasattr(body.get("file"), "data") or isinstance(body.get("file"), bytes):
-        files = st.one_of(files, _tables, _tables, _tables)
+    if isinstance(body.get("file"), (Binary, bytes)):
+        tables = _tables.map(
+            Binary
+        )  # as Schemathesis itself wraps bytes, to check them like a text
+        files = st.one_of(files, tables, tables, tables)
 
     def rebuild(file):
         filled = {**body, "file": file} if "file" in body else body
