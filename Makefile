@@ -33,8 +33,15 @@ lint: install ## Check format and style of the code, the Dockerfile and the comp
 types: install ## Check the types
 	$(BIN)/mypy
 
-contract: install ## Check the contract
+tools/node/node_modules/.package-lock.json: tools/node/package-lock.json
+	npm ci --silent --prefix tools/node
+
+contract: install tools/node/node_modules/.package-lock.json ## Lint the contract, and compare it with the released one
 	$(BIN)/openapi-spec-validator openapi.yaml
+	$(BIN)/python -m tools.lint_contract
+	tools/node/node_modules/.bin/spectral lint openapi.yaml --fail-severity=hint
+	tools/node/node_modules/.bin/redocly lint openapi.yaml docs/workflows.arazzo.yaml
+	$(BIN)/python -m tools.check_breaks
 
 format: install ## Format the code
 	$(BIN)/ruff format .
