@@ -33,6 +33,7 @@ from projects_api.server.bodies import ClientGone
 from projects_api.server.contract import contract, contract_text
 from projects_api.server.documentation import documentation_routes
 from projects_api.server.enforcement import EnforcementMiddleware
+from projects_api.server.ephemeral import EphemeralServer
 from projects_api.server.maintenance import maintain
 from projects_api.server.observability import OPERATION, REQUEST_ID, ObservabilityMiddleware
 from projects_api.server.problems import (
@@ -53,14 +54,14 @@ _UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeout, ArtifactStoreUnav
 _log = structlog.get_logger()
 
 
-def create_application(settings: Settings) -> ASGIApp:
+def create_application(settings: Settings, ephemeral: EphemeralServer | None = None) -> ASGIApp:
     """Assemble the server; raises where contract and handlers disagree."""
     services = Services.from_settings(settings)
     resolver = TagResolver(contract(), "projects_api.handlers")
     app = ConnexionMiddleware(
-        Router(_open_routes(settings), default=_not_found),
+        Router(_open_routes(settings, ephemeral), default=_not_found),
         lifespan=partial(_lifespan, services),
-        middlewares=[*_outer_layers(settings), *_LAYERS],
+        middlewares=[*_outer_layers(settings), *_inner_layers(ephemeral)],
         resolver=resolver,
         security_map=SECURITY_MAP,
     )
@@ -87,13 +88,6 @@ _RESPONSE_HEADERS = (
     "Retry-After",
     "X-Request-Id",
 )
-_LAYERS = [
-    ExceptionMiddleware,
-    LifespanMiddleware,
-    RoutingMiddleware,
-    SecurityMiddleware,
-    EnforcementMiddleware,
-]
 
 
 def _outer_layers(settings: Settings) -> list[Any]:
@@ -112,6 +106,17 @@ def _outer_layers(settings: Settings) -> list[Any]:
     return layers
 
 
+def _inner_layers(ephemeral: EphemeralServer | None) -> list[Any]:
+    return [
+        ExceptionMiddleware,
+        LifespanMiddleware,
+        RoutingMiddleware,
+        *([ephemeral.layer] if ephemeral else []),
+        SecurityMiddleware,
+        EnforcementMiddleware,
+    ]
+
+
 @asynccontextmanager
 async def _lifespan(services: Services, _app: object) -> AsyncIterator[None]:
     maintenance = asyncio.create_task(maintain(services))
@@ -124,9 +129,10 @@ async def _lifespan(services: Services, _app: object) -> AsyncIterator[None]:
         await to_thread.run_sync(services.close)
 
 
-def _open_routes(settings: Settings) -> list[Any]:
+def _open_routes(settings: Settings, ephemeral: EphemeralServer | None) -> list[Any]:
     documentation = documentation_routes(contract_text(), contract(), settings.public_url)
-    return [*documentation, Route("/metrics", _metrics)]
+    more = [ephemeral.route] if ephemeral else []
+    return [*documentation, Route("/metrics", _metrics), *more]
 
 
 def _metrics(_request: Request) -> Response:

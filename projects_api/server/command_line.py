@@ -4,6 +4,8 @@
 # ruff: noqa: PLC0415
 
 import os
+import shlex
+import sys
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -40,18 +42,77 @@ def serve(
     workers: Annotated[int | None, typer.Option(help="Server processes.")] = None,
     *,
     reload: Annotated[bool, typer.Option(help="Restart when a file changes.")] = False,
+    ephemeral: Annotated[
+        bool, typer.Option(help="For tests: on data of its own, which end with the server.")
+    ] = False,
+    seed: Annotated[
+        str | None, typer.Option(help="Ephemeral: demo (default), empty, or an exported archive.")
+    ] = None,
+    clock: Annotated[
+        str | None, typer.Option(help="Ephemeral: where time begins, such as 2026-03-01T00:00:00Z.")
+    ] = None,
+    print_env: Annotated[
+        bool, typer.Option(help="Ephemeral: print the address and keys for a shell to evaluate.")
+    ] = False,
+    stop_with_stdin: Annotated[
+        bool, typer.Option(help="Ephemeral: stop when the standard input ends.")
+    ] = False,
 ) -> None:
     """Serve the API. The first time, make a user and a key, and print how to use them."""
     for name, value in {"HOST": host, "PORT": port, "WORKERS": workers}.items():
         if value is not None:
             # The server's processes read the settings again, each for itself.
             os.environ[f"PROJECTS_API_{name}"] = str(value)
+    if ephemeral:
+        if reload or (workers or 1) > 1:
+            _fail("an ephemeral server is one process")
+        _serve_ephemeral(seed or "demo", clock, print_env=print_env, tied=stop_with_stdin)
+        return
+    if seed or clock or print_env or stop_with_stdin:
+        _fail("--seed, --clock, --print-env and --stop-with-stdin need --ephemeral")
     settings = _settings()
     with _database(settings) as database:
         _introduce(settings, database)
     from projects_api.server.run import run
 
     run(settings, reload=reload)
+
+
+def _serve_ephemeral(seed: str, clock: str | None, *, print_env: bool, tied: bool) -> None:
+    from projects_api.server import ephemeral
+    from projects_api.server.run import run_ephemeral
+
+    def announce(base_url: str) -> None:
+        for name, value in server.variables(base_url).items():
+            if print_env or name in {"BASE_URL", "API_KEY"}:
+                typer.echo(f"{name}={shlex.quote(value)}")
+        # Who reads the lines sees their end, and need not wait for the server's.
+        sys.stdout.flush()
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+
+    try:
+        moment = ephemeral.parse_moment(clock) if clock else None
+        with ephemeral.EphemeralServer.temporary(_archive(seed), moment) as server:
+            if tied:
+                ephemeral.stop_with(sys.stdin)
+            run_ephemeral(server, announce)
+    except ValueError as error:
+        _fail(_sentence(error))
+
+
+def _archive(seed: str) -> Path | None:
+    from projects_api.server.archive import verify_archive
+    from projects_api.server.seed import DEMO
+
+    if seed in {"demo", "empty"}:
+        return DEMO if seed == "demo" else None
+    try:
+        faults = verify_archive(Path(seed))
+    except OSError as error:
+        _fail(f"--seed takes demo, empty, or an exported archive: {error}")
+    if faults:
+        _fail(f"{seed} is no seed. {' '.join(faults)}")
+    return Path(seed)
 
 
 def _introduce(settings: "Settings", database: "Database") -> None:
@@ -224,7 +285,7 @@ def _settings() -> "Settings":
     try:
         return Settings()
     except ValidationError as error:
-        _fail("; ".join(f"{'.'.join(map(str, e['loc']))} {e['msg']}" for e in error.errors()))
+        _fail(_sentence(error))
 
 
 @contextmanager
@@ -240,6 +301,14 @@ def _database(settings: "Settings | None" = None) -> "Iterator[Database]":
         _fail(f"{error.orig}: is the database there, and up to date (`projects-api db upgrade`)?")
     finally:
         database.close()
+
+
+def _sentence(error: ValueError) -> str:
+    from pydantic import ValidationError
+
+    if isinstance(error, ValidationError):
+        return "; ".join(f"{'.'.join(map(str, e['loc']))} {e['msg']}" for e in error.errors())
+    return str(error)
 
 
 def _fail(message: str) -> NoReturn:

@@ -4,12 +4,19 @@ import os
 import signal
 import sys
 import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from socket import socket
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
 from projects_api.server.http_protocol import HttpProtocol
 from projects_api.server.logs import set_up_logs
 from projects_api.server.settings import Settings
+
+if TYPE_CHECKING:
+    from projects_api.server.ephemeral import EphemeralServer
 
 APPLICATION = "projects_api.server.run:application"
 
@@ -25,27 +32,63 @@ def application() -> object:
 
 def run(settings: Settings, *, reload: bool = False) -> None:
     """Serve until a signal; requests that run get time to finish."""
-    set_up_logs(settings.log_level, settings.log_format)
     if settings.workers > 1:
         # Set before any process imports the metrics library: their counts are added up here.
         os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="metrics-"))
+    options = _prepare(settings)
+    uvicorn.run(APPLICATION, factory=True, workers=settings.workers, reload=reload, **options)
+
+
+def run_ephemeral(server: "EphemeralServer", on_start: Callable[[str], None]) -> None:
+    """Serve until a signal; tell the base URL once requests are answered."""
+    options = _prepare(server.settings)
+    from projects_api.server.application import create_application  # noqa: PLC0415 - after the logs
+
+    application = create_application(server.settings, server)
+    serving = _AnnouncedServer(uvicorn.Config(application, **options), server.settings, on_start)
+    with suppress(KeyboardInterrupt):
+        serving.run()
+    if not serving.started:
+        sys.exit(1)
+
+
+def _prepare(settings: Settings) -> dict[str, Any]:
+    """Set up logs and signals; give the options that every server of ours has."""
+    set_up_logs(settings.log_level, settings.log_format)
     # uvicorn raises the signal again after its last request; to have ended so is a success.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    uvicorn.run(
-        APPLICATION,
-        factory=True,
-        host=settings.host,
-        port=settings.port,
-        workers=settings.workers,
-        reload=reload,
-        http=HttpProtocol,
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        ssl_certfile=settings.tls_certificate,
-        ssl_keyfile=settings.tls_key,
-        timeout_graceful_shutdown=settings.shutdown_seconds,
-    )
+    return {
+        "host": settings.host,
+        "port": settings.port,
+        "http": HttpProtocol,
+        "ws": "none",
+        "lifespan": "on",
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "proxy_headers": False,
+        "ssl_certfile": settings.tls_certificate,
+        "ssl_keyfile": settings.tls_key,
+        "timeout_graceful_shutdown": settings.shutdown_seconds,
+    }
+
+
+class _AnnouncedServer(uvicorn.Server):
+    """A server that tells where it listens, which only the system knows for port 0."""
+
+    def __init__(
+        self, config: uvicorn.Config, settings: Settings, on_start: Callable[[str], None]
+    ) -> None:
+        super().__init__(config)
+        self._settings = settings
+        self._on_start = on_start
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        """Start, then tell."""
+        await super().startup(sockets)
+        if self.started:
+            address, port = self.servers[0].sockets[0].getsockname()[:2]
+            url = self._settings.model_copy(update={"port": port}).base_url
+            # By number: the other family may have another server on this port.
+            loopback = "[::1]" if ":" in address else "127.0.0.1"
+            self._on_start(url.replace("//localhost:", f"//{loopback}:"))
