@@ -46,8 +46,13 @@ def run_ephemeral(server: "EphemeralServer", on_start: Callable[[str], None]) ->
 
     application = create_application(server.settings, server)
     serving = _AnnouncedServer(uvicorn.Config(application, **options), server.settings, on_start)
-    with suppress(KeyboardInterrupt):
-        serving.run()
+    try:
+        with suppress(KeyboardInterrupt):
+            serving.run()
+    finally:
+        # Nothing more may interrupt it: what follows removes the data.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     if not serving.started:
         sys.exit(1)
 
