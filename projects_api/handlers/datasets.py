@@ -108,6 +108,9 @@ def _converted(
         for chunk in chunks:
             source.write(chunk)
         source.content()
-        convert_table(source.path, dialect, wanted, target.path)
+        try:
+            convert_table(source.path, dialect, wanted, target.path)
+        except NotATable as refused:
+            raise TableRefused(refused.reason) from refused
         with target.path.open("rb") as file:
             yield from iter(partial(file.read, CHUNK_BYTES), b"")

@@ -42,16 +42,16 @@ class EphemeralServer:
     def __init__(self, settings: Settings, archive: Path | None, clock: datetime | None) -> None:
         """Fill the empty data folder of the settings; `clock` is the moment where time begins."""
         self.settings = settings
-        self._services = Services.from_settings(settings)
+        self.services = Services.from_settings(settings)
         self._live = settings.data_dir / "projects.db"
         self._seeded = settings.data_dir / "seeded.db"
         self._clock = clock
         self._origin = RepeatableOrigin(SEEDED_AT)
         files = settings.data_dir / "seed"
         files.mkdir(parents=True)
-        upgrade(self._services.database)
+        upgrade(self.services.database)
         with self._origin.in_charge():
-            self._seed = plant(self._services, archive, files)
+            self._seed = plant(self.services, archive, files)
         _copy(self._live, self._seeded)
         self._start_clock(clock)
 
@@ -84,12 +84,12 @@ class EphemeralServer:
     def close(self) -> None:
         """Give the process its clock back and close the database."""
         self._origin.give_back()
-        self._services.close()
+        self.services.close()
 
     def reset(self, clock: datetime | None = None) -> None:
         """Set everything back to the seed; let time begin at `clock`, or where it first began."""
         _copy(self._seeded, self._live)
-        store = self._services.artifacts.store
+        store = self.services.artifacts.store
         seeded = {content.sha256 for content in self._seed.files.values()}
         for sha256, _ in store.list():
             if sha256 not in seeded:

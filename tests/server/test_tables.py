@@ -17,16 +17,19 @@ import pyarrow.parquet as pq
 import pytest
 import sklearn.datasets
 
-from projects_api.server import tables, tables_engine, tables_pool, tables_reader
+from projects_api.server import tables
 from projects_api.server.tables import (
     NotATable,
     TableReaderError,
     convert_table,
+    engine,
     inspect_table,
+    pool,
+    reader,
 )
-from projects_api.server.tables_conversion import unique_names
-from projects_api.server.tables_engine import Profile
-from projects_api.server.tables_quality import judge
+from projects_api.server.tables.conversion import unique_names
+from projects_api.server.tables.engine import Profile
+from projects_api.server.tables.quality import judge
 
 SKLEARN_DATA = Path(sklearn.datasets.__file__).parent / "data"
 ROOT = Path(__file__).parents[2]
@@ -50,15 +53,15 @@ def make(tmp_path):
 @pytest.fixture
 def readers(monkeypatch):
     """Give the test readers of its own, which it may end."""
-    pool = tables_pool.ReaderPool(2)
-    monkeypatch.setattr(tables, "_readers", pool)
+    readers = pool.ReaderPool(2)
+    monkeypatch.setattr(tables, "_readers", readers)
     before = set(psutil.Process().children())
 
     def running() -> list[psutil.Process]:
         return [child for child in psutil.Process().children() if child not in before]
 
     yield running
-    pool.close()
+    readers.close()
     assert running() == []
 
 
@@ -558,7 +561,7 @@ class TestReaders:
         with ThreadPoolExecutor() as threads:
             refused = threads.submit(inspect_table, endless)
             killed: set[psutil.Process] = set()
-            for _ in range(tables_pool.ATTEMPTS):
+            for _ in range(pool.ATTEMPTS):
                 [reader] = wait_for(lambda: set(readers()) - killed)
                 wait_until_read(reader, endless)
                 reader.send_signal(signal.SIGSEGV)
@@ -567,16 +570,16 @@ class TestReaders:
                 refused.result(60)
 
     def test_time_is_limited(self, endless, make, readers, monkeypatch):
-        monkeypatch.setattr(tables_pool, "TASK_SECONDS", 0.2)
+        monkeypatch.setattr(pool, "TASK_SECONDS", 0.2)
         with pytest.raises(NotATable, match=r"more than 0\.2 seconds"):
             inspect_table(endless)
         monkeypatch.undo()
         assert inspect_table(make(b"a,b\n1,2\n")).rows == 1
 
     def test_memory_is_limited(self, make, monkeypatch):
-        monkeypatch.setattr(tables_engine, "MEMORY_LIMIT", "8MB")
+        monkeypatch.setattr(engine, "MEMORY_LIMIT", "8MB")
         path = make(b",".join([b"x"] * 2000) + b"\n" + (b",".join([b"1"] * 2000) + b"\n") * 2000)
-        answer = tables_reader._perform(
+        answer = reader._perform(
             {
                 "task": "inspect",
                 "paths": {"source": str(path), "scratch": str(path) + ".text"},
@@ -603,6 +606,6 @@ class TestReaders:
             inspect_table(tmp_path / "missing.csv")
 
     def test_one_that_cannot_start_says_so(self, make, readers, monkeypatch):
-        monkeypatch.setattr(tables_pool, "READER", "projects_api.server.no_such_reader")
+        monkeypatch.setattr(pool, "READER", "projects_api.server.no_such_reader")
         with pytest.raises(TableReaderError, match="did not start: exit status 1"):
             inspect_table(make(b"a,b\n1,2\n"))

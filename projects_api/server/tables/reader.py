@@ -19,9 +19,9 @@ from typing import Any, TextIO
 
 import duckdb
 
-from projects_api.server import tables_tasks
-from projects_api.server.tables_engine import MEMORY_LIMIT
-from projects_api.server.tables_facts import NotATable
+from projects_api.server.tables import tasks
+from projects_api.server.tables.engine import MEMORY_LIMIT
+from projects_api.server.tables.facts import NotATable
 
 ADDRESS_SPACE_BYTES = 4 * 1024**3
 WRITTEN_FILE_BYTES = 4 * 1024**3
@@ -71,7 +71,7 @@ def _receive(tasks: SimpleQueue[dict[str, Any]]) -> None:
 
 def _perform(task: dict[str, Any]) -> dict[str, Any]:
     paths = {name: Path(path) for name, path in task["paths"].items()}
-    perform = getattr(tables_tasks, task["task"])
+    perform = getattr(tasks, task["task"])
     try:
         return {"result": perform(**paths, **task["options"])}
     except NotATable as refusal:

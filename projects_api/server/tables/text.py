@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from projects_api.server.tables_facts import NotATable
+from projects_api.server.tables.facts import NotATable
 
 SAMPLE_BYTES = 1024 * 1024
 SAMPLE_ROWS = 1000

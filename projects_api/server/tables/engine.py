@@ -14,8 +14,8 @@ from pathlib import Path
 
 import duckdb
 
-from projects_api.server.tables_facts import NotATable, TableFormat
-from projects_api.server.tables_text import Dialect
+from projects_api.server.tables.facts import NotATable, TableFormat
+from projects_api.server.tables.text import Dialect
 
 MEMORY_LIMIT = "1GB"
 THREADS = 2

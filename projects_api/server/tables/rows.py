@@ -9,8 +9,8 @@ import csv
 from collections import Counter
 from pathlib import Path
 
-from projects_api.server.tables_facts import NotATable
-from projects_api.server.tables_text import CHUNK_BYTES, Dialect
+from projects_api.server.tables.facts import NotATable
+from projects_api.server.tables.text import CHUNK_BYTES, Dialect
 
 MAX_VALUE_CHARACTERS = 2_000_000  # as long as DuckDB takes a line to be
 

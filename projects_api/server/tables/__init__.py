@@ -1,6 +1,6 @@
 """Tables: what an uploaded CSV or Parquet file holds, and how to turn one into the other.
 
-All reading is done in processes of their own (`tables_pool`), so that neither the size of a table
+All reading is done in processes of their own (`pool`), so that neither the size of a table
 nor a hostile file costs the server memory or its life. Importing this starts nothing; the first
 call starts a process, which stays warm for the next ones.
 """
@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from projects_api.server.tables_facts import MEDIA_TYPES, NotATable, TableFacts, TableFormat
-from projects_api.server.tables_pool import ReaderPool, TableReaderError
+from projects_api.server.tables.facts import MEDIA_TYPES, NotATable, TableFacts, TableFormat
+from projects_api.server.tables.pool import ReaderPool, TableReaderError
 
 __all__ = [
     "MEDIA_TYPES",
@@ -37,7 +37,7 @@ def inspect_table(path: Path) -> TableFacts:
     file of one column is one when it has at least two lines, none of which contains the
     likeliest delimiter outside quotes; NUL characters, markup, JSON and other known formats are
     none. At most 10,000 columns. Empty cells and NA, N/A, NaN and NULL are missing values in CSV,
-    null and NaN are in Parquet. `tables_quality.judge` documents the score.
+    null and NaN are in Parquet. `quality.judge` documents the score.
 
     Safe to call from several threads; two files are read at once, others wait. A CSV file that
     is not plain UTF-8 needs room beside it for a copy.

@@ -1,6 +1,6 @@
 """Tables written in the other format; runs only in a reader process."""
 
-# ruff: noqa: S608 - as in tables_engine, whose functions quote every text
+# ruff: noqa: S608 - as in engine, whose functions quote every text
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from projects_api.server.tables_engine import (
+from projects_api.server.tables.engine import (
     COLUMNS_PER_PASS,
     MISSING,
     Table,
@@ -18,7 +18,7 @@ from projects_api.server.tables_engine import (
     literal,
     quoted_name,
 )
-from projects_api.server.tables_text import Dialect
+from projects_api.server.tables.text import Dialect
 
 MAX_CELLS_PER_ROW_GROUP = 8_000_000
 TYPES = ("BOOLEAN", "BIGINT", "HUGEINT", "DOUBLE", "DATE", "TIMESTAMP", "VARCHAR")

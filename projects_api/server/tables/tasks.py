@@ -8,12 +8,11 @@ from typing import Any, TypeVar
 
 import duckdb
 
-from projects_api.server import tables_conversion as conversion
-from projects_api.server import tables_engine as engine
-from projects_api.server.tables_facts import MEDIA_TYPES, NotATable, TableFacts
-from projects_api.server.tables_quality import judge
-from projects_api.server.tables_rows import count_lines, count_rows
-from projects_api.server.tables_text import (
+from projects_api.server.tables import conversion, engine
+from projects_api.server.tables.facts import MEDIA_TYPES, NotATable, TableFacts
+from projects_api.server.tables.quality import judge
+from projects_api.server.tables.rows import count_lines, count_rows
+from projects_api.server.tables.text import (
     Dialect,
     begins_blank,
     find_dialect,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from projects_api.server.tables_engine import Profile
+from projects_api.server.tables.engine import Profile
 
 MAX_ISSUES = 100
 MAX_NAME_CHARACTERS = 200

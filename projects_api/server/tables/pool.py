@@ -12,9 +12,9 @@ from pathlib import Path
 from threading import BoundedSemaphore
 from typing import Any
 
-from projects_api.server.tables_facts import NotATable
+from projects_api.server.tables.facts import NotATable
 
-READER = "projects_api.server.tables_reader"
+READER = "projects_api.server.tables.reader"
 IMPORT_ROOT = Path(__file__).parents[2]
 # A reader needs none of the server's secrets.
 ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "HOME", "TMPDIR", "LANG")
@@ -39,7 +39,7 @@ class ReaderPool:
         atexit.register(self.close)
 
     def perform(self, task: str, paths: dict[str, Path], **options: object) -> Any:
-        """Do a task of `tables_tasks` in a reader process, waiting for one to be free.
+        """Do a task of `tasks` in a reader process, waiting for one to be free.
 
         Raises NotATable when the file is none, takes more than TASK_SECONDS, or ends the reader
         twice; TableReaderError for what is no fault of the file.
