@@ -104,38 +104,36 @@ def _keep(
 ) -> str:
     contents = {path: describe(path) for path in (table, training.path, document)}
     facts = inspect_table(table)
-    with (
-        services.database.connect(writing=True) as connection,
-        services.artifacts.keep(connection, contents),
-    ):
-        made = project.create(
-            connection,
-            owner_id,
-            name="Breast Cancer Diagnosis",
-            description="Benign or malignant, from measurements of cell nuclei",
-        )
-        project_id: str = made["id"]
-        ids = dataset.create(
-            connection,
-            project_id,
-            name=table.name,
-            description="569 tumours with 30 measurements each",
-            sha256=contents[table].sha256,
-            **facts.as_columns(),
-        )
-        assert ids is not None
-        _keep_training(
-            connection, project_id, ids["dataset_version_id"], training, contents[training.path]
-        )
-        report.create(
-            connection,
-            project_id,
-            kind="project",
-            entity_id=project_id,
-            name="Model report",
-            sha256=contents[document].sha256,
-            media_type="text/html",
-        )
+    with services.database.connect(writing=True) as connection:
+        with services.artifacts.keep(connection, contents):
+            made = project.create(
+                connection,
+                owner_id,
+                name="Breast Cancer Diagnosis",
+                description="Benign or malignant, from measurements of cell nuclei",
+            )
+            project_id: str = made["id"]
+            ids = dataset.create(
+                connection,
+                project_id,
+                name=table.name,
+                description="569 tumours with 30 measurements each",
+                sha256=contents[table].sha256,
+                **facts.as_columns(),
+            )
+            assert ids is not None
+            _keep_training(
+                connection, project_id, ids["dataset_version_id"], training, contents[training.path]
+            )
+            report.create(
+                connection,
+                project_id,
+                kind="project",
+                entity_id=project_id,
+                name="Model report",
+                sha256=contents[document].sha256,
+                media_type="text/html",
+            )
         connection.commit()
     return project_id
 

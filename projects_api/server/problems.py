@@ -83,14 +83,6 @@ class InsufficientRole(Problem):
     title = "The role in the project is too low"
 
 
-class RoleTooHigh(Problem):
-    """Nobody can give a role above their own."""
-
-    status = 403
-    slug = "role-too-high"
-    title = "The role is above the caller's own"
-
-
 class NotFound(Problem):
     """Nothing is there."""
 
