@@ -59,3 +59,11 @@ def deployment(new_database_url: str, tmp_path: Path) -> Iterator[Deployment]:
     deployment = Deployment(tmp_path, {"PROJECTS_API_DATABASE_URL": new_database_url})
     yield deployment
     deployment.services.close()
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> Iterator[Deployment]:
+    """An installation with nothing set: SQLite and a folder of files where the command runs."""
+    deployment = Deployment(tmp_path)
+    yield deployment
+    deployment.services.close()

@@ -10,7 +10,7 @@ import requests
 from alembic import command
 from sqlalchemy import select, update
 
-from projects_api.models.blob import blobs
+from projects_api.models.blob import blob_leases, blobs
 from projects_api.models.dataset import datasets
 from projects_api.models.project import projects
 from projects_api.server import schema
@@ -31,12 +31,6 @@ COMMANDS = {
     ("verify",): ["file"],
     ("doctor",): [],
 }
-
-
-@pytest.fixture
-def local(tmp_path):
-    """An installation with nothing set: SQLite and a folder of files where the command runs."""
-    return Deployment(tmp_path)
 
 
 @pytest.fixture(scope="module")
@@ -192,6 +186,8 @@ class TestDemoAndVerify:
             counts = [project[f"{kind}_count"] for kind in ("dataset", "experiment", "model")]
             assert counts == [1, 1, 1]
             export = me.get(f"/api/projects/{project_id}/export").content
+        with deployment.services.database.transaction(writing=False) as connection:
+            assert connection.execute(select(blob_leases.c.id)).all() == []
         file = tmp_path / "export.zip"
         file.write_bytes(export)
         assert deployment.run("verify", str(file)) == f"{file} is whole.\n"
