@@ -1,0 +1,57 @@
+"""What every peer does with files: the server's own functions, so that only the rest differs."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any
+
+from sqlalchemy import Connection
+
+from projects_api.handlers import datasets, export
+from projects_api.models import project
+from projects_api.server.archive import content_disposition
+from projects_api.server.artifact_store import CHUNK_BYTES
+from projects_api.server.artifacts import Artifacts
+from projects_api.server.bodies import Upload
+from projects_api.server.database import Database
+from projects_api.server.responses import File
+
+
+@contextmanager
+def spooled(artifacts: Artifacts, source: IO[bytes]) -> Iterator[Upload]:
+    """Copy what a framework received to where the artifact store takes it from."""
+    with artifacts.spool() as spool:
+        while chunk := source.read(CHUNK_BYTES):
+            spool.write(chunk)
+        yield Upload(spool.path, spool.content())
+
+
+def keep_upload(
+    database: Database, artifacts: Artifacts, project_id: str, name: str, source: IO[bytes]
+) -> dict[str, Any]:
+    """Make a data set of an uploaded file."""
+    with spooled(artifacts, source) as upload, database.connect(writing=True) as connection:
+        answer = datasets.upload_dataset(
+            connection, {"id": project_id}, artifacts, name=name, file=upload, description=""
+        )
+        connection.commit()
+    return answer
+
+
+def open_export(database: Database, artifacts: Artifacts, project_id: str, user_id: str) -> File:
+    """Begin the archive of a project that the user is a member of."""
+    with database.connect(snapshot=True) as connection:
+        found = project.find_for_member(connection, project_id, user_id)
+        assert found is not None
+        file = _begin(connection, found[0], artifacts)
+        connection.commit()
+    return file
+
+
+def _begin(connection: Connection, found: dict[str, Any], artifacts: Artifacts) -> File:
+    connection.rollback()
+    return export.export_project(connection, found, artifacts)
+
+
+def headers_of(file: File) -> dict[str, str]:
+    """Give the headers of a file beside its media type."""
+    return {"content-disposition": content_disposition(file.name)}
