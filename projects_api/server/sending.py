@@ -1,7 +1,7 @@
 """Sending: an answer to the connection, a file piece by piece."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 from anyio import to_thread
 from starlette.types import Receive, Send
@@ -33,7 +33,7 @@ async def _send_file(answer: Answer, file: File, receive: Receive, send: Send) -
             piece = following
     finally:
         gone.cancel()
-        await to_thread.run_sync(file.finish)
+        await to_thread.run_sync(_finish, file)
     # Last, so that whoever has the whole file finds nothing of its sending left behind.
     await send({"type": "http.response.body", "body": piece})
 
@@ -45,6 +45,13 @@ async def _wait_until_gone(receive: Receive) -> None:
 
 def _next(chunks: Iterator[bytes]) -> bytes:
     return next((chunk for chunk in chunks if chunk), b"")
+
+
+def _finish(file: File) -> None:
+    # A caller who left early leaves a generator in the midst of its work, with its own clean-up.
+    if isinstance(file.chunks, Generator):
+        file.chunks.close()
+    file.finish()
 
 
 def _encoded(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import threading
+import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 
@@ -183,3 +184,24 @@ def test_a_project_is_deleted_while_a_file_arrives(server):
     server.services.artifacts.collect()
     sha256 = hashlib.sha256(b"a,b\n1,77\n").hexdigest()
     assert not server.services.artifacts.store.contains(sha256)
+
+
+def test_a_caller_who_leaves_early_leaves_nothing_behind(server):
+    owner = server.person()
+    project_id = owner.create_project()
+    rows = "\n".join(f"{number},{number * 7}" for number in range(60_000))
+    content = f"left,early\n{rows}\n".encode()
+    dataset_id = owner.upload(project_id, content).json()["id"]
+    path = f"/api/datasets/{dataset_id}/download"
+    for parameters in ({}, {"format": "parquet"}):
+        with owner.get(path, params=parameters, stream=True) as answer:
+            assert answer.status_code == 200
+            answer.raw.read(10)
+    owner.delete(f"/api/datasets/{dataset_id}")
+    artifacts = server.services.artifacts
+    sha256 = hashlib.sha256(content).hexdigest()
+    deadline = time.monotonic() + 20
+    while artifacts.store.contains(sha256) or any(artifacts.store.spool_folder.iterdir()):
+        assert time.monotonic() < deadline
+        artifacts.collect()
+        time.sleep(0.05)
