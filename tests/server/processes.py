@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -161,6 +161,21 @@ class Deployment:
                 stderr=stderr,
             )
         return Process(self, popen, output, log, port)
+
+
+def upload_pieces(
+    person: Person, project_id: str, pieces: Iterable[bytes], name: str = "pieces.csv"
+) -> requests.Response:
+    """Upload a file whose length nobody knows ahead."""
+    fields = {"project_id": project_id, "name": name}
+    head = "".join(
+        f'--x\r\nContent-Disposition: form-data; name="{field}"\r\n\r\n{value}\r\n'
+        for field, value in fields.items()
+    )
+    head += '--x\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\n'
+    body = itertools.chain([head.encode()], pieces, [b"\r\n--x--\r\n"])
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    return person.post("/api/datasets/upload", data=body, headers=headers)
 
 
 def person_of(process: Process) -> Person:

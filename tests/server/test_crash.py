@@ -30,7 +30,14 @@ from projects_api.server.doctor import examine
 from projects_api.server.schema import upgrade
 from tests.conftest import Person
 from tests.server import dying
-from tests.server.processes import PATIENCE, Deployment, Process, person_of, wait_until
+from tests.server.processes import (
+    PATIENCE,
+    Deployment,
+    Process,
+    person_of,
+    upload_pieces,
+    wait_until,
+)
 
 WRITES = 200
 WRITERS = 8
@@ -289,23 +296,15 @@ def test_killed_while_a_file_arrives(deployment):
 def upload_slowly(
     person: Person, project_id: str, pause: Callable[[], object], rows: int = 2_000_000
 ) -> requests.Response:
-    """Send a file in pieces, without its length ahead, and wait in its midst."""
-    fields = {"project_id": project_id, "name": "slow.csv"}
-    head = "".join(
-        f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
-        for name, value in fields.items()
-    )
-    head += '--x\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\na,b\n'
+    """Send a file in pieces, and wait in its midst."""
 
     def pieces() -> Iterator[bytes]:
-        yield head.encode()
+        yield b"a,b\n"
         yield b"1,2\n" * (rows // 2)
         pause()
         yield b"3,4\n" * (rows // 2)
-        yield b"\r\n--x--\r\n"
 
-    headers = {"Content-Type": "multipart/form-data; boundary=x"}
-    return person.post("/api/datasets/upload", data=pieces(), headers=headers)
+    return upload_pieces(person, project_id, pieces())
 
 
 def ask_to_end(process: Process) -> None:
