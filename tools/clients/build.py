@@ -145,8 +145,10 @@ def _install() -> None:
             subprocess.run([sys.executable, "-m", "venv", "--clear", _VENV], check=True)
             subprocess.run([python, "-m", "pip", "install", "--quiet", "-r", wanted], check=True)
             shutil.copy(wanted, installed)
-        if not node_tools.reason_to_skip() and not (modules := TARGET / "node_modules").exists():
-            modules.symlink_to(node_tools.install().parent)
+    if not node_tools.reason_to_skip():
+        packages, link = node_tools.install().parent, TARGET / "node_modules"
+        if not link.is_symlink():
+            link.symlink_to(packages)
 
 
 def main(names: list[str]) -> int:
