@@ -43,11 +43,14 @@ contract: install tools/node/node_modules/.package-lock.json ## Lint the contrac
 	tools/node/node_modules/.bin/redocly lint openapi.yaml docs/workflows.arazzo.yaml
 	$(BIN)/python -m tools.check_breaks
 
+clients: install ## Generate clients in seven ways, compile them, and run their stories
+	CLIENTS=all $(BIN)/python -m pytest tests/contract/test_clients.py --numprocesses=0 -rs
+
 format: install ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 clean: ## Remove what the other targets made, but not your data
-	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build tools/node/node_modules dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help install serve test check lint types contract format clean
+.PHONY: help install serve test check lint types contract clients format clean
