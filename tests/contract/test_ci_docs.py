@@ -22,10 +22,9 @@ needs_node = pytest.mark.skipif(shutil.which("npx") is None, reason="needs Node.
 
 def blocks(heading: str) -> list[tuple[str, str]]:
     """Give the language and the text of each block below a heading."""
-    (section,) = re.findall(
-        rf"^## {heading}\n(.*?)(?=^## |\Z)", PAGE.read_text(), re.DOTALL | re.MULTILINE
-    )
-    return re.findall(r"^```(\w+)\n(.*?)^```", section, re.DOTALL | re.MULTILINE)
+    multiline = re.DOTALL | re.MULTILINE
+    (section,) = re.findall(rf"^## {heading}\n(.*?)(?=^## |\Z)", PAGE.read_text(), multiline)
+    return re.findall(r"^```(\w+)\n(.*?)^```", section, multiline)
 
 
 def run(script: str, folder: Path, **variables: str) -> str:
