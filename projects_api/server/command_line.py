@@ -265,10 +265,14 @@ def verify(
 @app.command()
 def doctor() -> None:
     """Check settings, contract, database, artifact store and counts."""
+    from projects_api.server.logs import set_up_logs
+
+    settings = _settings()
+    set_up_logs("warning", "console")
     from projects_api.server.doctor import examine
 
     failed = False
-    for name, faults in examine(_settings()):
+    for name, faults in examine(settings):
         failed = failed or bool(faults)
         typer.echo(f"{'FAULT' if faults else 'ok   '}  {name}")
         for fault in faults:

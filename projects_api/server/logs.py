@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import warnings
 from typing import Any, Literal
 
 import orjson
@@ -37,6 +38,8 @@ def set_up_logs(level: str, form: Literal["json", "console"]) -> None:
     )
     logging.basicConfig(handlers=[handler], level=number, force=True)
     logging.getLogger("connexion").setLevel(logging.ERROR)
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # They speak to developers, who can ask for them.
 
 
 def _write_bytes(_logger: object, _method: str, event: Any) -> bytes:

@@ -32,11 +32,12 @@ def application() -> object:
 
 def run(settings: Settings, *, reload: bool = False) -> None:
     """Serve until a signal; requests that run get time to finish."""
-    if settings.workers > 1:
-        # Set before any process imports the metrics library: their counts are added up here.
-        os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="metrics-"))
     options = _prepare(settings)
-    uvicorn.run(APPLICATION, factory=True, workers=settings.workers, reload=reload, **options)
+    with tempfile.TemporaryDirectory(prefix="projects-api-metrics-") as folder:
+        if settings.workers > 1:
+            # Set before any process imports the metrics library: their counts are added up here.
+            os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", folder)
+        uvicorn.run(APPLICATION, factory=True, workers=settings.workers, reload=reload, **options)
 
 
 def run_ephemeral(server: "EphemeralServer", on_start: Callable[[str], None]) -> None:
