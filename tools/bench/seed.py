@@ -296,9 +296,9 @@ def _store_files(store: ArtifactStore, export_bytes: int) -> Iterator[Content]:
         for number in range(1 + EXPORT_FILES):
             path = Path(folder) / f"{number}.parquet"
             rows = max(1, export_bytes // EXPORT_FILES // width) if number else 1
-            duckdb.sql(f"SELECT random() AS value FROM range({rows})").write_parquet(  # noqa: S608 - a number
-                str(path), compression="uncompressed"
-            )
+            table = duckdb.sql("SELECT random() AS value FROM range($rows)", params={"rows": rows})
+            assert table is not None, "a SELECT gives a table"
+            table.write_parquet(str(path), compression="uncompressed")
             content = describe(path)
             store.put(content, path)
             yield content

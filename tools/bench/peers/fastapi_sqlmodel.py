@@ -20,7 +20,6 @@ from pydantic import BaseModel, EmailStr, StringConstraints
 from pydantic import Field as PydanticField
 from sqlalchemy import ScalarSelect, event
 from sqlmodel import Session, SQLModel, col, create_engine, func, or_, select
-from sqlmodel.sql.expression import Select
 from starlette.background import BackgroundTask
 
 from projects_api.models.api_key import ApiKey
@@ -224,9 +223,9 @@ COUNTS = {
 }
 
 
-def select_projects() -> Select[Any]:
+def select_projects() -> Any:
     """Select projects with their counts."""
-    return select(Project, *(count.label(name) for name, count in COUNTS.items()))  # type: ignore[call-overload,no-any-return]
+    return select(Project, *(count.label(name) for name, count in COUNTS.items()))
 
 
 def to_public(row: Any) -> ProjectPublic:
@@ -246,7 +245,7 @@ def list_projects(
     sort_direction: Literal["asc", "desc"] = "desc",
 ) -> Any:
     """List the user's projects."""
-    wanted = [Member.user_id == user.id]
+    wanted: list[Any] = [Member.user_id == user.id]
     if search:
         pattern = f"%{search}%"
         wanted.append(

@@ -34,7 +34,7 @@ Role = Literal["viewer", "editor", "admin", "owner"]
 SortField = Literal["created_at", "name", "dataset_count", "model_count", "experiment_count"]
 
 
-class Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Struct(msgspec.Struct, forbid_unknown_fields=True):
     """What all structures share."""
 
 

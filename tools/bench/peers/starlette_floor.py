@@ -31,8 +31,8 @@ from projects_api.server.settings import Settings
 settings = Settings()
 store = ArtifactStore(settings.artifacts)
 POSTGRESQL = settings.database.startswith("postgresql")
-NAMES = ("id", "name", "description", "status", "dataset_count", "experiment_count")
-NAMES += ("model_count", "created_at", "updated_at")
+NAMES = ["id", "name", "description", "status", "dataset_count", "experiment_count"]
+NAMES += ["model_count", "created_at", "updated_at"]
 KEY = "k.lookup = ? AND k.secret_sha256 = ? AND k.revoked_at IS NULL"
 KEY += " AND (k.expires_at IS NULL OR k.expires_at > ?)"
 MEMBER = "api_keys k JOIN members m ON m.user_id = k.user_id"
@@ -209,9 +209,9 @@ GET_DATASETS += " WHERE d.project_id = ? ORDER BY d.created_at, d.id LIMIT ?"
 GET_EXPERIMENTS = "SELECT created_at, id, name, status, target_column, problem_type,"
 GET_EXPERIMENTS += " best_model_type, duration FROM experiments WHERE project_id = ?"
 GET_EXPERIMENTS += " ORDER BY created_at, id LIMIT ?"
-DATASET = ("timestamp", "id", "name", "rows", "columns")
-EXPERIMENT = ("timestamp", "id", "name", "status", "target_column", "problem_type")
-EXPERIMENT += ("best_model_type", "duration")
+DATASET = ["timestamp", "id", "name", "rows", "columns"]
+EXPERIMENT = ["timestamp", "id", "name", "status", "target_column", "problem_type"]
+EXPERIMENT += ["best_model_type", "duration"]
 
 
 async def get_timeline(request: Request) -> Response:
