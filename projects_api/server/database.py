@@ -11,10 +11,14 @@ BUSY_SECONDS = 30
 
 
 class Database:
-    """Connections to one database, with the transactions that requests need."""
+    """Connections to one database, with the transactions that requests need.
+
+    `is_embedded` tells that it runs in this process, as SQLite does.
+    """
 
     def __init__(self, url: str, *, connections: int = 16) -> None:
         self.engine = _create_engine(make_url(url), connections)
+        self.is_embedded = self.engine.dialect.name == "sqlite"
         self._writing = self.engine.execution_options(writing=True)
         self._snapshot = self._writing
         if self.engine.dialect.name == "postgresql":

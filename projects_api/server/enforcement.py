@@ -77,6 +77,9 @@ class EnforcedOperation:
         self._moves_file = takes_file or self._responses.moves_file
         self._writing = operation.method != "get" or self._moves_file
         self._snapshot = self._moves_file and not takes_file
+        # A read of SQLite waits for nobody, so that a thread would only cost time.
+        reads_only = not self._writing and self._taken.isdisjoint({"artifacts", "database"})
+        self._at_once = reads_only and services.database.is_embedded
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request; every problem is raised, and written in one place."""
@@ -88,7 +91,8 @@ class EnforcedOperation:
                 call.fault = NOT_FOUND[unknown.name]()
             except Problem as problem:
                 call.fault = problem
-            answer = await self._in_thread(self._answer, call)
+            at_once = self._at_once
+            answer = self._answer(call) if at_once else await self._in_thread(self._answer, call)
         await send_answer(answer, receive, send)
 
     async def _receive(self, call: Call, receive: Receive, resources: ExitStack) -> None:

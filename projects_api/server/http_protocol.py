@@ -87,6 +87,16 @@ class HttpProtocol(HttpToolsProtocol):
             self.transport.write(STATUS_LINE[400] + lines + b"\r\n" + body)
         self.transport.close()
 
+    def shutdown(self) -> None:
+        """Close when the running request has been answered, and at once where none runs.
+
+        Over TLS a close waits for the other side to agree, which a caller at rest does not.
+        """
+        super().shutdown()
+        at_rest = self.cycle is None or self.cycle.response_complete
+        if at_rest and not self.transport.get_write_buffer_size():
+            self.transport.abort()
+
     def _is_next_to_be_answered(self) -> bool:
         cycle = self.cycle
         if cycle is None or cycle.response_complete:
