@@ -48,7 +48,6 @@ class Workload:
 def workloads(facts: Facts) -> list[Workload]:
     """Give all workloads, those first that change nothing."""
     projects = [f"/api/projects/{one}" for one in facts.projects]
-    added = f"/api/projects/{facts.members}/members"
     new = b'{"name": "Churn %b", "description": "Telco customer churn"}' % UNIQUE.encode()
     update = b'{"name": "Churn Prediction", "description": "Telco customer churn"}'
     return [
@@ -76,10 +75,12 @@ def workloads(facts: Facts) -> list[Workload]:
             "member_add",
             "add a member",
             [
-                # Each round of addresses brings another role: there is always something to write.
-                Request("POST", added, f'{{"email": "{email}", "role": "{role}"}}'.encode())
+                # Another role in each round, so that there is always something to write.
+                Request(
+                    "POST", f"{path}/members", f'{{"email": "{email}", "role": "{role}"}}'.encode()
+                )
                 for role in ("editor", "viewer")
-                for email in facts.emails
+                for path, email in zip(projects, facts.emails, strict=False)
             ],
         ),
         Workload("create", "create", [Request("POST", "/api/projects", new)]),
