@@ -3,7 +3,7 @@
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -13,7 +13,11 @@ class Settings(BaseSettings):
     """What a deployment may decide; in the environment each name begins `PROJECTS_API_`."""
 
     model_config = SettingsConfigDict(
-        env_prefix="PROJECTS_API_", env_file=".env", extra="ignore", frozen=True
+        env_prefix="PROJECTS_API_",
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
     )
 
     host: str = "127.0.0.1"
@@ -51,6 +55,32 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
+    @field_validator("database_url")
+    @classmethod
+    def _check_database(cls, value: str) -> str:
+        if value and not value.startswith(("sqlite:", "postgresql:", "postgresql+psycopg:")):
+            raise ValueError("PROJECTS_API_DATABASE_URL begins with sqlite:// or postgresql://")
+        return value
+
+    @field_validator("artifact_url")
+    @classmethod
+    def _check_artifacts(cls, value: str) -> str:
+        if "://" in value and not value.startswith(("file://", "s3://")):
+            raise ValueError("PROJECTS_API_ARTIFACT_URL is a folder, file:///... or s3://...")
+        return value
+
+    @field_validator("rate_limit")
+    @classmethod
+    def _check_rate(cls, value: str | None) -> str | None:
+        from limits import parse  # noqa: PLC0415 - slow to import, and seldom needed
+
+        try:
+            if value:
+                parse(value)
+        except ValueError:
+            raise ValueError("PROJECTS_API_RATE_LIMIT is a rate such as 100/second") from None
+        return value
+
     @model_validator(mode="after")
     def _refuse_insecure(self) -> Self:
         if (self.tls_key is None) != (self.tls_certificate is None):
@@ -69,7 +99,7 @@ class Settings(BaseSettings):
         database = urlsplit(self.database)
         if "sslmode=disable" in database.query and not is_loopback(database.hostname or ""):
             faults.append("DATABASE_URL sends a password over a network without TLS")
-        endpoint = self.artifacts.partition("endpoint=")[2].partition("&")[0]
+        (endpoint,) = parse_qs(urlsplit(self.artifacts).query).get("endpoint", [""])[:1]
         if endpoint.startswith("http:") and not is_loopback(urlsplit(endpoint).hostname or ""):
             faults.append("ARTIFACT_URL sends artifacts over a network without TLS")
         return faults
@@ -88,7 +118,9 @@ class Settings(BaseSettings):
     def base_url(self) -> str:
         """How callers reach the server."""
         scheme = "https" if self.tls_certificate else "http"
-        host = "localhost" if is_loopback(self.host) or self.host == "0.0.0.0" else self.host  # noqa: S104 - compared, not bound
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        if is_loopback(self.host) or self.host in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
+            host = "localhost"
         return self.public_url or f"{scheme}://{host}:{self.port}"
 
 
