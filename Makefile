@@ -46,11 +46,22 @@ contract: install tools/node/node_modules/.package-lock.json ## Lint the contrac
 clients: install ## Generate clients in seven ways, compile them, and run their stories
 	CLIENTS=all $(BIN)/python -m pytest tests/contract/test_clients.py --numprocesses=0 -rs
 
+.venv-bench/.installed: pyproject.toml requirements.lock tools/bench/requirements.txt
+	test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --constraint requirements.lock --editable . --requirement tools/bench/requirements.txt
+	touch $@
+
+bench: .venv-bench/.installed ## Measure this server beside others (needs wrk and valgrind)
+	.venv-bench/bin/python -W ignore -m tools.bench $(BENCH)
+
+bench-scale: .venv-bench/.installed ## Compare latencies with a thousand and with a million projects
+	.venv-bench/bin/python -W ignore -m tools.bench.scale $(BENCH)
+
 format: install ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 clean: ## Remove what the other targets made, but not your data
-	rm -rf .venv build tools/node/node_modules dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-bench build tools/node/node_modules dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help install serve test check lint types contract clients format clean
+.PHONY: help install serve test check lint types contract clients bench bench-scale format clean

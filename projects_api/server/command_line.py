@@ -71,6 +71,7 @@ def serve(
     if seed or clock or print_env or stop_with_stdin:
         _fail("--seed, --clock, --print-env and --stop-with-stdin need --ephemeral")
     settings = _settings()
+    _check_store(settings)
     with _database(settings) as database:
         _introduce(settings, database)
     from projects_api.server.run import run
@@ -290,6 +291,15 @@ def _settings() -> "Settings":
         return Settings()
     except ValidationError as error:
         _fail(_sentence(error))
+
+
+def _check_store(settings: "Settings") -> None:
+    from projects_api.server.artifact_store import ArtifactStore, ArtifactStoreUnavailable
+
+    try:
+        ArtifactStore(settings.artifacts)
+    except (ArtifactStoreUnavailable, ValueError) as error:
+        _fail(f"the artifact store cannot be used: {error}")
 
 
 @contextmanager

@@ -1,8 +1,11 @@
 """The database: connections, transactions and the places where SQLite and PostgreSQL differ."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
@@ -65,13 +68,67 @@ def _create_engine(url: URL, connections: int) -> Engine:
         )
     if url.database:
         Path(url.database).absolute().parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, **options)
+    turn = Lock()
+    engine = create_engine(
+        url,
+        connect_args={"timeout": BUSY_SECONDS, "factory": partial(_InTurn, turn)},
+        **options,
+    )
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
-def _set_up_sqlite(connection: Any, _record: object) -> None:
+class _InTurn(sqlite3.Connection):
+    """A connection that waits in line to write.
+
+    SQLite lets one connection write, and lets the others try again after ever longer sleeps. In a
+    process, where most of the others are, a lock wakes the next one at once.
+    """
+
+    def __init__(self, turn: Lock, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._turn = turn
+        self._has_turn = False
+
+    def begin(self, *, writing: bool) -> None:
+        """Begin a transaction, and with it the turn where it writes."""
+        if not writing:
+            self.execute("BEGIN")
+            return
+        self._has_turn = self._turn.acquire(timeout=BUSY_SECONDS)
+        if not self._has_turn:
+            raise sqlite3.OperationalError("database is locked")
+        try:
+            self.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error:
+            self._end_turn()
+            raise
+
+    def commit(self) -> None:
+        """Commit; then it is the next one's turn."""
+        super().commit()
+        self._end_turn()
+
+    def rollback(self) -> None:
+        """Roll back; then it is the next one's turn, whatever happens."""
+        try:
+            super().rollback()
+        finally:
+            self._end_turn()
+
+    def close(self) -> None:
+        """Close, and keep no turn."""
+        super().close()
+        self._end_turn()
+
+    def _end_turn(self) -> None:
+        if self._has_turn:
+            self._has_turn = False
+            self._turn.release()
+
+
+def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     # The driver would begin transactions at moments of its own choice.
     connection.isolation_level = None
     for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=FULL"):
@@ -79,8 +136,7 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    writing = connection.get_execution_options().get("writing", False)
-    # The driver's own call: SQLAlchemy's would cost as much as a query.
     driver = connection.connection.dbapi_connection
-    assert driver is not None
-    driver.cursor().execute("BEGIN IMMEDIATE" if writing else "BEGIN")
+    assert isinstance(driver, _InTurn)
+    # The driver's own call: SQLAlchemy's would cost as much as a query.
+    driver.begin(writing=connection.get_execution_options().get("writing", False))
