@@ -58,7 +58,7 @@ def deployment(new_database_url: str, tmp_path: Path) -> Iterator[Deployment]:
     """An installation with an empty database of each kind in turn."""
     deployment = Deployment(tmp_path, {"PROJECTS_API_DATABASE_URL": new_database_url})
     yield deployment
-    deployment.services.close()
+    deployment.close()
 
 
 @pytest.fixture
@@ -66,4 +66,4 @@ def local(tmp_path: Path) -> Iterator[Deployment]:
     """An installation with nothing set: SQLite and a folder of files where the command runs."""
     deployment = Deployment(tmp_path)
     yield deployment
-    deployment.services.close()
+    deployment.close()

@@ -121,6 +121,11 @@ class Deployment:
             Settings(_env_file=None, **{"data_dir": self.folder / "data", **fields})
         )
 
+    def close(self) -> None:
+        """Close what was opened of the insides."""
+        if "services" in vars(self):
+            self.services.close()
+
     def run(self, *arguments: str, status: int = 0) -> str:
         """Run a command to its end; give what it printed, errors included."""
         done = subprocess.run(

@@ -110,6 +110,21 @@ class TestServe:
         printed = local.run("serve", "--port", port, status=2 if port == "0x50" else 1)
         assert "port" in printed.lower()
 
+    @pytest.mark.parametrize("url", ["taken", "s3://bucket?colour=blue"])
+    def test_a_store_that_cannot_be_used(self, local, url):
+        (local.folder / "taken").write_text("no folder")
+        local.variables["PROJECTS_API_ARTIFACT_URL"] = url
+        printed = local.run("serve", status=1)
+        assert "the artifact store cannot be used" in printed
+        assert "API_KEY" not in printed
+
+    def test_a_database_that_is_not_there(self, local):
+        url = f"postgresql://p:s3cr3t@/p?host={local.folder}"
+        local.variables["PROJECTS_API_DATABASE_URL"] = url
+        printed = local.run("serve", status=1)
+        assert "is the database there" in printed
+        assert "s3cr3t" not in printed
+
 
 class TestPeopleAndKeys:
     def test_a_story(self, deployment):
