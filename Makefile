@@ -42,6 +42,10 @@ contract: install tools/node/node_modules/.package-lock.json ## Lint the contrac
 	tools/node/node_modules/.bin/spectral lint openapi.yaml --fail-severity=hint
 	tools/node/node_modules/.bin/redocly lint openapi.yaml docs/workflows.arazzo.yaml
 	$(BIN)/python -m tools.check_breaks
+	$(BIN)/python -m tools.describe_operations --check
+
+docs: install ## Write the pages that are made from the contract
+	$(BIN)/python -m tools.describe_operations
 
 clients: install ## Generate clients in seven ways, compile them, and run their stories
 	CLIENTS=all $(BIN)/python -m pytest tests/contract/test_clients.py --numprocesses=0 -rs
@@ -64,4 +68,4 @@ format: install ## Format the code
 clean: ## Remove what the other targets made, but not your data
 	rm -rf .venv .venv-bench build tools/node/node_modules dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help install serve test check lint types contract clients bench bench-scale format clean
+.PHONY: help install serve test check lint types contract docs clients bench bench-scale format clean
