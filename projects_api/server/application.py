@@ -58,7 +58,7 @@ def create_application(settings: Settings, ephemeral: EphemeralServer | None = N
     """Assemble the server; raises where contract and handlers disagree."""
     services = Services.from_settings(settings)
     resolver = TagResolver(contract(), "projects_api.handlers")
-    app = ConnexionMiddleware(
+    app = _Application(
         Router(_open_routes(settings, ephemeral), default=_not_found),
         lifespan=partial(_lifespan, services),
         middlewares=[*_outer_layers(settings), *_inner_layers(ephemeral)],
@@ -67,9 +67,18 @@ def create_application(settings: Settings, ephemeral: EphemeralServer | None = N
     )
     _Problems().register(app)
     app.add_api(deepcopy(contract()), base_path="", services=services)
+    app.assemble()
     resolver.check_complete()
     assembled: ASGIApp = app
     return assembled
+
+
+class _Application(ConnexionMiddleware):
+    """Connexion's application, which would compile nothing before its first event."""
+
+    def assemble(self) -> None:
+        """Compile every operation now, so that a fault is one of the start."""
+        self.app, self.middleware_stack = self._build_middleware_stack()
 
 
 _REQUEST_HEADERS = (

@@ -9,13 +9,19 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-from connexion.exceptions import ResolverError
 from connexion.resolver import Resolver
 
 Handler = Callable[..., Any]
 
 INJECTED = frozenset({"connection", "caller", "project", "role_of_caller", "artifacts", "database"})
 """What a handler may take beside what the contract declares."""
+
+
+class MismatchError(ValueError):
+    """Contract and handlers disagree.
+
+    No `ResolverError`, for Connexion passes over those in silence where its routing is replaced.
+    """
 
 
 class TagResolver(Resolver):
@@ -29,12 +35,12 @@ class TagResolver(Resolver):
         }
 
     def resolve_function_from_operation_id(self, operation_id: str) -> Handler:
-        """Import the handler; raises `ResolverError` where there is none."""
+        """Import the handler; raises `MismatchError` where there is none."""
         module = self.modules[operation_id]
         try:
             handler: Handler = getattr(import_module(module), operation_id)
         except (ImportError, AttributeError) as error:
-            raise ResolverError(f"{operation_id} has no handler in {module}: {error}") from error
+            raise MismatchError(f"{operation_id} has no handler in {module}: {error}") from error
         return handler
 
     def check_complete(self) -> None:
@@ -47,7 +53,7 @@ class TagResolver(Resolver):
                 if self.modules.get(function) != name
             }
             if unbound:
-                raise ResolverError(f"{name} has functions without operation: {sorted(unbound)}")
+                raise MismatchError(f"{name} has functions without operation: {sorted(unbound)}")
 
 
 def operations(contract: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -75,7 +81,7 @@ def check_signature(
         if parameters[name].default is inspect.Parameter.empty
     }
     if strange or ignored or missing:
-        raise ResolverError(
+        raise MismatchError(
             f"{handler.__name__} and the contract disagree: unknown to the contract: "
             f"{sorted(strange)}; unknown to the handler: {sorted(ignored)}; optional in the "
             f"contract but without default in the handler: {sorted(missing)}"
