@@ -16,10 +16,12 @@ from projects_api.models import (
     report,
     trained_model,
 )
+from projects_api.models import project as projects
 from projects_api.models.base import now
 from projects_api.server.archive import FORMAT_VERSION, Member, safe_file_name, write_archive
 from projects_api.server.artifact_store import Content
 from projects_api.server.artifacts import Artifacts
+from projects_api.server.problems import ProjectNotFound
 from projects_api.server.responses import File
 
 EXTENSIONS = {
@@ -33,13 +35,17 @@ EXTENSIONS = {
 
 def export_project(connection: Connection, project: dict[str, Any], artifacts: Artifacts) -> File:
     """Send a consistent snapshot of a project as a ZIP archive."""
+    # Once more, because what the access check saw was before this snapshot.
+    snapshot = projects.find(connection, project["id"])
+    if snapshot is None:
+        raise ProjectNotFound
     contents = artifact.list_contents(connection, project["id"])
     lease = artifacts.lease(connection, {content["sha256"] for content in contents.values()})
     files = _Files(contents)
     manifest = {
         "format_version": FORMAT_VERSION,
         "exported_at": now(),
-        "project": project,
+        "project": snapshot,
         "members": member.list_for_project(connection, project["id"])[0],
         "datasets": _list_datasets(connection, project["id"], files),
         "experiments": experiment.list_for_project(connection, project["id"]),
@@ -56,7 +62,7 @@ def export_project(connection: Connection, project: dict[str, Any], artifacts: A
     return File(
         write_archive(manifest, files.members(artifacts.read)),
         media_type="application/zip",
-        name=f"{project['name']}.zip",
+        name=f"{snapshot['name']}.zip",
         finish=lambda: artifacts.release(lease),
     )
 

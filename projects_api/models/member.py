@@ -2,21 +2,39 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import BigInteger, Connection, Index, delete, func, insert, select, update
 from sqlmodel import Field, SQLModel
 
-from projects_api.models.base import Identifier, Timestamp, now, one_of, rows_of, table_of
+from projects_api.models.base import (
+    Identifier,
+    Timestamp,
+    binary_text,
+    now,
+    one_of,
+    rows_of,
+    table_of,
+)
 from projects_api.models.user import users
 
 ROLES = ("viewer", "editor", "admin", "owner")
 """Every role includes what the ones before it may do."""
 
 
+SORT_FIELDS = ("name", "created_at", "dataset_count", "experiment_count", "model_count")
+
+
 class Member(SQLModel, table=True):
-    """A person's role in a project."""
+    """A person's role in a project.
+
+    The columns `project_...` are copies of what the project is sorted by. Triggers keep them equal
+    (migration 0002), so that a person's projects in any order are a walk through one index.
+    """
 
     __tablename__ = "members"
-    __table_args__ = (one_of("role", ROLES),)
+    __table_args__ = (
+        one_of("role", ROLES),
+        *(Index(None, "user_id", f"project_{field}", "project_id") for field in SORT_FIELDS),
+    )
 
     project_id: str = Field(
         primary_key=True, foreign_key="projects.id", ondelete="CASCADE", sa_type=Identifier
@@ -25,11 +43,15 @@ class Member(SQLModel, table=True):
         primary_key=True,
         foreign_key="users.id",
         ondelete="CASCADE",
-        index=True,
         sa_type=Identifier,
     )
     role: str = Field(max_length=16)
     created_at: str = Field(sa_type=Timestamp)
+    project_name: str | None = Field(default=None, sa_type=binary_text(255))
+    project_created_at: str | None = Field(default=None, sa_type=Timestamp)
+    project_dataset_count: int | None = Field(default=None, sa_type=BigInteger)
+    project_experiment_count: int | None = Field(default=None, sa_type=BigInteger)
+    project_model_count: int | None = Field(default=None, sa_type=BigInteger)
 
 
 members = table_of(Member)

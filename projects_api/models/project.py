@@ -9,8 +9,10 @@ from sqlalchemy import (
     Connection,
     Select,
     Text,
+    asc,
     bindparam,
     delete,
+    desc,
     func,
     insert,
     select,
@@ -91,6 +93,12 @@ def find_for_member(
     return project, project.pop("role")
 
 
+def find(connection: Connection, project_id: str) -> dict[str, Any] | None:
+    """Find a project, whoever asks."""
+    rows = rows_of(connection.execute(select(*COLUMNS).where(projects.c.id == project_id)))
+    return rows[0] if rows else None
+
+
 def list_for_member(
     connection: Connection,
     user_id: str,
@@ -119,18 +127,21 @@ def _list_statements(
     sort_field: str, sort_direction: str, *, searching: bool
 ) -> tuple[Select[Any], Select[Any]]:
     """Build the page and the total of a listing: once for each way to ask, for building is slow."""
-    visible = [members.c.project_id == projects.c.id, members.c.user_id == bindparam("user_id")]
+    mine = select(members.c.project_id).where(members.c.user_id == bindparam("user_id"))
     if searching:
         pattern: BindParameter[str] = bindparam("pattern")
-        visible.append(
+        mine = mine.join(projects).where(
             projects.c.name_folded.like(pattern, escape="/")
             | projects.c.description_folded.like(pattern, escape="/")
         )
-    keys = (projects.c[sort_field], projects.c.id)
-    order = [key.asc() if sort_direction == "asc" else key.desc() for key in keys]
-    page = select(*COLUMNS).where(*visible).order_by(*order)
-    page = page.limit(bindparam("limit")).offset(bindparam("offset"))
-    return page, select(func.count()).select_from(projects, members).where(*visible)
+    turn = asc if sort_direction == "asc" else desc
+    sort_key = members.c[f"project_{sort_field}"]
+    # The page is cut from the index before any project is read.
+    page = mine.order_by(turn(sort_key), turn(members.c.project_id))
+    cut = page.limit(bindparam("limit")).offset(bindparam("offset")).subquery()
+    shown = select(*COLUMNS).join(cut, cut.c.project_id == projects.c.id)
+    shown = shown.order_by(turn(projects.c[sort_field]), turn(projects.c.id))
+    return shown, select(func.count()).select_from(mine.subquery())
 
 
 def create(connection: Connection, owner_id: str, *, name: str, description: str) -> dict[str, Any]:
