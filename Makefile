@@ -30,6 +30,9 @@ lint: install ## Check format and style of the code, the Dockerfile and the comp
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
 
+fuzz: install ## Fuzz the server for long: FUZZING_EXAMPLES=5000 FUZZING_SEED=1 make fuzz
+	FUZZING_EXAMPLES=$${FUZZING_EXAMPLES:-2000} $(BIN)/python -m pytest tests/contract/test_fuzzing.py -n0 -s
+
 types: install ## Check the types
 	$(BIN)/mypy
 
@@ -68,4 +71,4 @@ format: install ## Format the code
 clean: ## Remove what the other targets made, but not your data
 	rm -rf .venv .venv-bench build tools/node/node_modules dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help install serve test check lint types contract docs clients bench bench-scale format clean
+.PHONY: help install serve test fuzz check lint types contract docs clients bench bench-scale format clean

@@ -130,7 +130,8 @@ async def list_projects(request: Request) -> Response:
         values += [f"%{fold(unquote_plus(search))}%"] * 2
     field, direction = query.get("sort_field", "created_at"), query.get("sort_direction", "desc")
     limit, offset = int(query.get("limit", 50)), int(query.get("offset", 0))
-    page = f"SELECT {COLUMNS} FROM {found} ORDER BY p.{field} {direction}, p.id {direction}"
+    order = f"m.project_{field} {direction}, m.project_id {direction}"
+    page = f"SELECT {COLUMNS} FROM {found} ORDER BY {order}"
     rows = db.all(f"{page} LIMIT ? OFFSET ?", *values, limit, offset)
     count = f"SELECT count(*) FROM {found if search else MINE}"
     ((total,),) = db.all(count, *values)
