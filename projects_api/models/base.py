@@ -70,7 +70,7 @@ class Timestamp(TypeDecorator[str]):
         moment = datetime.fromisoformat(value)
         if dialect.name == "postgresql":
             return moment
-        return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+        return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
     def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
         """Turn what the database keeps into RFC 3339 text."""
