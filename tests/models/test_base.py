@@ -1,0 +1,131 @@
+"""Column types, the clock, ids and the folding of text."""
+
+import re
+import unicodedata
+import uuid
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import Column, MetaData, Table, select
+
+from projects_api.models.base import Identifier, Timestamp, fold, new_id, now, to_text
+
+MOMENTS = [
+    "0001-01-01T00:00:00Z",
+    "1969-12-31T23:59:59.999999Z",
+    "2026-02-10T08:59:59.999999Z",
+    "2026-02-10T09:00:00Z",
+    "2026-02-10T09:00:00.000001Z",
+    "2026-02-10T09:00:00.100000Z",
+    "2026-02-10T09:00:00.123456Z",
+    "2026-02-10T09:00:01Z",
+    "9999-12-31T23:59:59.999999Z",
+]
+
+
+@pytest.fixture
+def moments(database):
+    """A table of its own with one of each special type."""
+    table = Table(
+        "moments",
+        MetaData(),
+        Column("id", Identifier, primary_key=True),
+        Column("moment", Timestamp, nullable=True),
+    )
+    with database.connect(writing=True) as connection:
+        table.create(connection)
+
+        def keep(*values: str | None) -> list[str | None]:
+            """Keep moments, and read them back in the order of the column."""
+            rows = [{"id": new_id(), "moment": value} for value in values]
+            connection.execute(table.insert(), rows)
+            return list(connection.scalars(select(table.c.moment).order_by(table.c.moment)))
+
+        keep.connection, keep.table = connection, table
+        yield keep
+
+
+class TestTimestamp:
+    def test_comes_back_as_it_was_and_in_the_order_of_time(self, moments):
+        assert moments(*reversed(MOMENTS)) == MOMENTS
+
+    @pytest.mark.parametrize(
+        ("written", "read"),
+        [
+            ("2026-02-10T09:00:00+00:00", "2026-02-10T09:00:00Z"),
+            ("2026-02-10T09:00:00+05:30", "2026-02-10T03:30:00Z"),
+            ("2026-02-10T00:00:00-08:00", "2026-02-10T08:00:00Z"),
+            ("2026-02-10T09:00:00.5Z", "2026-02-10T09:00:00.500000Z"),
+            ("2026-02-10T09:00:00.000000Z", "2026-02-10T09:00:00Z"),
+            (None, None),
+        ],
+    )
+    def test_is_read_in_one_form(self, moments, written, read):
+        assert moments(written) == [read]
+
+    def test_comparisons_are_those_of_time(self, moments):
+        moments(*MOMENTS)
+        table = moments.table
+        for at, moment in enumerate(MOMENTS):
+            earlier = select(table.c.moment).where(table.c.moment < moment)
+            assert set(moments.connection.scalars(earlier)) == set(MOMENTS[:at])
+
+    @given(st.datetimes(timezones=st.timezones()))
+    def test_text_is_utc(self, moment):
+        text = to_text(moment) if moment.year not in {1, 9999} else to_text(datetime.now(UTC))
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z", text)
+        if moment.year not in {1, 9999}:
+            assert datetime.fromisoformat(text) == moment
+
+    def test_the_clock_tells_now(self):
+        before = datetime.now(timezone(timedelta(hours=9)))
+        assert before <= datetime.fromisoformat(now()) <= datetime.now(UTC)
+
+
+class TestIdentifier:
+    def test_ids_are_uuids_in_the_order_of_their_making(self):
+        ids = [new_id() for _ in range(1000)]
+        assert ids == sorted(set(ids))
+        assert {uuid.UUID(one).version for one in ids} == {7}
+        assert all(one == str(uuid.UUID(one)) for one in ids)
+
+    def test_are_ordered_alike(self, moments):
+        ids = sorted(str(uuid.uuid4()) for _ in range(50))
+        table = moments.table
+        moments.connection.execute(table.insert(), [{"id": one} for one in ids[::-1]])
+        assert list(moments.connection.scalars(select(table.c.id).order_by(table.c.id))) == ids
+
+
+class TestFold:
+    @pytest.mark.parametrize(
+        ("first", "second"),
+        [
+            ("ABC", "abc"),
+            ("Straße", "STRASSE"),
+            ("ΣΊΣΥΦΟΣ", "σίσυφος"),
+            ("É", "e\u0301"),
+            ("Å", "\u212b"),
+            ("ﬁn", "FIN"),
+            ("ДАННЫЕ", "данные"),
+            ("\u0345", "\u03b9"),
+            ("Ǆ", "ǆ"),
+        ],
+    )
+    def test_what_differs_in_case_or_composition_is_equal(self, first, second):
+        assert fold(first) == fold(second)
+
+    @pytest.mark.parametrize(
+        ("first", "second"), [("e", "é"), ("a", "b"), ("\u0131", "i"), ("o", "0")]
+    )
+    def test_what_differs_otherwise_is_not(self, first, second):
+        assert fold(first) != fold(second)
+
+    @given(st.text())
+    def test_case_and_composition_never_matter(self, text):
+        folded = fold(text)
+        assert fold(folded) == folded
+        for form in ("NFC", "NFD"):
+            assert fold(unicodedata.normalize(form, text)) == folded
+        assert fold(text.casefold()) == folded

@@ -1,0 +1,170 @@
+"""The schema's history: from nothing to the models and back, on both databases."""
+
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from alembic import command
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, text
+
+from projects_api.models import dataset, project, user
+from projects_api.models.base import metadata
+from projects_api.server import schema
+from projects_api.server.database import Database
+
+AT_ONCE = 4
+UPGRADE = """
+import sys
+from projects_api.server.database import Database
+from projects_api.server.schema import upgrade
+database = Database(sys.argv[1])
+sys.stdin.readline()
+upgrade(database)
+"""
+
+
+def tables(database: Database) -> set[str]:
+    return set(inspect(database.engine).get_table_names())
+
+
+def downgrade(database: Database, revision: str) -> None:
+    with database.transaction() as connection:
+        command.downgrade(schema._config(connection), revision)
+
+
+def revisions() -> list[str]:
+    """List the history, oldest first."""
+    history = ScriptDirectory.from_config(schema._config(None)).walk_revisions()
+    return [script.revision for script in history][::-1]
+
+
+def test_the_history_has_one_end():
+    assert ScriptDirectory.from_config(schema._config(None)).get_heads() == [schema.head()]
+
+
+def test_from_nothing_to_the_models(database):
+    assert tables(database) == set()
+    schema.upgrade(database)
+    assert tables(database) == {*metadata.tables, "alembic_version"}
+    with database.transaction(writing=False) as connection:
+        assert schema.current(connection) == schema.head()
+        assert schema.differences(connection) == []
+
+
+def test_back_to_nothing_and_up_again(database):
+    schema.upgrade(database)
+    downgrade(database, "base")
+    assert tables(database) == {"alembic_version"}
+    schema.upgrade(database)
+    with database.transaction(writing=False) as connection:
+        assert schema.differences(connection) == []
+
+
+def test_each_step_down_and_up(database):
+    schema.upgrade(database)
+    for earlier, later in zip(["base", *revisions()], revisions(), strict=False):
+        downgrade(database, earlier)
+        with database.transaction() as connection:
+            command.upgrade(schema._config(connection), later)
+            assert schema.current(connection) == later
+
+
+def test_an_upgrade_of_what_is_up_to_date_changes_nothing(database):
+    schema.upgrade(database)
+    with database.transaction() as connection:
+        owner_id = user.create(connection, email="a@example.com", name="A")
+        project.create(connection, owner_id, name="Kept", description="")
+    schema.upgrade(database)
+    with database.transaction(writing=False) as connection:
+        assert connection.scalar(text("SELECT name FROM projects")) == "Kept"
+
+
+def test_threads_that_upgrade_at_once(new_database_url):
+    start = threading.Barrier(AT_ONCE)
+
+    def upgrade(_number: int) -> list[str]:
+        database = Database(new_database_url)
+        start.wait()
+        schema.upgrade(database)
+        with database.transaction(writing=False) as connection:
+            found = schema.differences(connection)
+        database.close()
+        return found
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        assert list(pool.map(upgrade, range(AT_ONCE))) == [[]] * AT_ONCE
+
+
+def test_processes_that_upgrade_at_once(new_database_url, database):
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", UPGRADE, new_database_url],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(AT_ONCE)
+    ]
+    for process in processes:
+        process.stdin.write("now\n")
+        process.stdin.flush()
+    ends = [(process.communicate(timeout=60)[1], process.returncode) for process in processes]
+    assert [status for _, status in ends] == [0] * AT_ONCE, ends
+    with database.transaction(writing=False) as connection:
+        assert schema.differences(connection) == []
+
+
+def test_a_failed_upgrade_leaves_nothing(database):
+    """A migration is one transaction on both databases, whatever fails in it."""
+    with database.transaction() as connection:
+        connection.execute(text("CREATE TABLE datasets (id INTEGER)"))
+    with pytest.raises(Exception, match="datasets"):
+        schema.upgrade(database)
+    assert tables(database) == {"datasets"}
+
+
+class TestDifferences:
+    """That the comparison sees something, or its silence would prove nothing."""
+
+    @pytest.mark.parametrize(
+        ("change", "seen"),
+        [
+            ("ALTER TABLE projects ADD COLUMN colour VARCHAR(9)", "colour"),
+            ("ALTER TABLE reports DROP COLUMN name", "name"),
+            ("DROP INDEX ix_artifacts_sha256", "ix_artifacts_sha256"),
+            ("CREATE TABLE strangers (id INTEGER)", "strangers"),
+        ],
+    )
+    def test_are_seen(self, database, change, seen):
+        schema.upgrade(database)
+        with database.transaction() as connection:
+            connection.execute(text(change))
+            assert seen in "\n".join(schema.differences(connection))
+
+
+class TestConstraints:
+    def test_each_has_a_name(self):
+        for table in metadata.tables.values():
+            assert all(constraint.name for constraint in table.constraints), table.name
+
+    def test_foreign_keys_hold(self, connection):
+        with pytest.raises(Exception, match=r"(?i)foreign key"):
+            dataset_of_no_project(connection)
+
+
+def dataset_of_no_project(connection) -> None:
+    connection.execute(
+        dataset.datasets.insert().values(
+            id="0195d3a0-0000-7000-8000-000000000000",
+            project_id="0195d3a0-0000-7000-8000-000000000001",
+            name="x",
+            description="",
+            version=1,
+            created_at="2026-01-01T00:00:00Z",
+            updated_at="2026-01-01T00:00:00Z",
+        )
+    )
+    connection.commit()
