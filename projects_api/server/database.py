@@ -56,7 +56,8 @@ class Database:
 def _create_engine(url: URL, connections: int) -> Engine:
     options: dict[str, Any] = {
         "pool_size": connections,
-        "max_overflow": connections,
+        # A request may need a second one, and reads of SQLite have one beside all threads.
+        "max_overflow": connections + 1,
         "pool_timeout": 10,
     }
     if url.get_backend_name() == "postgresql":
