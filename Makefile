@@ -29,6 +29,7 @@ lint: install ## Check format and style of the code, the Dockerfile and the comp
 	$(BIN)/ruff check .
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml
 
 fuzz: install ## Fuzz the server for long: FUZZING_EXAMPLES=5000 FUZZING_SEED=1 make fuzz
 	FUZZING_EXAMPLES=$${FUZZING_EXAMPLES:-2000} $(BIN)/python -m pytest tests/contract/test_fuzzing.py -n0 -s
@@ -64,6 +65,9 @@ bench: .venv-bench/.installed ## Measure this server beside others (needs wrk an
 bench-scale: .venv-bench/.installed ## Compare latencies with a thousand and with a million projects
 	.venv-bench/bin/python -W ignore -m tools.bench.scale $(BENCH)
 
+postman: install tools/node/node_modules/.package-lock.json ## Write a Postman collection to build/
+	$(BIN)/python -m tools.convert_to_postman
+
 format: install ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -71,4 +75,4 @@ format: install ## Format the code
 clean: ## Remove what the other targets made, but not your data
 	rm -rf .venv .venv-bench build tools/node/node_modules dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help install serve test fuzz check lint types contract docs clients bench bench-scale format clean
+.PHONY: help install serve test fuzz check lint types contract docs clients postman bench bench-scale format clean
