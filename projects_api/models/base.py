@@ -7,7 +7,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 import uuid_utils
-from sqlalchemy import CheckConstraint, CursorResult, DateTime, Dialect, String, Table, Uuid
+from sqlalchemy import (
+    CheckConstraint,
+    Connection,
+    CursorResult,
+    DateTime,
+    Dialect,
+    String,
+    Table,
+    Uuid,
+    select,
+)
 from sqlalchemy.types import TypeDecorator, TypeEngine
 from sqlmodel import SQLModel
 
@@ -92,6 +102,16 @@ def rows_of(result: CursorResult[Any]) -> list[dict[str, Any]]:
     names = tuple(result.keys())
     # The rows' own way to become dictionaries takes four times as long.
     return [dict(zip(names, row, strict=True)) for row in result.all()]
+
+
+def list_of_project(connection: Connection, table: Table, project_id: str) -> list[dict[str, Any]]:
+    """List the rows of a table that belong to a project, oldest first."""
+    statement = (
+        select(table)
+        .where(table.c.project_id == project_id)
+        .order_by(table.c.created_at, table.c.id)
+    )
+    return rows_of(connection.execute(statement))
 
 
 def to_text(moment: datetime) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Float, Index, insert, select
+from sqlalchemy import Connection, Float, Index, insert
 from sqlmodel import Field, SQLModel
 
 from projects_api.models import project
@@ -10,10 +10,10 @@ from projects_api.models.base import (
     Identifier,
     Timestamp,
     binary_text,
+    list_of_project,
     new_id,
     now,
     one_of,
-    rows_of,
     table_of,
 )
 
@@ -66,9 +66,4 @@ def create(connection: Connection, project_id: str, **facts: Any) -> str:
 
 def list_for_project(connection: Connection, project_id: str) -> list[dict[str, Any]]:
     """List the experiments of a project, oldest first."""
-    statement = (
-        select(experiments)
-        .where(experiments.c.project_id == project_id)
-        .order_by(experiments.c.created_at, experiments.c.id)
-    )
-    return rows_of(connection.execute(statement))
+    return list_of_project(connection, experiments, project_id)

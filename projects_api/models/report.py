@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert
 from sqlmodel import Field, SQLModel
 
 from projects_api.models import artifact
@@ -10,10 +10,10 @@ from projects_api.models.base import (
     Identifier,
     Timestamp,
     binary_text,
+    list_of_project,
     new_id,
     now,
     one_of,
-    rows_of,
     table_of,
 )
 
@@ -71,9 +71,4 @@ def create(
 
 def list_for_project(connection: Connection, project_id: str) -> list[dict[str, Any]]:
     """List the reports of a project, oldest first."""
-    statement = (
-        select(reports)
-        .where(reports.c.project_id == project_id)
-        .order_by(reports.c.created_at, reports.c.id)
-    )
-    return rows_of(connection.execute(statement))
+    return list_of_project(connection, reports, project_id)

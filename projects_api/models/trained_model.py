@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import JSON, Connection, insert, select
+from sqlalchemy import JSON, Connection, insert
 from sqlmodel import Field, SQLModel
 
 from projects_api.models import artifact, project
@@ -10,9 +10,9 @@ from projects_api.models.base import (
     Identifier,
     Timestamp,
     binary_text,
+    list_of_project,
     new_id,
     now,
-    rows_of,
     table_of,
 )
 
@@ -73,9 +73,4 @@ def create(
 
 def list_for_project(connection: Connection, project_id: str) -> list[dict[str, Any]]:
     """List the models of a project, oldest first."""
-    statement = (
-        select(trained_models)
-        .where(trained_models.c.project_id == project_id)
-        .order_by(trained_models.c.created_at, trained_models.c.id)
-    )
-    return rows_of(connection.execute(statement))
+    return list_of_project(connection, trained_models, project_id)
