@@ -72,12 +72,12 @@ class TestTimestamp:
             earlier = select(table.c.moment).where(table.c.moment < moment)
             assert set(moments.connection.scalars(earlier)) == set(MOMENTS[:at])
 
-    @given(st.datetimes(timezones=st.timezones()))
+    @given(st.datetimes(datetime(2, 1, 1), datetime(9998, 1, 1), timezones=st.timezones()))  # noqa: DTZ001 - the zones are drawn
     def test_text_is_utc(self, moment):
-        text = to_text(moment) if moment.year not in {1, 9999} else to_text(datetime.now(UTC))
+        text = to_text(moment)
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z", text)
-        if moment.year not in {1, 9999}:
-            assert datetime.fromisoformat(text) == moment
+        # Moments that a clock shows twice are equal to none in another zone.
+        assert datetime.fromisoformat(text) == moment.astimezone(UTC)
 
     def test_the_clock_tells_now(self):
         before = datetime.now(timezone(timedelta(hours=9)))
