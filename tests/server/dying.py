@@ -53,7 +53,10 @@ def main(moment: str, project_id: str, file: Path) -> None:
         dataset.remove(connection, project_id, dataset_id)
     die_if(moment == "before the collection")
     delete = store.delete
-    store.delete = lambda sha256: (delete(sha256), die_if(True))
+    if moment == "before the removal":
+        store.delete = lambda _sha256: die_if(True)
+    else:
+        store.delete = lambda sha256: (delete(sha256), die_if(True))
     services.artifacts.collect()
 
 

@@ -223,7 +223,8 @@ def check_that_all_is_whole(me: Person, writes: Writes) -> None:
         "before the rows",
         "before the commit",
         "before the collection",
-        "in the collection",
+        "before the removal",
+        "after the removal",
     ],
 )
 def test_killed_at_a_certain_moment(deployment, tmp_path, moment):

@@ -2,7 +2,6 @@
 
 import json
 import re
-import tempfile
 import time
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -148,23 +147,24 @@ class TestMetrics:
         assert not [label for label in labels if UNKNOWN in label or person.key in label]
 
     def test_processes_are_added_up(self, local):
+        local.variables["TMPDIR"] = str(local.folder)
         with local.serve("--workers", "2") as process:
+            assert len(list(local.folder.glob("projects-api-metrics-*"))) == 1
             me = person_of(process)
-            for _ in range(30):
-                # A connection each, so that both processes get some.
-                assert requests.get(
-                    f"{me.server.url}/api/projects",
-                    headers={"Authorization": f"Bearer {me.key}"},
-                    timeout=60,
-                ).ok
-            scrapes = [requests.get(f"{process.url}/metrics", timeout=60).text for _ in range(10)]
+            headers = {"Authorization": f"Bearer {me.key}"}
             workers = [child for child in process.ps.children() if is_worker(child.cmdline())]
             assert len(workers) == 2
-        for scrape in scrapes:
-            found = samples(scrape)
-            assert found["projects_api_requests_total", "list_projects", "200"] == 30
-            assert found["projects_api_requests_running",] == 1
-        assert list(Path(tempfile.gettempdir()).glob("projects-api-metrics-*/*")) == []
+            for answered, resting in enumerate(workers, 1):
+                resting.suspend()  # so that the other one answers
+                for _ in range(5):
+                    url = f"{process.url}/api/projects"
+                    assert requests.get(url, headers=headers, timeout=60).ok
+                found = samples(requests.get(f"{process.url}/metrics", timeout=60).text)
+                resting.resume()
+                total = found["projects_api_requests_total", "list_projects", "200"]
+                assert total == 5 * answered
+                assert found["projects_api_requests_running",] == 1
+        assert list(local.folder.glob("projects-api-metrics-*")) == []
 
 
 def is_worker(words: list[str]) -> bool:
