@@ -22,6 +22,7 @@ from schemathesis.openapi.checks import EnsureResourceAvailability, RejectedPosi
 from schemathesis.transport.serialization import Binary
 
 from projects_api.server.archive import verify_archive
+from projects_api.server.contract import Checker, contract
 
 UPLOAD = {"operation_id": "upload_dataset"}
 ABOVE_THE_LIMIT = b"number,square\n" + b"".join(b"%d,%d\n" % (n, n * n) for n in range(70_000))
@@ -239,14 +240,32 @@ def with_real_files(context, form):
 
 @schemathesis.hook("before_call").apply_to(**UPLOAD)
 def keep_valid_forms_valid(context, case, kwargs):
-    """Take a generated form for what it was made as, valid, after a link put a project's id in it.
+    """Take a form for valid that is valid after a link put a project's id in it.
 
-    Schemathesis cannot check a changed body again that has bytes in it, and takes it for invalid.
+    Schemathesis cannot check a changed body again that has bytes in it: it takes a valid one for
+    invalid, and one for invalid whose only fault was the id that the link replaced.
     """
     meta = case.meta
-    if meta and meta.phase.name is TestPhase.STATEFUL and not meta.phase.data.mutations:
+    if meta and meta.phase.name is TestPhase.STATEFUL and _is_valid(case.body):
         meta.components[ParameterLocation.BODY] = ComponentInfo(mode=GenerationMode.POSITIVE)
-        meta.generation.mode = GenerationMode.POSITIVE
+        if all(part.mode is GenerationMode.POSITIVE for part in meta.components.values()):
+            meta.generation.mode = GenerationMode.POSITIVE
+
+
+_form = Checker(
+    {
+        "$ref": "#/components/schemas/DatasetUploadForm",
+        "components": {"schemas": contract()["components"]["schemas"]},
+    }
+)
+
+
+def _is_valid(form):
+    if not isinstance(form, dict) or not isinstance(form.get("file"), (Binary, bytes)):
+        return False
+    texts = {name: value for name, value in form.items() if name != "file"}
+    are_texts = all(isinstance(value, str) for value in texts.values())
+    return are_texts and _form.accepts({**texts, "file": ""})
 
 
 ACCEPTED = {
