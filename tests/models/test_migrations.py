@@ -167,4 +167,3 @@ def dataset_of_no_project(connection) -> None:
             updated_at="2026-01-01T00:00:00Z",
         )
     )
-    connection.commit()

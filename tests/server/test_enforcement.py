@@ -3,7 +3,6 @@
 import sys
 from copy import deepcopy
 from types import ModuleType
-from typing import ClassVar
 
 import pytest
 from structlog.testing import capture_logs
@@ -23,49 +22,65 @@ from tests.conftest import running
 from tests.handlers.conftest import assert_problem
 
 
-@pytest.fixture
-def private_settings(new_database_url, tmp_path):
-    return Settings(_env_file=None, database_url=new_database_url, data_dir=tmp_path)
+def fail(error: Exception):
+    def more(_made):
+        raise error
+
+    return more
+
+
+BREACHES = {
+    "a field too few": lambda made: made["project"].pop("status"),
+    "a field too many": lambda made: made["project"].update(secret="x"),
+    "no uuid": lambda made: made.update(project_id="17"),
+    "no moment": lambda made: made["project"].update(created_at="yesterday"),
+    "null": lambda made: made["project"].update(description=None),
+    "another type": lambda made: made["project"].update(dataset_count="0"),
+    "nothing": lambda made: made.clear(),
+}
+FAILURES = {
+    "an error": fail(RuntimeError("secret detail")),
+    "undeclared": fail(problems.PreconditionFailed()),
+    "declared": fail(problems.IdempotencyKeyReused()),
+}
+
+
+@pytest.fixture(scope="module")
+def broken(database_url, tmp_path_factory):
+    """Run a server whose writing does more at its end: the project's name says what."""
+    create, more = project_handlers.create_project, {**BREACHES, **FAILURES}
+
+    def create_project(connection, caller, name, description):
+        made = create(connection, caller, name, description)
+        more.get(name, id)(made)
+        return made
+
+    def update_project(connection, project, name, description=None):
+        projects.change(connection, project, name=name, description="changed")
+        return {"project": None}
+
+    settings = Settings(
+        _env_file=None, database_url=database_url, data_dir=tmp_path_factory.mktemp("broken")
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(project_handlers, "create_project", create_project)
+        patch.setattr(project_handlers, "update_project", update_project)
+        with running(settings) as server:
+            patch.undo()  # The server has its handlers now.
+            yield server
 
 
 class TestAnswers:
-    """A handler that does its work and then fails its contract has done nothing."""
+    """A handler that does its work and then fails has done nothing."""
 
-    BREACHES: ClassVar = {
-        "a field too few": lambda made: made["project"].pop("status"),
-        "a field too many": lambda made: made["project"].update(secret="x"),
-        "no uuid": lambda made: made.update(project_id="17"),
-        "no moment": lambda made: made["project"].update(created_at="yesterday"),
-        "null": lambda made: made["project"].update(description=None),
-        "another type": lambda made: made["project"].update(dataset_count="0"),
-        "nothing": lambda made: made.clear(),
-    }
-
-    @pytest.fixture
-    def broken(self, private_settings, monkeypatch):
-        """Run a server whose `create_project` does something more at its end."""
-
-        def start(more):
-            create = project_handlers.create_project
-
-            def create_project(connection, caller, name, description):
-                made = create(connection, caller, name, description)
-                more(made)
-                return made
-
-            monkeypatch.setattr(project_handlers, "create_project", create_project)
-            return running(private_settings)
-
-        return start
-
-    def assert_failed_and_undone(self, server, event: str) -> dict:
+    def assert_failed_and_undone(self, server, name: str, event: str) -> dict:
         """Send the request; check that it changed nothing, and give what was logged."""
         person = server.person()
         with capture_logs() as logs:
-            body, headers = {"name": "Gone"}, {"Idempotency-Key": "again"}
+            body, headers = {"name": name}, {"Idempotency-Key": "again"}
             answer = person.post("/api/projects", json=body, headers=headers)
         document = assert_problem(answer, 500, "internal-error", "changed nothing")
-        assert "Gone" not in answer.text
+        assert "secret" not in answer.text
         assert "errors" not in document
         assert person.get("/api/projects").json()["total"] == 0
         # The key of a failed request is free again.
@@ -76,50 +91,30 @@ class TestAnswers:
 
     @pytest.mark.parametrize("breach", BREACHES)
     def test_a_breach_of_the_contract(self, broken, breach):
-        with broken(self.BREACHES[breach]) as server:
-            entry = self.assert_failed_and_undone(server, "response_breaks_contract")
-            assert entry["faults"]
+        entry = self.assert_failed_and_undone(broken, breach, "response_breaks_contract")
+        assert entry["faults"]
 
     def test_an_error_that_nobody_expected(self, broken):
-        def fail(_made):
-            raise RuntimeError("secret detail")
-
-        with broken(fail) as server:
-            entry = self.assert_failed_and_undone(server, "unhandled_error")
-            assert "secret detail" in repr(entry["exc_info"])
-            assert entry["request_id"]
+        entry = self.assert_failed_and_undone(broken, "an error", "unhandled_error")
+        assert "secret detail" in repr(entry["exc_info"])
+        assert entry["request_id"]
 
     def test_a_problem_that_the_operation_does_not_declare(self, broken):
-        def fail(_made):
-            raise problems.PreconditionFailed
-
-        with broken(fail) as server:
-            entry = self.assert_failed_and_undone(server, "undeclared_problem")
-            assert (entry["status"], entry["slug"]) == (412, "precondition-failed")
+        entry = self.assert_failed_and_undone(broken, "undeclared", "undeclared_problem")
+        assert (entry["status"], entry["slug"]) == (412, "precondition-failed")
 
     def test_a_problem_that_it_declares_is_undone_too(self, broken):
-        def fail(_made):
-            raise problems.IdempotencyKeyReused
+        person = broken.person()
+        answer = person.post("/api/projects", json={"name": "declared"})
+        assert_problem(answer, 422, "idempotency-key-reused")
+        assert person.get("/api/projects").json()["total"] == 0
 
-        with broken(fail) as server:
-            person = server.person()
-            answer = person.post("/api/projects", json={"name": "Gone"})
-            assert_problem(answer, 422, "idempotency-key-reused")
-            assert person.get("/api/projects").json()["total"] == 0
-
-    def test_an_update_is_undone(self, private_settings, monkeypatch):
-        def update_project(connection, project, name, description=None):
-            projects.change(connection, project, name=name, description="changed")
-            return {"project": None}
-
-        monkeypatch.setattr(project_handlers, "update_project", update_project)
-        with running(private_settings) as server:
-            person = server.person()
-            project_id = person.create_project("Before")
-            path = f"/api/projects/{project_id}"
-            assert_problem(person.put(path, json={"name": "After"}), 500, "internal-error")
-            found = person.get(path).json()["project"]
-            assert (found["name"], found["description"]) == ("Before", "")
+    def test_an_update_is_undone(self, broken):
+        person = broken.person()
+        path = f"/api/projects/{person.create_project('Before')}"
+        assert_problem(person.put(path, json={"name": "After"}), 500, "internal-error")
+        found = person.get(path).json()["project"]
+        assert (found["name"], found["description"]) == ("Before", "")
 
 
 class TestStart:

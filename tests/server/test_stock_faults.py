@@ -104,12 +104,13 @@ def multipart(project_id: str) -> bytes:
     return f"{body}--{BOUNDARY}--\r\n".encode()
 
 
-class TestDamagedMultipart:
-    @pytest.fixture(scope="class")
-    def sender(self, server):
-        person = server.person()
-        return person, person.create_project()
+@pytest.fixture(scope="module")
+def sender(server):
+    person = server.person()
+    return person, person.create_project()
 
+
+class TestDamagedMultipart:
     @given(data=st.data())
     @settings(
         max_examples=60,
