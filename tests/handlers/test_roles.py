@@ -162,7 +162,7 @@ def test_the_table_names_every_operation():
     assert list(REQUESTS) == names
 
 
-@pytest.mark.parametrize(("operation", "caller"), itertools.product(LEAST_ROLE, CALLERS))
+@pytest.mark.parametrize(("operation", "caller"), list(itertools.product(LEAST_ROLE, CALLERS)))
 def test_access(server, world, key_of, operation, caller):
     method, path, options = REQUESTS[operation](world)
     key = key_of(caller, operation)
