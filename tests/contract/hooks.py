@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 from schemathesis import GenerationMode
 from schemathesis.core.parameters import ParameterLocation
-from schemathesis.generation.meta import ComponentInfo, TestPhase
+from schemathesis.generation.meta import ComponentInfo
 from schemathesis.openapi.checks import EnsureResourceAvailability, RejectedPositiveData
 from schemathesis.transport.serialization import Binary
 
@@ -239,17 +239,25 @@ def with_real_files(context, form):
 
 
 @schemathesis.hook("before_call").apply_to(**UPLOAD)
-def keep_valid_forms_valid(context, case, kwargs):
-    """Take a form for valid that is valid after a link put a project's id in it.
+def judge_forms_as_sent(context, case, kwargs):
+    """Take a form for valid that is valid as it is sent.
 
-    Schemathesis cannot check a changed body again that has bytes in it: it takes a valid one for
-    invalid, and one for invalid whose only fault was the id that the link replaced.
+    A form has texts only: what was made wrong by its type, such as an object for a name, is a text
+    on its way. A link may put a live id in the place of the only fault. And Schemathesis cannot
+    check a form again that has bytes in it, and takes it for invalid.
     """
-    meta = case.meta
-    if meta and meta.phase.name is TestPhase.STATEFUL and _is_valid(case.body):
-        meta.components[ParameterLocation.BODY] = ComponentInfo(mode=GenerationMode.POSITIVE)
-        if all(part.mode is GenerationMode.POSITIVE for part in meta.components.values()):
-            meta.generation.mode = GenerationMode.POSITIVE
+    if not isinstance(case.body, dict):
+        return
+    case.body = {
+        name: value if isinstance(value, (str, bytes, Binary)) else json.dumps(value)
+        for name, value in case.body.items()
+        if value is not None
+    }
+    if case.meta and _is_valid(case.body):
+        components = case.meta.components
+        components[ParameterLocation.BODY] = ComponentInfo(mode=GenerationMode.POSITIVE)
+        if all(part.mode is GenerationMode.POSITIVE for part in components.values()):
+            case.meta.generation.mode = GenerationMode.POSITIVE
 
 
 _form = Checker(
@@ -261,11 +269,10 @@ _form = Checker(
 
 
 def _is_valid(form):
-    if not isinstance(form, dict) or not isinstance(form.get("file"), (Binary, bytes)):
-        return False
     texts = {name: value for name, value in form.items() if name != "file"}
     are_texts = all(isinstance(value, str) for value in texts.values())
-    return are_texts and _form.accepts({**texts, "file": ""})
+    has_file = isinstance(form.get("file"), (Binary, bytes))
+    return are_texts and has_file and _form.accepts({**texts, "file": ""})
 
 
 ACCEPTED = {
