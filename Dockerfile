@@ -4,8 +4,8 @@ WORKDIR /source
 RUN python -m venv /opt/projects-api
 ENV PATH=/opt/projects-api/bin:$PATH
 
-# Extras to install, such as `[demo]` for the command that fills a project with examples.
-ARG EXTRAS=""
+# Extras to install: `[ml]` trains models and draws reports; a server without it does all else.
+ARG EXTRAS="[ml]"
 COPY pyproject.toml requirements.lock README.md LICENSE openapi.yaml ./
 COPY projects_api projects_api
 RUN pip install --no-cache-dir --constraint requirements.lock ".${EXTRAS}"

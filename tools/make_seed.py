@@ -1,7 +1,7 @@
 """Make the archive that a server for tests starts with, from the documented example values.
 
 The project is filled by the functions that requests use, and exported as anybody's would be. Run
-`python -m tools.make_seed`, with the extra `demo` installed, where the archive's format, the tables
+`python -m tools.make_seed`, with the extra `ml` installed, where the archive's format, the tables
 or the documented values change.
 """
 

@@ -13,7 +13,10 @@ FORMATS = ("csv", "parquet")
 
 
 class DatasetVersion(SQLModel, table=True):
-    """One uploaded file: its format, its size as a table, how a CSV is written, its quality."""
+    """One uploaded file: its format, its size as a table, how a CSV is written, its quality.
+
+    `profile` is what a closer look at its columns found; null until somebody asks.
+    """
 
     __tablename__ = "dataset_versions"
     __table_args__ = (
@@ -31,6 +34,7 @@ class DatasetVersion(SQLModel, table=True):
     columns: int = Field(sa_type=BigInteger)
     dialect: dict[str, Any] = Field(sa_type=JSON)
     quality: dict[str, Any] = Field(sa_type=JSON)
+    profile: dict[str, Any] | None = Field(default=None, sa_type=JSON)
     created_at: str = Field(sa_type=Timestamp)
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Float, Index, insert
+from sqlalchemy import JSON, Connection, Float, Index, Text, insert
 from sqlmodel import Field, SQLModel
 
 from projects_api.models import project
@@ -22,7 +22,11 @@ PROBLEM_TYPES = ("classification", "regression")
 
 
 class Experiment(SQLModel, table=True):
-    """A training; `duration` is in seconds."""
+    """A training; `duration` is in seconds.
+
+    `signature` says what its models take and give, `reference` what the training data looked like,
+    for drift to be measured against; `engine_runs` tells how each engine fared.
+    """
 
     __tablename__ = "experiments"
     __table_args__ = (
@@ -46,6 +50,16 @@ class Experiment(SQLModel, table=True):
     problem_type: str = Field(max_length=16)
     best_model_type: str | None = Field(default=None, max_length=64)
     duration: float | None = Field(default=None, sa_type=Float)
+    engine: str = Field(default="flaml", max_length=16)
+    execution_mode: str = Field(default="single", max_length=16)
+    config: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    message: str | None = Field(default=None, sa_type=Text)
+    signature: dict[str, Any] | None = Field(default=None, sa_type=JSON)
+    reference: dict[str, Any] | None = Field(default=None, sa_type=JSON)
+    engine_runs: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
+    job_id: str | None = Field(default=None, sa_type=Identifier)
+    started_at: str | None = Field(default=None, sa_type=Timestamp)
+    finished_at: str | None = Field(default=None, sa_type=Timestamp)
     created_at: str = Field(sa_type=Timestamp)
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import JSON, Connection, Index, Text, insert
 from sqlmodel import Field, SQLModel
 
 from projects_api.models import artifact
@@ -18,24 +18,45 @@ from projects_api.models.base import (
 )
 
 KINDS = ("project", "experiment", "model", "deployment")
+STATUSES = ("queued", "running", "succeeded", "failed", "cancelled")
 
 
 class Report(SQLModel, table=True):
-    """A rendered document; `entity_id` names what it is about, in the table of its kind."""
+    """A document; `entity_id` names what it is about, in the table of its kind.
+
+    `artifact_id` is its HTML and `pdf_artifact_id` its PDF, both absent until it is rendered.
+    """
 
     __tablename__ = "reports"
-    __table_args__ = (one_of("kind", KINDS),)
+    __table_args__ = (
+        one_of("kind", KINDS),
+        one_of("status", STATUSES),
+        Index(None, "project_id", "created_at", "id"),
+    )
 
     id: str = Field(primary_key=True, sa_type=Identifier)
-    project_id: str = Field(
-        foreign_key="projects.id", ondelete="CASCADE", index=True, sa_type=Identifier
+    project_id: str = Field(foreign_key="projects.id", ondelete="CASCADE", sa_type=Identifier)
+    artifact_id: str | None = Field(
+        default=None,
+        foreign_key="artifacts.id",
+        ondelete="CASCADE",
+        index=True,
+        sa_type=Identifier,
     )
-    artifact_id: str = Field(
-        foreign_key="artifacts.id", ondelete="CASCADE", index=True, sa_type=Identifier
+    pdf_artifact_id: str | None = Field(
+        default=None,
+        foreign_key="artifacts.id",
+        ondelete="CASCADE",
+        index=True,
+        sa_type=Identifier,
     )
     kind: str = Field(max_length=16)
     entity_id: str = Field(sa_type=Identifier)
     name: str = Field(sa_type=binary_text(255))
+    status: str = Field(default="succeeded", max_length=16)
+    message: str | None = Field(default=None, sa_type=Text)
+    options: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    job_id: str | None = Field(default=None, sa_type=Identifier)
     created_at: str = Field(sa_type=Timestamp)
 
 

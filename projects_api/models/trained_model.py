@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import JSON, Connection, insert
+from sqlalchemy import JSON, BigInteger, Boolean, Connection, Float, Index, insert
 from sqlmodel import Field, SQLModel
 
 from projects_api.models import artifact, project
@@ -18,14 +18,17 @@ from projects_api.models.base import (
 
 
 class TrainedModel(SQLModel, table=True):
-    """A model; `model_type` is the family, such as `GBM` or `GLM`."""
+    """A model; `model_type` is the family, such as `GBM` or `GLM`.
+
+    `rank` is its place in its experiment's leaderboard, from 1. `explanation` holds what the
+    model goes by, `evaluation` the curves and tables of its test on unseen rows.
+    """
 
     __tablename__ = "trained_models"
+    __table_args__ = (Index(None, "project_id", "created_at", "id"),)
 
     id: str = Field(primary_key=True, sa_type=Identifier)
-    project_id: str = Field(
-        foreign_key="projects.id", ondelete="CASCADE", index=True, sa_type=Identifier
-    )
+    project_id: str = Field(foreign_key="projects.id", ondelete="CASCADE", sa_type=Identifier)
     experiment_id: str = Field(
         foreign_key="experiments.id", ondelete="CASCADE", index=True, sa_type=Identifier
     )
@@ -34,7 +37,14 @@ class TrainedModel(SQLModel, table=True):
     )
     name: str = Field(sa_type=binary_text(255))
     model_type: str = Field(max_length=64)
+    engine: str = Field(default="flaml", max_length=16)
+    rank: int = Field(default=1, sa_type=BigInteger)
+    is_best: bool = Field(default=False, sa_type=Boolean)
     metrics: dict[str, Any] = Field(sa_type=JSON)
+    parameters: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    explanation: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    evaluation: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    training_seconds: float | None = Field(default=None, sa_type=Float)
     created_at: str = Field(sa_type=Timestamp)
 
 

@@ -245,7 +245,7 @@ def demo(
     except UnknownOwnerError:
         _fail(f"{email} is not registered: `projects-api users add {email}`")
     except ImportError as error:
-        _fail(f"{error}: install `projects-api[demo]`")
+        _fail(f"{error}: install `projects-api[ml]`")
 
 
 @app.command()
