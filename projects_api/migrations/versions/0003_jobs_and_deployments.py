@@ -91,10 +91,12 @@ def _create_jobs() -> None:
     op.create_table(
         "jobs",
         sa.Column("id", IDENTIFIER, nullable=False),
-        sa.Column("project_id", IDENTIFIER, nullable=False),
+        sa.Column("user_id", IDENTIFIER, nullable=False),
+        sa.Column("project_id", IDENTIFIER),
         sa.Column("kind", sa.String(length=32), nullable=False),
         sa.Column("entity_id", IDENTIFIER, nullable=False),
         sa.Column("arguments", sa.JSON(), nullable=False),
+        sa.Column("input_sha256", sa.String(length=64)),
         sa.Column("status", sa.String(length=16), nullable=False),
         sa.Column("progress", sa.Float(), nullable=False),
         sa.Column("stage", sa.String(length=255)),
@@ -119,8 +121,16 @@ def _create_jobs() -> None:
             name=op.f("fk_jobs_project_id_projects"),
             ondelete="CASCADE",
         ),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_jobs_user_id_users"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["input_sha256"], ["blobs.sha256"], name=op.f("fk_jobs_input_sha256_blobs")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_jobs")),
     )
+    op.create_index("ix_jobs_input_sha256", "jobs", ["input_sha256"])
+    op.create_index("ix_jobs_user_id", "jobs", ["user_id"])
     op.create_index("ix_jobs_entity_id", "jobs", ["entity_id"])
     op.create_index("ix_jobs_project_id", "jobs", ["project_id"])
     op.create_index("ix_jobs_status_created_at_id", "jobs", ["status", "created_at", "id"])
