@@ -2,10 +2,23 @@
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Boolean, Connection, Float, Index, insert
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Connection,
+    Float,
+    Index,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlmodel import Field, SQLModel
 
 from projects_api.models import artifact, project
+from projects_api.models.artifact import artifacts
 from projects_api.models.base import (
     Identifier,
     Timestamp,
@@ -13,8 +26,11 @@ from projects_api.models.base import (
     list_of_project,
     new_id,
     now,
+    rows_of,
     table_of,
 )
+from projects_api.models.blob import blobs
+from projects_api.models.experiment import experiments
 
 
 class TrainedModel(SQLModel, table=True):
@@ -25,7 +41,7 @@ class TrainedModel(SQLModel, table=True):
     """
 
     __tablename__ = "trained_models"
-    __table_args__ = (Index(None, "project_id", "created_at", "id"),)
+    __table_args__ = (Index(None, "project_id", "experiment_id", "rank", "id"),)
 
     id: str = Field(primary_key=True, sa_type=Identifier)
     project_id: str = Field(foreign_key="projects.id", ondelete="CASCADE", sa_type=Identifier)
@@ -50,6 +66,26 @@ class TrainedModel(SQLModel, table=True):
 
 trained_models = table_of(TrainedModel)
 
+_SHOWN = (
+    select(
+        trained_models.c.id,
+        trained_models.c.project_id,
+        trained_models.c.experiment_id,
+        trained_models.c.name,
+        trained_models.c.model_type,
+        trained_models.c.engine,
+        trained_models.c.rank,
+        trained_models.c.is_best,
+        trained_models.c.metrics,
+        trained_models.c.training_seconds,
+        blobs.c.size_bytes,
+        artifacts.c.sha256,
+        trained_models.c.created_at,
+    )
+    .join(artifacts, artifacts.c.id == trained_models.c.artifact_id)
+    .join(blobs, blobs.c.sha256 == artifacts.c.sha256)
+)
+
 
 def create(
     connection: Connection,
@@ -61,8 +97,13 @@ def create(
     metrics: dict[str, float],
     sha256: str,
     media_type: str,
+    **facts: Any,
 ) -> str:
-    """Keep a model whose binary is in the store; return the new id."""
+    """Keep a model whose binary is in the store; return the new id.
+
+    `facts` are the columns with a default: `engine`, `rank`, `is_best`, `parameters`,
+    `explanation`, `evaluation` and `training_seconds`.
+    """
     model_id = new_id()
     artifact_id = artifact.create(connection, project_id, sha256=sha256, media_type=media_type)
     connection.execute(
@@ -75,12 +116,95 @@ def create(
             model_type=model_type,
             metrics=metrics,
             created_at=now(),
+            **facts,
         )
     )
     project.count(connection, project_id, "model_count", 1)
     return model_id
 
 
+def find_project_id(connection: Connection, model_id: str) -> str | None:
+    """Find the project that a model belongs to."""
+    statement = select(trained_models.c.project_id).where(trained_models.c.id == model_id)
+    found: str | None = connection.scalar(statement)
+    return found
+
+
+def find(connection: Connection, model_id: str) -> dict[str, Any] | None:
+    """Find a model with the size and the checksum of its file."""
+    row = connection.execute(_SHOWN.where(trained_models.c.id == model_id)).first()
+    return None if row is None else row._asdict()
+
+
+def find_column(connection: Connection, model_id: str, column: str) -> Any:
+    """Find one column that listings leave out, such as `explanation`; the model must exist."""
+    statement = select(trained_models.c[column]).where(trained_models.c.id == model_id)
+    return connection.execute(statement).scalar_one()
+
+
+def find_signature(connection: Connection, model_id: str) -> dict[str, Any] | None:
+    """Find what a model takes and gives; `None` where its experiment does not tell."""
+    statement = (
+        select(experiments.c.signature)
+        .join(trained_models, trained_models.c.experiment_id == experiments.c.id)
+        .where(trained_models.c.id == model_id)
+    )
+    found: dict[str, Any] | None = connection.scalar(statement)
+    return found
+
+
+def list_page(
+    connection: Connection, project_id: str, experiment_id: str | None, *, limit: int, offset: int
+) -> tuple[list[dict[str, Any]], int]:
+    """List models by experiment, the newest first, and by rank, and tell how many there are."""
+    here = trained_models.c.project_id == project_id
+    if experiment_id is not None:
+        here &= trained_models.c.experiment_id == experiment_id
+    page = (
+        _SHOWN.where(here)
+        .order_by(trained_models.c.experiment_id.desc(), trained_models.c.rank, trained_models.c.id)
+        .limit(limit)
+        .offset(offset)
+    )
+    items = rows_of(connection.execute(page))
+    return items, connection.execute(select(func.count()).where(here)).scalar_one()
+
+
 def list_for_project(connection: Connection, project_id: str) -> list[dict[str, Any]]:
     """List the models of a project, oldest first."""
     return list_of_project(connection, trained_models, project_id)
+
+
+def remove(connection: Connection, project_id: str, model_id: str) -> bool:
+    """Remove a model and its file; the best of those that are left becomes the best one.
+
+    Tells whether there was such a model.
+    """
+    this = (trained_models.c.project_id == project_id) & (trained_models.c.id == model_id)
+    columns = (trained_models.c.experiment_id, trained_models.c.artifact_id)
+    found = connection.execute(select(*columns).where(this)).first()
+    if found is None:
+        return False
+    experiment_id, artifact_id = found
+    connection.execute(delete(trained_models).where(this))
+    connection.execute(delete(artifacts).where(artifacts.c.id == artifact_id))
+    project.count(connection, project_id, "model_count", -1)
+    _mark_best(connection, experiment_id)
+    return True
+
+
+def _mark_best(connection: Connection, experiment_id: str) -> None:
+    siblings = trained_models.c.experiment_id == experiment_id
+    ranked = select(trained_models.c.id, trained_models.c.model_type).where(siblings)
+    best = connection.execute(
+        ranked.order_by(trained_models.c.rank, trained_models.c.id).limit(1)
+    ).first()
+    if best:
+        connection.execute(
+            update(trained_models).where(trained_models.c.id == best.id).values(is_best=True)
+        )
+    connection.execute(
+        update(experiments)
+        .where(experiments.c.id == experiment_id)
+        .values(best_model_type=best and best.model_type)
+    )

@@ -57,9 +57,9 @@ def upgrade() -> None:
         for column in columns:
             op.add_column(table, column)
     op.create_index(
-        "ix_trained_models_project_id_created_at_id",
+        "ix_trained_models_project_id_experiment_id_rank_id",
         "trained_models",
-        ["project_id", "created_at", "id"],
+        ["project_id", "experiment_id", "rank", "id"],
     )
     op.drop_index("ix_trained_models_project_id", "trained_models")
     with op.batch_alter_table("reports") as batch:
@@ -222,7 +222,7 @@ def downgrade() -> None:
         for name in ("job_id", "options", "message", "status", "pdf_artifact_id"):
             batch.drop_column(name)
     op.create_index("ix_trained_models_project_id", "trained_models", ["project_id"])
-    op.drop_index("ix_trained_models_project_id_created_at_id", "trained_models")
+    op.drop_index("ix_trained_models_project_id_experiment_id_rank_id", "trained_models")
     for table, columns in _columns().items():
         for column in columns:
             op.drop_column(table, column.name)
