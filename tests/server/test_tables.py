@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 import sklearn.datasets
 
-from projects_api.server import tables
+from projects_api.server import child_pool, tables
 from projects_api.server.tables import (
     NotATable,
     TableReaderError,
@@ -561,7 +561,7 @@ class TestReaders:
         with ThreadPoolExecutor() as threads:
             refused = threads.submit(inspect_table, endless)
             killed: set[psutil.Process] = set()
-            for _ in range(pool.ATTEMPTS):
+            for _ in range(child_pool.ATTEMPTS):
                 [reader] = wait_for(lambda: set(readers()) - killed)
                 wait_until_read(reader, endless)
                 reader.send_signal(signal.SIGSEGV)
@@ -579,7 +579,7 @@ class TestReaders:
     def test_memory_is_limited(self, make, monkeypatch):
         monkeypatch.setattr(engine, "MEMORY_LIMIT", "8MB")
         path = make(b",".join([b"x"] * 2000) + b"\n" + (b",".join([b"1"] * 2000) + b"\n") * 2000)
-        answer = reader._perform(
+        answer = reader.perform(
             {
                 "task": "inspect",
                 "paths": {"source": str(path), "scratch": str(path) + ".text"},
@@ -607,5 +607,6 @@ class TestReaders:
 
     def test_one_that_cannot_start_says_so(self, make, readers, monkeypatch):
         monkeypatch.setattr(pool, "READER", "projects_api.server.no_such_reader")
+        monkeypatch.setattr(tables, "_readers", pool.ReaderPool(1))
         with pytest.raises(TableReaderError, match="did not start: exit status 1"):
             inspect_table(make(b"a,b\n1,2\n"))
