@@ -1,20 +1,13 @@
-"""Projects as ZIP archives: written as a stream, named safely, checked without being extracted."""
+"""Projects as ZIP archives: written as a stream, their files named safely."""
 
-import hashlib
-import os
 import re
 import stat
-import struct
 import unicodedata
 import zlib
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 from urllib.parse import quote
-from zipfile import BadZipFile, ZipFile, ZipInfo
 
 import orjson
 from stream_zip import (
@@ -30,8 +23,6 @@ from projects_api.server.artifact_store import Content
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
-MAX_MANIFEST_BYTES = 64 * 1024 * 1024
-"""The largest manifest that is read back; it describes about 100,000 files."""
 
 _CHUNK_BYTES = 256 * 1024
 _FILE_MODE = stat.S_IFREG | 0o644
@@ -48,17 +39,6 @@ _RESERVED = re.compile(
     r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])\s*(\..*)?", re.IGNORECASE
 )
 _LONGEST_SUFFIX = 16
-# What zipfile lets out for damaged, encrypted (RuntimeError) and unknown kinds of archives.
-_UNREADABLE = (
-    BadZipFile,
-    ArithmeticError,
-    EOFError,
-    OSError,
-    RuntimeError,
-    ValueError,
-    struct.error,
-    zlib.error,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,113 +131,3 @@ def content_disposition(file_name: str) -> str:
     fallback = re.sub(r"[^ -~]|%", "_", safe_file_name(unaccented))
     encoded = quote(name, safe="!#$&+-.^_`|~")
     return f"attachment; filename=\"{fallback}\"; filename*=UTF-8''{encoded}"
-
-
-def verify_archive(path: Path) -> list[str]:
-    """Compare an archive with its manifest; return the faults as sentences, none when it is good.
-
-    Nothing is extracted, and no more is decompressed than the archive declares. Raises OSError
-    when the file cannot be read.
-    """
-    with path.open("rb") as file:
-        try:
-            with ZipFile(file) as archive:
-                return _faults(archive, os.fstat(file.fileno()).st_size)
-        except _UNREADABLE as error:
-            return [f"The file is not a ZIP archive that can be read: {error}."]
-
-
-def _faults(archive: ZipFile, size: int) -> list[str]:
-    members = archive.infolist()
-    # Members that share bytes are how a small archive declares an endless one.
-    if sum(member.compress_size for member in members) > size:
-        return ["The members of the archive overlap."]
-    faults = [fault for member in members for fault in _member_faults(member)]
-    repeated = Counter(member.filename for member in members)
-    faults += [f"{name!r} is in the archive {n} times." for name, n in repeated.items() if n > 1]
-    try:
-        files = _read_manifest(archive)
-    except _ManifestError as error:
-        return [*faults, str(error)]
-    present = {member.filename: member for member in members if member.filename != MANIFEST}
-    faults += [f"{name!r} is not in the manifest." for name in present if name not in files]
-    for name, file in files.items():
-        if name not in present:
-            faults.append(f"{name!r} is missing from the archive.")
-        elif fault := _content_fault(archive, present[name], file):
-            faults.append(f"{name!r} {fault}.")
-    return faults
-
-
-def _member_faults(member: ZipInfo) -> Iterator[str]:
-    # The name as it was written: what follows a NUL or stands for a separator is not hidden.
-    name = member.orig_filename
-    segments = re.split(r"[/\\]", name)
-    if not {"", ".", ".."}.isdisjoint(segments) or re.search(r"[\x00-\x1f\\:]", name):
-        yield f"{name!r} is no plain relative path of a file."
-    if stat.S_IFMT(member.external_attr >> 16) not in {0, stat.S_IFREG}:
-        yield f"{name!r} is no regular file."
-
-
-class _ManifestError(Exception):
-    """A manifest that cannot be relied on."""
-
-
-@dataclass(frozen=True, slots=True)
-class _File:
-    size: int
-    sha256: str
-
-
-def _read_manifest(archive: ZipFile) -> dict[str, _File]:
-    try:
-        member = archive.getinfo(MANIFEST)
-    except KeyError:
-        raise _ManifestError(f"{MANIFEST!r} is missing from the archive.") from None
-    if member.file_size > MAX_MANIFEST_BYTES:
-        raise _ManifestError(f"{MANIFEST!r} is larger than {MAX_MANIFEST_BYTES} bytes.")
-    try:
-        with archive.open(member) as file:
-            # Without a limit zipfile decompresses a gibibyte first and cuts it afterwards.
-            manifest = orjson.loads(file.read(member.file_size))
-    except _UNREADABLE as error:
-        raise _ManifestError(f"{MANIFEST!r} cannot be read: {error}.") from error
-    version = manifest.get("format_version") if isinstance(manifest, dict) else None
-    if type(version) is not int or version != FORMAT_VERSION:
-        raise _ManifestError(f"The format version {version!r} is not known.")
-    return _listed_files(manifest.get("files"))
-
-
-def _listed_files(entries: Any) -> dict[str, _File]:
-    files: dict[str, _File] = {}
-    if not isinstance(entries, list):
-        raise _ManifestError("The manifest has no list of files.")
-    for entry in entries:
-        match entry:
-            case {
-                "path": str(path),
-                "size_bytes": int(size),
-                "sha256": str(sha256),
-                "media_type": str(),
-            } if path not in files:
-                files[path] = _File(size, sha256)
-            case {"path": str(path)} if path in files:
-                raise _ManifestError(f"The manifest lists {path!r} twice.")
-            case _:
-                raise _ManifestError(f"The manifest describes no file with {entry!r}.")
-    return files
-
-
-def _content_fault(archive: ZipFile, member: ZipInfo, file: _File) -> str | None:
-    if member.file_size != file.size:
-        return f"has {member.file_size} bytes where the manifest says {file.size}"
-    digest = hashlib.sha256()
-    try:
-        with archive.open(member) as content:
-            while chunk := content.read(_CHUNK_BYTES):
-                digest.update(chunk)
-    except _UNREADABLE as error:
-        return f"cannot be read: {error}"
-    if digest.hexdigest() != file.sha256:
-        return "has another SHA-256 than the manifest says"
-    return None

@@ -102,7 +102,7 @@ def _serve_ephemeral(seed: str, clock: str | None, *, print_env: bool, tied: boo
 
 
 def _archive(seed: str) -> Path | None:
-    from projects_api.server.archive import verify_archive
+    from projects_api.server.archive_reader import verify_archive
     from projects_api.server.seed import DEMO
 
     if seed in {"demo", "empty"}:
@@ -253,7 +253,7 @@ def verify(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True)],
 ) -> None:
     """Check an exported archive against its manifest."""
-    from projects_api.server.archive import verify_archive
+    from projects_api.server.archive_reader import verify_archive
 
     faults = verify_archive(file)
     for fault in faults:

@@ -21,7 +21,7 @@ from schemathesis.generation.meta import ComponentInfo
 from schemathesis.openapi.checks import EnsureResourceAvailability, RejectedPositiveData
 from schemathesis.transport.serialization import Binary
 
-from projects_api.server.archive import verify_archive
+from projects_api.server.archive_reader import verify_archive
 from projects_api.server.contract import Checker, contract
 
 UPLOAD = {"operation_id": "upload_dataset"}

@@ -8,7 +8,7 @@ import zipfile
 
 import pytest
 
-from projects_api.server.archive import verify_archive
+from projects_api.server.archive_reader import verify_archive
 from projects_api.server.demo import fill
 
 UNKNOWN = "0195d3a0-0000-7000-8000-000000000000"

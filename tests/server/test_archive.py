@@ -18,22 +18,22 @@ from datetime import UTC, datetime, timedelta, timezone
 from email.message import Message
 from pathlib import Path
 from urllib.parse import unquote
-from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
+from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZIP_LZMA, ZIP_STORED, ZipFile, ZipInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from stream_zip import ZipIntegrityError
 
-from projects_api.server import archive
+from projects_api.server import archive, archive_reader
 from projects_api.server.archive import (
     FORMAT_VERSION,
     Member,
     content_disposition,
     safe_file_name,
-    verify_archive,
     write_archive,
 )
+from projects_api.server.archive_reader import verify_archive
 from projects_api.server.artifact_store import Content
 
 MODIFIED_AT = datetime(2026, 2, 28, 14, 30, 8, tzinfo=UTC)
@@ -485,7 +485,7 @@ class TestVerification:
         ]
 
     def test_a_manifest_that_is_too_large(self, good, monkeypatch):
-        monkeypatch.setattr(archive, "MAX_MANIFEST_BYTES", 100)
+        monkeypatch.setattr(archive_reader, "MAX_MANIFEST_BYTES", 100)
         assert verify_archive(good) == ["'manifest.json' is larger than 100 bytes."]
 
     def test_every_fault_is_told(self, good):
@@ -533,8 +533,31 @@ class TestVerification:
         start = data.index(b"PK\x01\x02")
         data[start + 8] |= 1
         good.write_bytes(data)
-        (fault,) = verify_archive(good)
-        assert "encrypted" in fault
+        faults = verify_archive(good)
+        assert faults[0] == "'manifest.json' is encrypted."
+        assert all("encrypted" in fault for fault in faults)
+
+    @pytest.mark.parametrize("method", [ZIP_BZIP2, ZIP_LZMA])
+    def test_a_compression_that_may_take_any_memory(self, good, method):
+        with ZipFile(good, "a", method) as written:
+            written.writestr("x", b"x")
+        assert "'x' is neither stored nor deflated." in verify_archive(good)
+
+    def test_a_directory_without_end(self, tmp_path, monkeypatch):
+        path = tmp_path / "many.zip"
+        with ZipFile(path, "w") as written:
+            for n in range(100):
+                written.writestr(str(n), b"")
+        monkeypatch.setattr(archive_reader, "MAX_FILES", 99)
+        (fault,) = verify_archive(path)
+        assert fault.endswith("it has more than 99 files.")
+        monkeypatch.setattr(archive_reader, "MAX_DIRECTORY_BYTES", 1000)
+        (fault,) = verify_archive(path)
+        assert fault.endswith("its directory is larger than 1000 bytes.")
+
+    def test_what_is_said_of_a_long_name_is_short(self, good):
+        (fault,) = verify_archive(appended(good, "x" * 60_000))
+        assert len(fault) < 400
 
     def test_no_damage_makes_it_fail(self, tmp_path):
         members = [member("a.csv", b"a,b\n1,2\n", "text/csv"), member("b", b"xyz", "image/png")]

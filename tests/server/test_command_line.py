@@ -15,7 +15,7 @@ from projects_api.models import project, user
 from projects_api.models.blob import blob_leases, blobs
 from projects_api.models.project import projects
 from projects_api.server import schema
-from projects_api.server.archive import verify_archive
+from projects_api.server.archive_reader import verify_archive
 from projects_api.server.artifact_store import describe
 from projects_api.server.command_line import app
 from projects_api.server.doctor import examine

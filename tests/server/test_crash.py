@@ -25,7 +25,7 @@ from projects_api.models import dataset, project, user
 from projects_api.models.artifact import artifacts
 from projects_api.models.base import to_text
 from projects_api.models.blob import LEASE_TIME, blob_leases, blobs
-from projects_api.server.archive import verify_archive
+from projects_api.server.archive_reader import verify_archive
 from projects_api.server.doctor import examine
 from projects_api.server.schema import upgrade
 from tests.conftest import Person

@@ -8,7 +8,7 @@ import zipfile
 import boto3
 import pytest
 
-from projects_api.server.archive import verify_archive
+from projects_api.server.archive_reader import verify_archive
 from projects_api.server.artifact_store import REQUEST_BYTES
 from projects_api.server.doctor import examine
 from projects_api.server.settings import Settings

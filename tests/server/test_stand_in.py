@@ -15,7 +15,7 @@ import requests
 import skops.io
 from sklearn.metrics import roc_auc_score
 
-from projects_api.server.archive import verify_archive
+from projects_api.server.archive_reader import verify_archive
 from projects_api.server.contract import contract
 from projects_api.server.doctor import examine
 from projects_api.server.ephemeral import EphemeralServer
