@@ -1,0 +1,53 @@
+"""What can run here. Cheap, and loads no machine learning library."""
+
+import ctypes
+from importlib.util import find_spec
+from shutil import which
+from typing import Any
+
+from projects_api.engines.interface import ENGINES, EXECUTION_MODES
+
+_NEEDED = {
+    "flaml": ("flaml", "lightgbm", "pandas", "pyarrow", "sklearn", "skops", "xgboost"),
+    "h2o": ("h2o", "pandas", "pyarrow", "sklearn", "skops"),
+}
+_EXTRA = {"flaml": "ml", "h2o": "ml,h2o"}
+
+
+def capabilities() -> dict[str, Any]:
+    """Tell which engines can train here, in which ways, and why the others cannot."""
+    reasons = {engine: why_unavailable(engine) for engine in ENGINES}
+    return {
+        "allowed_engines": [engine for engine, reason in reasons.items() if not reason],
+        "execution_modes": list(EXECUTION_MODES),
+        "use_gpu": False,
+        "unavailable": [
+            {"engine": engine, "reason": reason} for engine, reason in reasons.items() if reason
+        ],
+    }
+
+
+def why_unavailable(engine: str) -> str | None:
+    """Tell why an engine cannot train here; None if it can."""
+    if engine not in ENGINES:
+        return f"there is no engine {engine!r}, only {', '.join(ENGINES)}"
+    missing = [name for name in _NEEDED[engine] if find_spec(name) is None]
+    if missing:
+        return (
+            f"the engine {engine} needs {', '.join(missing)}: "
+            f"install projects-api[{_EXTRA[engine]}]"
+        )
+    if engine == "flaml" and not _has_openmp():
+        return "the engine flaml needs the system library libgomp.so.1: install libgomp1"
+    if engine == "h2o" and which("java") is None:
+        return "the engine h2o needs a Java runtime: install one, so that java is on the path"
+    return None
+
+
+def _has_openmp() -> bool:
+    """Whether the loader finds what LightGBM needs; it is small and starts nothing."""
+    try:
+        ctypes.CDLL("libgomp.so.1")
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,153 @@
+"""What an engine is given, and what it gives back. Loads no machine learning library."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+ENGINES = ("flaml", "h2o")
+EXECUTION_MODES = ("single", "parallel")
+PROBLEM_TYPES = ("classification", "regression")
+
+# What a leaderboard can be sorted by, the default first. Values: whether more is better.
+SORT_METRICS = {
+    "classification": {
+        "auc": True,
+        "logloss": False,
+        "accuracy": True,
+        "f1": True,
+        "precision": True,
+        "recall": True,
+        "aucpr": True,
+        "mean_per_class_error": False,
+    },
+    "regression": {"rmse": False, "mse": False, "mae": False, "rmsle": False, "r2": True},
+}
+
+
+class TrainingRefused(ValueError):  # noqa: N818 - says what is wrong, as problems do
+    """A training that cannot work; `reason` is a sentence for the caller."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingConfig:
+    """How to train. Times are in seconds; metrics and algorithms go by name, in any case.
+
+    `max_models` bounds the number of candidates, `nfolds` the folds of the cross validation within
+    the training rows (below 2: one validation part instead). The search ends before its limits when
+    the best of `stopping_metric` has not got better by `stopping_tolerance`, relatively, for
+    `stopping_rounds` rounds over all algorithms; 0 rounds never stop it.
+    """
+
+    max_runtime_secs: float = 3600
+    max_models: int = 20
+    max_runtime_secs_per_model: float | None = None
+    sort_metric: str = "AUTO"
+    seed: int = 42
+    nfolds: int = 5
+    exclude_algos: tuple[str, ...] = ()
+    balance_classes: bool = False
+    stopping_rounds: int = 3
+    stopping_metric: str = "AUTO"
+    stopping_tolerance: float = 0.001
+
+    @classmethod
+    def from_mapping(cls, config: Mapping[str, Any]) -> Self:
+        """Take what is known from an experiment's `config`; what is null has its default."""
+        known = {
+            field.name: config[field.name]
+            for field in fields(cls)
+            if config.get(field.name) is not None
+        }
+        if "exclude_algos" in known:
+            known["exclude_algos"] = tuple(known["exclude_algos"])
+        return cls(**known)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What to train: the column `target` of a Parquet file, by all the other columns."""
+
+    table: Path
+    target: str
+    problem_type: str
+    config: TrainingConfig
+    use_gpu: bool = False
+
+
+class Progress(Protocol):
+    """Whoever wants to know how far a training is."""
+
+    def report(
+        self, percent: float, *, stage: str | None = None, seconds_left: float | None = None
+    ) -> None:
+        """Take how much is done, from 0 to 100."""
+
+    def log(self, message: str) -> None:
+        """Take a line for the training's log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A trained model; `rank` is its place in the leaderboard, from 1.
+
+    `metrics`, `evaluation` and `explanation` come from rows that neither training nor search saw.
+    All of them are JSON, without NaN and infinity.
+    """
+
+    name: str
+    model_type: str
+    engine: str
+    rank: int
+    is_best: bool
+    metrics: dict[str, float]
+    parameters: dict[str, Any]
+    explanation: dict[str, Any]
+    evaluation: dict[str, Any]
+    training_seconds: float
+    path: Path
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingResult:
+    """A leaderboard, what its models take and give, and how the training data were spread.
+
+    `sort_metric` is the name of the metric, as it stands in `metrics`.
+    """
+
+    candidates: list[Candidate]
+    signature: dict[str, Any]
+    reference: dict[str, Any]
+    sort_metric: str
+
+
+def combine(results: Sequence[TrainingResult]) -> TrainingResult:
+    """Make one leaderboard of what several engines gave for the same task.
+
+    They hold out the same rows, so that their metrics compare.
+    """
+    first = results[0]
+    candidates = [candidate for result in results for candidate in result.candidates]
+    return replace(first, candidates=rank(candidates, first.sort_metric))
+
+
+def rank(candidates: Sequence[Candidate], sort_metric: str) -> list[Candidate]:
+    """Sort candidates, best first; a candidate without that metric comes last."""
+    more_is_better = next(
+        names[sort_metric] for names in SORT_METRICS.values() if sort_metric in names
+    )
+    sign = -1 if more_is_better else 1
+
+    def place(candidate: Candidate) -> tuple[bool, float]:
+        value = candidate.metrics.get(sort_metric)
+        return (value is None, 0.0 if value is None else sign * value)
+
+    return [
+        replace(candidate, rank=number, is_best=number == 1)
+        for number, candidate in enumerate(sorted(candidates, key=place), start=1)
+    ]
