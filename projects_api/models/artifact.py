@@ -7,6 +7,7 @@ from sqlmodel import Field, SQLModel
 
 from projects_api.models.base import Identifier, Timestamp, new_id, now, rows_of, table_of
 from projects_api.models.blob import blob_leases, blobs
+from projects_api.models.job import jobs
 
 
 class Artifact(SQLModel, table=True):
@@ -61,7 +62,7 @@ def list_contents(connection: Connection, project_id: str) -> dict[str, dict[str
 
 
 def list_unused_contents(connection: Connection, *, limit: int) -> list[str]:
-    """List contents that no artifact has and no live lease keeps."""
+    """List contents that no artifact has, no job needs, and no live lease keeps."""
     return list(connection.scalars(select(blobs.c.sha256).where(_unused()).limit(limit)))
 
 
@@ -75,4 +76,6 @@ def remove_unused_content(connection: Connection, sha256: str) -> bool:
 
 def _unused() -> ColumnElement[bool]:
     live = (blob_leases.c.sha256 == blobs.c.sha256) & (blob_leases.c.expires_at > now())
-    return ~exists().where(artifacts.c.sha256 == blobs.c.sha256) & ~exists().where(live)
+    has_file = exists().where(artifacts.c.sha256 == blobs.c.sha256)
+    has_job = exists().where(jobs.c.input_sha256 == blobs.c.sha256)
+    return ~has_file & ~has_job & ~exists().where(live)

@@ -139,6 +139,12 @@ def fold(text: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).casefold())
 
 
+def storable(text: str, max_length: int) -> str:
+    """Cut a text, and replace in it what a database does not take: NUL and lone surrogates."""
+    cut = text[:max_length].replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return cut.encode("utf-8", "replace").decode()
+
+
 def one_of(column: str, values: Iterable[str]) -> CheckConstraint:
     """Restrict a text column to the given values; the constraint's name ends in the column's."""
     allowed = ", ".join(f"'{value}'" for value in values)

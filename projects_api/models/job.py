@@ -2,13 +2,52 @@
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Boolean, Float, Index, Text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Connection,
+    Float,
+    Index,
+    Text,
+    case,
+    exists,
+    insert,
+    literal,
+    select,
+    update,
+)
 from sqlmodel import Field, SQLModel
 
-from projects_api.models.base import Identifier, Timestamp, one_of, table_of
+from projects_api.models.base import (
+    Identifier,
+    Timestamp,
+    new_id,
+    now,
+    one_of,
+    table_of,
+)
+from projects_api.models.job_log import list_logs
+from projects_api.models.member import members
 
 STATUSES = ("queued", "running", "succeeded", "failed", "cancelled")
 FINAL = ("succeeded", "failed", "cancelled")
+CANCELLED = "The job was cancelled."
+
+
+__all__ = [
+    "CANCELLED",
+    "FINAL",
+    "PUBLIC",
+    "STATUSES",
+    "Job",
+    "attach",
+    "create",
+    "find_for_user",
+    "jobs",
+    "list_logs",
+    "request_cancel",
+]
 
 
 class Job(SQLModel, table=True):
@@ -17,7 +56,8 @@ class Job(SQLModel, table=True):
     `user_id` is who asked for it; `project_id` is null while a project is still to be made.
     `input_sha256` is a stored content that the job needs until it ends, such as an archive.
     `owner` is the worker that has it until `lease_expires_at`, which the worker moves on while it
-    lives. `progress` is in percent, times are in seconds, memory is in bytes.
+    lives. `progress` is in percent, times are in seconds, memory is in bytes; where a job has no
+    limit of its own, it has its worker's.
     """
 
     __tablename__ = "jobs"
@@ -44,7 +84,7 @@ class Job(SQLModel, table=True):
     message: str | None = Field(default=None, sa_type=Text)
     attempts: int = Field(sa_type=BigInteger)
     max_runtime_seconds: float = Field(sa_type=Float)
-    max_memory_bytes: int = Field(sa_type=BigInteger)
+    max_memory_bytes: int | None = Field(default=None, sa_type=BigInteger)
     cancel_requested: bool = Field(sa_type=Boolean)
     owner: str | None = Field(default=None, sa_type=Identifier)
     lease_expires_at: str | None = Field(default=None, sa_type=Timestamp)
@@ -54,3 +94,84 @@ class Job(SQLModel, table=True):
 
 
 jobs = table_of(Job)
+
+PUBLIC = (
+    jobs.c.id,
+    jobs.c.kind,
+    jobs.c.status,
+    jobs.c.progress,
+    jobs.c.stage,
+    jobs.c.seconds_left,
+    jobs.c.message,
+    jobs.c.project_id,
+    jobs.c.entity_id,
+    jobs.c.attempts,
+    jobs.c.created_at,
+    jobs.c.started_at,
+    jobs.c.finished_at,
+)
+
+
+def create(
+    connection: Connection,
+    *,
+    user_id: str,
+    project_id: str | None,
+    kind: str,
+    entity_id: str,
+    arguments: dict[str, Any],
+    max_runtime_seconds: float,
+    max_memory_bytes: int | None = None,
+    input_sha256: str | None = None,
+) -> str:
+    """Queue a job; return its id. A worker starts it once this transaction is committed."""
+    job_id = new_id()
+    connection.execute(
+        insert(jobs).values(
+            id=job_id,
+            user_id=user_id,
+            project_id=project_id,
+            kind=kind,
+            entity_id=entity_id,
+            arguments=arguments,
+            input_sha256=input_sha256,
+            status="queued",
+            progress=0.0,
+            attempts=0,
+            max_runtime_seconds=max_runtime_seconds,
+            max_memory_bytes=max_memory_bytes,
+            cancel_requested=False,
+            created_at=now(),
+        )
+    )
+    return job_id
+
+
+def find_for_user(connection: Connection, job_id: str, user_id: str) -> dict[str, Any] | None:
+    """Find a job of a project that a person is a member of, or the person's own without project."""
+    mine = exists().where(members.c.project_id == jobs.c.project_id, members.c.user_id == user_id)
+    alone = jobs.c.project_id.is_(None) & (jobs.c.user_id == user_id)
+    statement = select(*PUBLIC).where(jobs.c.id == job_id, alone | mine)
+    row = connection.execute(statement).first()
+    return None if row is None else row._asdict()
+
+
+def request_cancel(connection: Connection, job_id: str) -> None:
+    """Cancel a job: at once where it is queued; else its worker ends it. The last word stays."""
+    queued = jobs.c.status == "queued"
+    connection.execute(
+        update(jobs)
+        .where(jobs.c.id == job_id, jobs.c.status.in_(("queued", "running")))
+        .values(
+            cancel_requested=True,
+            status=case((queued, "cancelled"), else_=jobs.c.status),
+            message=case((queued, CANCELLED), else_=jobs.c.message),
+            finished_at=case((queued, literal(now(), Timestamp)), else_=None),
+            input_sha256=case((queued, None), else_=jobs.c.input_sha256),
+        )
+    )
+
+
+def attach(connection: Connection, job_id: str, project_id: str) -> None:
+    """Say which project a job made, so that its members see the job."""
+    connection.execute(update(jobs).where(jobs.c.id == job_id).values(project_id=project_id))

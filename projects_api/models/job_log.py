@@ -1,9 +1,16 @@
 """What jobs tell while they run, a line a row."""
 
-from sqlalchemy import BigInteger, Text
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import BigInteger, Connection, Text, func, insert, select
 from sqlmodel import Field, SQLModel
 
-from projects_api.models.base import Identifier, Timestamp, table_of
+from projects_api.models.base import Identifier, Timestamp, now, rows_of, table_of
+
+MAX_LINES = 10_000
+"""A job that tells more is not heard any longer."""
+MAX_CHARACTERS = 4_000
 
 
 class JobLog(SQLModel, table=True):
@@ -20,3 +27,34 @@ class JobLog(SQLModel, table=True):
 
 
 job_logs = table_of(JobLog)
+
+
+def append(connection: Connection, job_id: str, messages: Sequence[str]) -> None:
+    """Add lines to a job's log; the caller is the only one who does, and they can be stored."""
+    if not messages:
+        return
+    here = job_logs.c.job_id == job_id
+    last = connection.scalar(select(func.max(job_logs.c.number)).where(here)) or 0
+    moment = now()
+    rows = [
+        {"job_id": job_id, "number": number, "message": message, "created_at": moment}
+        for number, message in enumerate(messages[: MAX_LINES - last], last + 1)
+    ]
+    if rows:
+        connection.execute(insert(job_logs), rows)
+
+
+def list_logs(
+    connection: Connection, job_id: str, *, limit: int, offset: int
+) -> tuple[list[dict[str, Any]], int]:
+    """List the lines of a job's log, the first one first, and tell how many there are in all."""
+    here = job_logs.c.job_id == job_id
+    page = (
+        select(job_logs.c.number, job_logs.c.message, job_logs.c.created_at)
+        .where(here)
+        .order_by(job_logs.c.number)
+        .limit(limit)
+        .offset(offset)
+    )
+    lines = rows_of(connection.execute(page))
+    return lines, connection.execute(select(func.count()).where(here)).scalar_one()

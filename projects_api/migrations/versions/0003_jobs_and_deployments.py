@@ -104,7 +104,7 @@ def _create_jobs() -> None:
         sa.Column("message", sa.Text()),
         sa.Column("attempts", sa.BigInteger(), nullable=False),
         sa.Column("max_runtime_seconds", sa.Float(), nullable=False),
-        sa.Column("max_memory_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("max_memory_bytes", sa.BigInteger()),
         sa.Column("cancel_requested", sa.Boolean(), nullable=False),
         sa.Column("owner", IDENTIFIER),
         sa.Column("lease_expires_at", TIMESTAMP),

@@ -1,0 +1,10 @@
+"""What jobs do: a module for each kind, which a worker finds by name and runs in a process alone.
+
+A module has `run(job)`, which does the work in that process, and `end(connection, entity_id,
+status, message)`, which the worker calls in the transaction in which it records `running`, `failed`
+or `cancelled`. What the job is about may be gone by then. A success is recorded by `run` itself, in
+`job.finish()`. A worker imports the module too, so that it loads slow libraries only in `run`.
+"""
+
+KINDS: dict[str, str] = {}
+"""The module of each kind."""

@@ -1,0 +1,186 @@
+"""What workers do with jobs: take one, keep it, tell of it, end it.
+
+A worker has a job by a lease, which it moves on while it lives. When it dies, the lease runs out,
+and any other worker takes the job. Whatever an owner writes about a job names the owner, so that
+one whose lease was lost changes nothing.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Interval,
+    Select,
+    case,
+    func,
+    literal,
+    select,
+    type_coerce,
+    update,
+)
+
+from projects_api.models.base import Timestamp, now, storable, to_text
+from projects_api.models.job import jobs
+from projects_api.models.job_log import MAX_CHARACTERS, append
+from projects_api.models.project import projects
+
+MAX_ATTEMPTS = 3
+MAX_STAGE = 255
+
+
+def has_work(connection: Connection, kinds: Collection[str]) -> bool:
+    """Tell, by reading alone, whether a job waits for a worker."""
+    return connection.execute(select(_free(connection, kinds, None).exists())).scalar_one()
+
+
+def claim(
+    connection: Connection,
+    owner: str,
+    *,
+    kinds: Collection[str],
+    lease_seconds: float,
+    job_id: str | None = None,
+) -> dict[str, Any] | None:
+    """Take the oldest job that waits, or whose worker let its lease run out, or one in particular.
+
+    `owner` is new for each claim, so that a former owner can never be taken for the present one.
+    """
+    free = _free(connection, kinds, job_id)
+    oldest = free.order_by(jobs.c.created_at, jobs.c.id).limit(1)
+    statement = (
+        update(jobs)
+        .where(jobs.c.id == oldest.with_for_update(skip_locked=True).scalar_subquery())
+        .values(
+            status="running",
+            owner=owner,
+            lease_expires_at=_moment(connection, lease_seconds),
+            attempts=jobs.c.attempts + 1,
+            progress=0.0,
+            stage=None,
+            seconds_left=None,
+            started_at=now(),
+        )
+        .returning(*jobs.c)
+    )
+    row = connection.execute(statement).first()
+    return None if row is None else row._asdict()
+
+
+def extend(connection: Connection, job_id: str, owner: str, lease_seconds: float) -> bool:
+    """Move the end of a lease on; tell whether the job is still this owner's."""
+    return _change(connection, job_id, owner, lease_expires_at=_moment(connection, lease_seconds))
+
+
+def is_cancelled(connection: Connection, job_id: str, owner: str) -> bool | None:
+    """Tell whether a job is to be cancelled; `None` where it is not this owner's any longer."""
+    statement = select(jobs.c.cancel_requested).where(_owned(job_id, owner))
+    wanted: bool | None = connection.scalar(statement)
+    return wanted
+
+
+def hold_project(connection: Connection, project_id: str | None) -> bool:
+    """Keep a project from being removed until the transaction ends; tell whether it is there.
+
+    Requests lock a project before what belongs to it. Who writes to a job's project does the same,
+    or the two could wait for each other.
+    """
+    if project_id is None:
+        return True
+    statement = select(projects.c.id).where(projects.c.id == project_id)
+    return connection.scalar(statement.with_for_update(read=True, key_share=True)) is not None
+
+
+def confirm(connection: Connection, job_id: str, owner: str) -> bool:
+    """Tell whether an owner still has a job that nobody cancelled, until the transaction ends."""
+    statement = select(jobs.c.id).where(_owned(job_id, owner), ~jobs.c.cancel_requested)
+    return connection.scalar(statement.with_for_update(key_share=True)) is not None
+
+
+def record_progress(
+    connection: Connection,
+    job_id: str,
+    owner: str,
+    *,
+    progress: float,
+    stage: str | None,
+    seconds_left: float | None,
+    messages: Sequence[str],
+) -> bool:
+    """Write down how far a job is, and lines for its log; tell whether it is still the owner's."""
+    changed = _change(
+        connection,
+        job_id,
+        owner,
+        progress=min(max(progress, 0.0), 100.0),
+        stage=None if stage is None else storable(stage, MAX_STAGE),
+        seconds_left=seconds_left,
+    )
+    if changed:
+        append(connection, job_id, [storable(one, MAX_CHARACTERS) for one in messages])
+    return changed
+
+
+def finish(
+    connection: Connection, job_id: str, owner: str, status: str, message: str | None = None
+) -> bool:
+    """End a job; tell whether it was this owner's to end."""
+    done = {"progress": 100.0} if status == "succeeded" else {}
+    return _change(
+        connection,
+        job_id,
+        owner,
+        status=status,
+        message=None if message is None else storable(message, MAX_CHARACTERS),
+        attempts=case((jobs.c.attempts > MAX_ATTEMPTS, MAX_ATTEMPTS), else_=jobs.c.attempts),
+        owner=None,
+        lease_expires_at=None,
+        input_sha256=None,
+        seconds_left=None,
+        finished_at=now(),
+        **done,
+    )
+
+
+def give_back(connection: Connection, job_id: str, owner: str) -> bool:
+    """Queue a job again as if it had not been taken; tell whether it was this owner's to give."""
+    return _change(
+        connection,
+        job_id,
+        owner,
+        status="queued",
+        owner=None,
+        lease_expires_at=None,
+        attempts=jobs.c.attempts - 1,
+        started_at=None,
+    )
+
+
+def _free(connection: Connection, kinds: Collection[str], job_id: str | None) -> Select[Any]:
+    abandoned = (jobs.c.status == "running") & (jobs.c.lease_expires_at < _moment(connection))
+    statement = select(jobs.c.id).where(
+        (jobs.c.status == "queued") | abandoned, jobs.c.kind.in_(kinds)
+    )
+    return statement if job_id is None else statement.where(jobs.c.id == job_id)
+
+
+def _owned(job_id: str, owner: str) -> ColumnElement[bool]:
+    return (jobs.c.id == job_id) & (jobs.c.owner == owner) & (jobs.c.status == "running")
+
+
+def _change(connection: Connection, job_id: str, owner: str, /, **values: Any) -> bool:
+    statement = update(jobs).where(_owned(job_id, owner)).values(**values)
+    return connection.execute(statement).rowcount == 1
+
+
+def _moment(connection: Connection, seconds: float = 0.0) -> ColumnElement[str]:
+    """Give a moment by the one clock that all workers share.
+
+    That is the server's of PostgreSQL, and the machine's of SQLite; a clock for tests stands still.
+    """
+    later = timedelta(seconds=seconds)
+    if connection.dialect.name == "postgresql":
+        return type_coerce(func.clock_timestamp() + literal(later, Interval), Timestamp)
+    return literal(to_text(datetime.now(UTC) + later), Timestamp)
