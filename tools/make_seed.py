@@ -191,15 +191,15 @@ def fill(filling: Filling, folder: Path) -> str:
     model_ids = filling.add_experiments(project_id, version_id, models)
     document = content.render(folder / "report.html", models[0], FIRST_RUN_SECONDS)
     with at("2026-02-10T09:50:00Z"):
-        report.create(
+        report_id = report.create(
             filling.connection,
             project_id,
             kind="model",
             entity_id=model_ids[0],
             name="Model report",
-            sha256=filling.keep(document),
-            media_type="text/html",
         )
+        sha256_of = {"text/html": filling.keep(document)}
+        report.put_documents(filling.connection, project_id, report_id, sha256_of)
     return project_id
 
 

@@ -54,7 +54,7 @@ def export_project(connection: Connection, project: dict[str, Any], artifacts: A
             for row in trained_model.list_for_project(connection, project["id"])
         ],
         "reports": [
-            files.placed("reports", row)
+            files.placed("reports", files.placed("reports", row), kind="pdf_")
             for row in report.list_for_project(connection, project["id"])
         ],
         "files": files.entries,
@@ -75,9 +75,17 @@ class _Files:
         self.entries: list[dict[str, Any]] = []
         self._rows: list[dict[str, Any]] = []
 
-    def placed(self, folder: str, row: dict[str, Any], label: str | None = None) -> dict[str, Any]:
-        """Give a row's artifact its place in the archive, and tell the row its path."""
-        content = self._contents[row["artifact_id"]]
+    def placed(
+        self, folder: str, row: dict[str, Any], label: str | None = None, *, kind: str = ""
+    ) -> dict[str, Any]:
+        """Give a row's artifact its place in the archive, and tell the row its path.
+
+        The path is null where the row has no file yet. `kind` stands ahead of the names of both
+        columns, for rows with several files.
+        """
+        if row[f"{kind}artifact_id"] is None:
+            return {**row, f"{kind}path": None}
+        content = self._contents[row[f"{kind}artifact_id"]]
         extension = EXTENSIONS.get(content["media_type"], "bin")
         stem = safe_file_name(label or row["name"]).removesuffix(f".{extension}")
         path = f"{folder}/{row['id']}/{stem}.{extension}"
@@ -90,7 +98,7 @@ class _Files:
             }
         )
         self._rows.append({**content, "path": path, "created_at": row["created_at"]})
-        return {**row, "path": path}
+        return {**row, f"{kind}path": path}
 
     def members(self, read: Callable[[str], Iterator[bytes]]) -> Iterable[Member]:
         """Yield the archive's members, read one after the other."""

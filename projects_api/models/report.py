@@ -1,8 +1,9 @@
 """Reports: documents about a project, an experiment or a model."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import JSON, Connection, Index, Text, insert
+from sqlalchemy import JSON, Connection, Index, Text, insert, update
 from sqlmodel import Field, SQLModel
 
 from projects_api.models import artifact
@@ -70,24 +71,41 @@ def create(
     kind: str,
     entity_id: str,
     name: str,
-    sha256: str,
-    media_type: str,
+    options: Mapping[str, Any] | None = None,
 ) -> str:
-    """Keep a report whose document is in the store; return the new id."""
+    """Keep a report that waits to be rendered; return the new id."""
     report_id = new_id()
-    artifact_id = artifact.create(connection, project_id, sha256=sha256, media_type=media_type)
     connection.execute(
         insert(reports).values(
             id=report_id,
             project_id=project_id,
-            artifact_id=artifact_id,
             kind=kind,
             entity_id=entity_id,
             name=name,
+            status="queued",
+            options=dict(options or {}),
             created_at=now(),
         )
     )
     return report_id
+
+
+def put_documents(
+    connection: Connection, project_id: str, report_id: str, sha256_of: Mapping[str, str]
+) -> None:
+    """Give a report its documents, which are in the store, by media type; it has succeeded."""
+    artifact_ids = {
+        f"{column}artifact_id": artifact.create(
+            connection, project_id, sha256=sha256_of[media_type], media_type=media_type
+        )
+        for media_type, column in (("text/html", ""), ("application/pdf", "pdf_"))
+        if media_type in sha256_of
+    }
+    connection.execute(
+        update(reports)
+        .where(reports.c.id == report_id)
+        .values(status="succeeded", message=None, **artifact_ids)
+    )
 
 
 def list_for_project(connection: Connection, project_id: str) -> list[dict[str, Any]]:

@@ -125,14 +125,11 @@ def _keep(
             _keep_training(
                 connection, project_id, ids["dataset_version_id"], training, contents[training.path]
             )
-            report.create(
-                connection,
-                project_id,
-                kind="project",
-                entity_id=project_id,
-                name="Model report",
-                sha256=contents[document].sha256,
-                media_type="text/html",
+            report_id = report.create(
+                connection, project_id, kind="project", entity_id=project_id, name="Model report"
+            )
+            report.put_documents(
+                connection, project_id, report_id, {"text/html": contents[document].sha256}
             )
         connection.commit()
     return project_id

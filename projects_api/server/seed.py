@@ -112,7 +112,12 @@ def _insert_project(
         for version in found["versions"]
     ]
     media_types = {entry["path"]: entry["media_type"] for entry in manifest["files"]}
-    with_files = [*versions, *manifest["models"], *manifest["reports"]]
+    with_files = [
+        (kind, row)
+        for kind in ("", "pdf_")
+        for row in (*versions, *manifest["models"], *manifest["reports"])
+        if row.get(f"{kind}path")
+    ]
     _insert(connection, users, joined)
     folded = {f"{name}_folded": fold(project[name]) for name in ("name", "description")}
     _insert(connection, projects, [{**project, **folded}])
@@ -124,12 +129,12 @@ def _insert_project(
         [
             {
                 **project_id,
-                "id": row["artifact_id"],
-                "sha256": contents[row["path"]].sha256,
-                "media_type": media_types[row["path"]],
+                "id": row[f"{kind}artifact_id"],
+                "sha256": contents[row[f"{kind}path"]].sha256,
+                "media_type": media_types[row[f"{kind}path"]],
                 "created_at": row["created_at"],
             }
-            for row in with_files
+            for kind, row in with_files
         ],
     )
     newest = {found["id"]: len(found["versions"]) for found in manifest["datasets"]}

@@ -8,6 +8,7 @@ import zipfile
 
 import pytest
 
+from projects_api.models import report as reports
 from projects_api.server.archive_reader import verify_archive
 from projects_api.server.demo import fill
 
@@ -40,6 +41,9 @@ class TestExportProject:
     def test_everything(self, server, owner, tmp_path):
         project_id = fill(server.services, owner.email)
         owner.upload(project_id, b"a,b\n1,2\n", name="../../evil/../name.csv")
+        about = {"kind": "project", "entity_id": project_id, "name": "Not yet rendered"}
+        with server.services.database.transaction() as connection:
+            reports.create(connection, project_id, **about)
         answer = owner.get(path(project_id))
         archive, manifest = opened(answer)
         assert archive.testzip() is None
@@ -61,8 +65,9 @@ class TestExportProject:
         assert model["metrics"]["auc"] > 0.9
         assert files[model["path"]]["media_type"] == "application/vnd.skops"
         assert archive.getinfo(model["path"]).compress_type == zipfile.ZIP_STORED
-        (report,) = manifest["reports"]
-        assert b"<h1>Model report</h1>" in archive.read(report["path"])
+        rendered, waiting = manifest["reports"]
+        assert b"<h1>Model report</h1>" in archive.read(rendered["path"])
+        assert (waiting["status"], waiting["path"], waiting["pdf_path"]) == ("queued", None, None)
         (experiment,) = manifest["experiments"]
         assert model["experiment_id"] == experiment["id"]
         project = manifest["project"]
