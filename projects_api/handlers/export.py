@@ -11,6 +11,7 @@ from projects_api.models import (
     artifact,
     dataset,
     dataset_version,
+    deployment,
     experiment,
     member,
     report,
@@ -21,6 +22,7 @@ from projects_api.models.base import now
 from projects_api.server.archive import FORMAT_VERSION, Member, safe_file_name, write_archive
 from projects_api.server.artifact_store import Content
 from projects_api.server.artifacts import Artifacts
+from projects_api.server.manifest import described
 from projects_api.server.problems import ProjectNotFound
 from projects_api.server.responses import File
 
@@ -45,18 +47,7 @@ def export_project(connection: Connection, project: dict[str, Any], artifacts: A
     manifest = {
         "format_version": FORMAT_VERSION,
         "exported_at": now(),
-        "project": snapshot,
-        "members": member.list_for_project(connection, project["id"])[0],
-        "datasets": _list_datasets(connection, project["id"], files),
-        "experiments": experiment.list_for_project(connection, project["id"]),
-        "models": [
-            files.placed("models", row)
-            for row in trained_model.list_for_project(connection, project["id"])
-        ],
-        "reports": [
-            files.placed("reports", files.placed("reports", row), kind="pdf_")
-            for row in report.list_for_project(connection, project["id"])
-        ],
+        **_describe(connection, snapshot, files),
         "files": files.entries,
     }
     return File(
@@ -65,6 +56,35 @@ def export_project(connection: Connection, project: dict[str, Any], artifacts: A
         name=f"{snapshot['name']}.zip",
         finish=lambda: artifacts.release(lease),
     )
+
+
+def _describe(
+    connection: Connection, project: dict[str, Any], files: "_Files"
+) -> dict[str, dict[str, Any] | list[dict[str, Any]]]:
+    """Say what a project has; its files get their places."""
+    project_id = project["id"]
+    models = trained_model.list_for_project(connection, project_id)
+    reports = report.list_for_project(connection, project_id)
+    return {
+        "project": described("Project", project),
+        "members": [
+            described("Member", row) for row in member.list_for_project(connection, project_id)[0]
+        ],
+        "datasets": _list_datasets(connection, project_id, files),
+        "experiments": [
+            described("Experiment", row)
+            for row in experiment.list_for_project(connection, project_id)
+        ],
+        "models": [described("Model", files.placed("models", row)) for row in models],
+        "reports": [
+            described("Report", files.placed("reports", files.placed("reports", row), kind="pdf_"))
+            for row in reports
+        ],
+        "deployments": [
+            described("Deployment", row)
+            for row in deployment.list_for_project(connection, project_id)
+        ],
+    }
 
 
 class _Files:
@@ -116,12 +136,12 @@ def _list_datasets(connection: Connection, project_id: str, files: _Files) -> li
     versions: dict[str, list[dict[str, Any]]] = {}
     for row in dataset_version.list_for_project(connection, project_id):
         versions.setdefault(row["dataset_id"], []).append(row)
-    kept = ("id", "name", "description", "created_at", "updated_at")
     return [
         {
-            **{field: found[field] for field in kept},
+            **described("Dataset", found),
             "versions": [
-                files.placed("datasets", row, label=found["name"]) for row in versions[found["id"]]
+                described("DatasetVersion", files.placed("datasets", row, label=found["name"]))
+                for row in versions[found["id"]]
             ],
         }
         for found in dataset.list_for_project(connection, project_id)[0]

@@ -1,9 +1,18 @@
 """Deployments: models that answer under a name, in staging or in production."""
 
-from sqlalchemy import BigInteger, Index, text
+from typing import Any
+
+from sqlalchemy import BigInteger, Connection, Index, text
 from sqlmodel import Field, SQLModel
 
-from projects_api.models.base import Identifier, Timestamp, binary_text, one_of, table_of
+from projects_api.models.base import (
+    Identifier,
+    Timestamp,
+    binary_text,
+    list_of_project,
+    one_of,
+    table_of,
+)
 
 STAGES = ("staging", "production")
 STATUSES = ("active", "archived", "inactive")
@@ -45,3 +54,8 @@ class Deployment(SQLModel, table=True):
 
 
 deployments = table_of(Deployment)
+
+
+def list_for_project(connection: Connection, project_id: str) -> list[dict[str, Any]]:
+    """List the deployments of a project, oldest first."""
+    return list_of_project(connection, deployments, project_id)

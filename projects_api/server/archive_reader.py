@@ -83,7 +83,7 @@ class ArchiveReader:
         faults = [fault for member in self._directory for fault in _member_faults(member)]
         repeated = Counter(member.filename for member in self._directory)
         return faults + [
-            f"{_shown(name)} is in the archive {times} times."
+            f"{shown(name)} is in the archive {times} times."
             for name, times in repeated.items()
             if times > 1
         ]
@@ -109,23 +109,23 @@ class ArchiveReader:
             raise ArchiveRefused(f"{MANIFEST!r} cannot be read: {error}.") from error
         version = document.get("format_version") if isinstance(document, dict) else None
         if type(version) is not int or version != FORMAT_VERSION:
-            raise ArchiveRefused(f"The format version {_shown(version)} is not known.")
+            raise ArchiveRefused(f"The format version {shown(version)} is not known.")
         return Manifest(document, _listed_files(document.get("files")))
 
     def file_faults(self, files: Mapping[str, ListedFile]) -> dict[str, str]:
         """Compare the directory with the manifest's files; give faults by the names they are of."""
         faults = {
-            name: f"{_shown(name)} is not in the manifest."
+            name: f"{shown(name)} is not in the manifest."
             for name in self._members
             if name != MANIFEST and name not in files
         }
         for name, file in files.items():
             member = self._members.get(name) if name != MANIFEST else None
             if member is None:
-                faults[name] = f"{_shown(name)} is missing from the archive."
+                faults[name] = f"{shown(name)} is missing from the archive."
             elif member.file_size != file.size:
                 faults[name] = (
-                    f"{_shown(name)} has {member.file_size} bytes where the manifest says "
+                    f"{shown(name)} has {member.file_size} bytes where the manifest says "
                     f"{file.size}."
                 )
         return faults
@@ -138,13 +138,13 @@ class ArchiveReader:
         try:
             content = self._archive.open(self._members[name])
         except _UNREADABLE as error:
-            raise ArchiveRefused(f"{_shown(name)} cannot be read: {error}.") from error
+            raise ArchiveRefused(f"{shown(name)} cannot be read: {error}.") from error
         with content:
             while chunk := _next_chunk(content.read, name):
                 digest.update(chunk)
                 yield chunk
         if digest.content().sha256 != file.sha256:
-            raise ArchiveRefused(f"{_shown(name)} has another SHA-256 than the manifest says.")
+            raise ArchiveRefused(f"{shown(name)} has another SHA-256 than the manifest says.")
 
     def extract(self, name: str, file: ListedFile, target: Path) -> Content:
         """Write a file to a path of the caller's choice; raises ArchiveRefused, or OSError."""
@@ -181,6 +181,12 @@ def verify_archive(path: Path) -> list[str]:
         return refused.faults
 
 
+def shown(value: Any) -> str:
+    """Quote something that an archive says, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
 def _all_faults(archive: ArchiveReader) -> Iterator[str]:
     yield from archive.directory_faults()
     try:
@@ -214,7 +220,7 @@ def _next_chunk(read: Any, name: str) -> bytes:
     try:
         chunk: bytes = read(_CHUNK_BYTES)
     except _UNREADABLE as error:
-        raise ArchiveRefused(f"{_shown(name)} cannot be read: {error}.") from error
+        raise ArchiveRefused(f"{shown(name)} cannot be read: {error}.") from error
     return chunk
 
 
@@ -232,14 +238,14 @@ def _member_faults(member: ZipInfo) -> Iterator[str]:
     name = member.orig_filename
     segments = re.split(r"[/\\]", name)
     if not {"", ".", ".."}.isdisjoint(segments) or re.search(r"[\x00-\x1f\\:]", name):
-        yield f"{_shown(name)} is no plain relative path of a file."
+        yield f"{shown(name)} is no plain relative path of a file."
     if stat.S_IFMT(member.external_attr >> 16) not in {0, stat.S_IFREG}:
-        yield f"{_shown(name)} is no regular file."
+        yield f"{shown(name)} is no regular file."
     if member.flag_bits & _ENCRYPTED:
-        yield f"{_shown(name)} is encrypted."
+        yield f"{shown(name)} is encrypted."
     if member.compress_type not in {ZIP_STORED, ZIP_DEFLATED}:
         # Others may ask for gigabytes of memory before the first byte.
-        yield f"{_shown(name)} is neither stored nor deflated."
+        yield f"{shown(name)} is neither stored nor deflated."
 
 
 def _listed_files(entries: Any) -> dict[str, ListedFile]:
@@ -256,12 +262,7 @@ def _listed_files(entries: Any) -> dict[str, ListedFile]:
             } if path not in files:
                 files[path] = ListedFile(size, sha256, media_type)
             case {"path": str(path)} if path in files:
-                raise ArchiveRefused(f"The manifest lists {_shown(path)} twice.")
+                raise ArchiveRefused(f"The manifest lists {shown(path)} twice.")
             case _:
-                raise ArchiveRefused(f"The manifest describes no file with {_shown(entry)}.")
+                raise ArchiveRefused(f"The manifest describes no file with {shown(entry)}.")
     return files
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

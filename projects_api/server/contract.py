@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ class Checker:
 
     def faults(self, value: Any, location: str, *prefix: str) -> list[dict[str, str]]:
         """Say where and how a value breaks the schema, as members of a problem's `errors`."""
-        return list(self._faults(value, location, prefix))[:_LIMIT]
+        return list(islice(self._faults(value, location, prefix), _LIMIT))
 
     def _faults(
         self,
@@ -50,7 +51,13 @@ class Checker:
         location: str,
         prefix: tuple[str, ...],
     ) -> Iterator[dict[str, str]]:
-        for error in self._validator.iter_errors(value):
+        try:
+            errors = self._validator.iter_errors(value)
+        except ValueError as too_deep:
+            # What is nested too deeply to be shown is too deep for every schema there is.
+            yield {"location": location, "pointer": "", "message": str(too_deep)}
+            return
+        for error in errors:
             path = [*prefix, *(str(part) for part in error.instance_path)]
             pointer = "".join(f"/{part.replace('~', '~0').replace('/', '~1')}" for part in path)
             yield {"location": location, "pointer": pointer[:1000], "message": error.message[:1000]}

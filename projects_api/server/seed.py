@@ -1,29 +1,16 @@
 """What a server for tests starts with: people with a key for each role, and an exported project."""
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from shutil import copyfileobj
-from typing import Any, NamedTuple
-from zipfile import ZipFile
+from typing import NamedTuple
 
-import orjson
-from sqlalchemy import Connection, Table, insert
+from sqlalchemy import Connection, insert
 
-from projects_api.models import api_key, member, user
-from projects_api.models.artifact import artifacts
-from projects_api.models.base import fold
-from projects_api.models.blob import blobs
-from projects_api.models.dataset import datasets
-from projects_api.models.dataset_version import dataset_versions
-from projects_api.models.experiment import experiments
-from projects_api.models.member import members
-from projects_api.models.project import projects
-from projects_api.models.report import reports
-from projects_api.models.trained_model import trained_models
+from projects_api.models import api_key, blob, member, user
 from projects_api.models.user import users
-from projects_api.server.archive import MANIFEST
-from projects_api.server.artifact_store import Content, describe
+from projects_api.server.artifact_store import Content
+from projects_api.server.importing import Unpacked, unpack
+from projects_api.server.project_rows import insert_members, insert_project
 from projects_api.server.services import Services
 
 DEMO = Path(__file__).parent / "seeds" / "demo.zip"
@@ -48,6 +35,8 @@ PEOPLE = {
 }
 """By their role in the project, of which the stranger has none."""
 
+_PERSON = ("id", "email", "name", "created_at")
+
 
 @dataclass(frozen=True, slots=True)
 class Seed:
@@ -61,34 +50,21 @@ class Seed:
 def plant(services: Services, archive: Path | None, folder: Path) -> Seed:
     """Fill an empty database and store; the files of the archive are kept in the folder.
 
-    The archive must be a good one, as `verify_archive` tells. Without one there are only people.
+    Everything keeps its id. Without an archive there are only people. Raises ArchiveRefused.
     """
-    manifest, paths = _unpack(archive, folder) if archive else ({}, {})
-    files = {path: describe(path) for path in paths.values()}
+    unpacked = unpack(archive, folder) if archive else None
+    files = unpacked.contents if unpacked else {}
     for path, content in files.items():
         services.artifacts.store.put(content, path)
-    project_id = manifest["project"]["id"] if manifest else None
+    project_id = unpacked.document["project"]["id"] if unpacked else None
     with services.database.transaction() as connection:
-        if manifest:
-            contents = {name: files[path] for name, path in paths.items()}
-            _insert_project(connection, manifest, contents)
+        if unpacked:
+            _insert_unpacked(connection, unpacked)
         keys = {
             role: _introduce(connection, person, role, project_id)
             for role, person in PEOPLE.items()
         }
     return Seed(keys, project_id, files)
-
-
-def _unpack(archive: Path, folder: Path) -> tuple[dict[str, Any], dict[str, Path]]:
-    with ZipFile(archive) as opened:
-        manifest = orjson.loads(opened.read(MANIFEST))
-        paths = {}
-        for number, entry in enumerate(manifest["files"]):
-            # Under a number: the names in an archive are anybody's.
-            paths[entry["path"]] = folder / str(number)
-            with opened.open(entry["path"]) as source, (folder / str(number)).open("wb") as target:
-                copyfileobj(source, target)
-    return manifest, paths
 
 
 def _introduce(connection: Connection, person: Person, role: str, project_id: str | None) -> str:
@@ -100,62 +76,15 @@ def _introduce(connection: Connection, person: Person, role: str, project_id: st
     return api_key.issue(connection, user_id=user_id, name=role)
 
 
-def _insert_project(
-    connection: Connection, manifest: Mapping[str, Any], contents: Mapping[str, Content]
-) -> None:
-    project = manifest["project"]
-    project_id = {"project_id": project["id"]}
-    joined = [{**row, **project_id, "id": row["user_id"]} for row in manifest["members"]]
-    versions = [
-        {**version, "dataset_id": found["id"]}
-        for found in manifest["datasets"]
-        for version in found["versions"]
+def _insert_unpacked(connection: Connection, unpacked: Unpacked) -> None:
+    project_id = unpacked.document["project"]["id"]
+    for content in set(unpacked.contents.values()):
+        blob.put(connection, sha256=content.sha256, size_bytes=content.size, crc32=content.crc32)
+    insert_project(connection, unpacked.document, unpacked.listed)
+    joined = [
+        {**row, "id": row["user_id"], "project_id": project_id}
+        for row in unpacked.document["members"]
     ]
-    media_types = {entry["path"]: entry["media_type"] for entry in manifest["files"]}
-    with_files = [
-        (kind, row)
-        for kind in ("", "pdf_")
-        for row in (*versions, *manifest["models"], *manifest["reports"])
-        if row.get(f"{kind}path")
-    ]
-    _insert(connection, users, joined)
-    folded = {f"{name}_folded": fold(project[name]) for name in ("name", "description")}
-    _insert(connection, projects, [{**project, **folded}])
-    _insert(connection, members, joined)
-    _insert(connection, blobs, _blob_rows(contents.values()))
-    _insert(
-        connection,
-        artifacts,
-        [
-            {
-                **project_id,
-                "id": row[f"{kind}artifact_id"],
-                "sha256": contents[row[f"{kind}path"]].sha256,
-                "media_type": media_types[row[f"{kind}path"]],
-                "created_at": row["created_at"],
-            }
-            for kind, row in with_files
-        ],
-    )
-    newest = {found["id"]: len(found["versions"]) for found in manifest["datasets"]}
-    _insert(
-        connection,
-        datasets,
-        [{**row, **project_id, "version": newest[row["id"]]} for row in manifest["datasets"]],
-    )
-    _insert(connection, dataset_versions, versions)
-    _insert(connection, experiments, manifest["experiments"])
-    _insert(connection, trained_models, manifest["models"])
-    _insert(connection, reports, manifest["reports"])
-
-
-def _blob_rows(contents: Iterable[Content]) -> list[dict[str, Any]]:
-    return [
-        {"sha256": one.sha256, "size_bytes": one.size, "crc32": one.crc32} for one in set(contents)
-    ]
-
-
-def _insert(connection: Connection, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
-    names = table.columns.keys()
-    if values := [{name: row[name] for name in names if name in row} for row in rows]:
-        connection.execute(insert(table), values)
+    if joined:
+        connection.execute(insert(users), [{name: row[name] for name in _PERSON} for row in joined])
+    insert_members(connection, joined)

@@ -1,5 +1,6 @@
 """The operations of the tag `projects`, one class each."""
 
+import json
 import uuid
 
 import pytest
@@ -180,6 +181,7 @@ class TestCreateProject:
             {"name": "x", "description": None},
             {"name": "x", "description": "\x00"},
             {"name": "x", "unknown": 1},
+            {"name": json.loads("[" * 900 + "]" * 900)},
             [],
             "text",
             None,

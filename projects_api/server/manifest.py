@@ -1,0 +1,170 @@
+"""The manifest of an export: what it says of a project, and whether all of it holds together."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import yaml
+
+from projects_api.server.archive_reader import ListedFile, shown
+from projects_api.server.contract import Checker, contract
+
+Row = Mapping[str, Any]
+
+_FILE_COLUMNS = {"path": "artifact_id", "pdf_path": "pdf_artifact_id"}
+"""Where a row names a file of the archive, and the artifact that the file is."""
+_PARTS = {
+    "datasets": "Dataset",
+    "experiments": "Experiment",
+    "models": "Model",
+    "reports": "Report",
+    "deployments": "Deployment",
+}
+_REPORT_TYPES = {"path": "text/html", "pdf_path": "application/pdf"}
+
+
+def described(kind: str, row: Row) -> dict[str, Any]:
+    """Give what the manifest says of a row, of the kind `Experiment` for instance."""
+    return {name: row[name] for name in _defaults(kind) if name in row}
+
+
+def completed(document: Row) -> dict[str, Any]:
+    """Give a manifest of which every row has all that it may have, and nothing else.
+
+    The manifest must be one that `manifest_faults` finds nothing wrong with.
+    """
+    parts: dict[str, Any] = {
+        part: [_completed(kind, row) for row in document.get(part, ())]
+        for part, kind in {**_PARTS, "members": "Member"}.items()
+    }
+    for found in parts["datasets"]:
+        found["versions"] = [_completed("DatasetVersion", row) for row in found["versions"]]
+    return {**parts, "project": _completed("Project", document["project"])}
+
+
+def placed_files(document: Row) -> Iterator[tuple[Row, str, str]]:
+    """Give each row that has a file, the file's path and its artifact's id.
+
+    A row with two files stands twice.
+    """
+    for row in _rows_with_files(document):
+        for column, artifact in _FILE_COLUMNS.items():
+            if row.get(column) is not None:
+                yield row, row[column], row[artifact]
+
+
+def manifest_faults(document: Row, listed: Mapping[str, ListedFile]) -> list[str]:
+    """Give the faults of a manifest as sentences: of its shape first, then of what it refers to."""
+    shape = _checker().faults(document, "manifest")
+    if shape:
+        return [f"In the manifest, {one['pointer'] or '/'}: {one['message']}." for one in shape]
+    whole = completed(document)
+    return [
+        *_repeated_ids(whole),
+        *_dangling_references(whole),
+        *_file_faults(whole, listed),
+        *_broken_rules(whole),
+    ]
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    text = (files("projects_api.server") / "manifest.yaml").read_text(encoding="utf-8")
+    schema: dict[str, Any] = yaml.safe_load(text)
+    return schema
+
+
+@cache
+def _checker() -> Checker:
+    return Checker({**_schema(), "components": {"schemas": contract()["components"]["schemas"]}})
+
+
+@cache
+def _defaults(kind: str) -> dict[str, Any]:
+    """Name the properties of a kind of row, each with its default, which is null mostly."""
+    definitions = _schema()["$defs"]
+
+    def default(declared: Row) -> Any:
+        if "default" in declared:
+            return declared["default"]
+        inner = definitions.get(declared.get("$ref", "").rpartition("/")[2], {})
+        return inner.get("default")
+
+    return {name: default(one) for name, one in definitions[kind]["properties"].items()}
+
+
+def _completed(kind: str, row: Row) -> dict[str, Any]:
+    return {name: row.get(name, default) for name, default in _defaults(kind).items()}
+
+
+def _rows_with_files(document: Row) -> Iterator[Row]:
+    for found in document["datasets"]:
+        yield from found["versions"]
+    yield from document["models"]
+    yield from document["reports"]
+
+
+def _repeated_ids(document: Row) -> Iterator[str]:
+    rows = [document["project"], *(row for part in _PARTS for row in document[part])]
+    versions = [row for found in document["datasets"] for row in found["versions"]]
+    ids = [row["id"] for row in (*rows, *versions)]
+    artifacts = [row[name] for row in _rows_with_files(document) for name in row if _is_file(name)]
+    ids += [one for one in artifacts if one is not None]
+    yield from (f"The id {one} stands for {n} things." for one, n in Counter(ids).items() if n > 1)
+    people = Counter(one["email"].lower() for one in document["members"])
+    yield from (f"{email} is {n} members." for email, n in people.items() if n > 1)
+
+
+def _is_file(column: str) -> bool:
+    return column in _FILE_COLUMNS.values()
+
+
+def _dangling_references(document: Row) -> Iterator[str]:
+    versions = {row["id"] for found in document["datasets"] for row in found["versions"]}
+    known = {part: {row["id"] for row in document[part]} for part in _PARTS}
+    for part, column, targets in (
+        ("experiments", "dataset_version_id", versions | {None}),
+        ("models", "experiment_id", known["experiments"]),
+        ("deployments", "model_id", known["models"]),
+    ):
+        for row in document[part]:
+            if row[column] not in targets:
+                yield f"The {column} {row[column]} in {part} is the id of nothing here."
+
+
+def _file_faults(document: Row, listed: Mapping[str, ListedFile]) -> Iterator[str]:
+    used = Counter(path for _, path, _ in placed_files(document))
+    yield from (f"{shown(path)} belongs to {n} things." for path, n in used.items() if n > 1)
+    yield from (f"{shown(path)} is not listed." for path in used if path not in listed)
+    yield from (f"{shown(path)} belongs to nothing." for path in listed if path not in used)
+    for row in _rows_with_files(document):
+        for column, artifact in _FILE_COLUMNS.items():
+            if (row.get(column) is None) != (row.get(artifact) is None):
+                yield f"{row['id']} has an {artifact} without a {column}, or the other way round."
+    for row in document["reports"]:
+        for column, media_type in _REPORT_TYPES.items():
+            file = listed.get(row[column])
+            if file and file.media_type != media_type:
+                yield f"{shown(row[column])} is not {media_type}."
+
+
+def _broken_rules(document: Row) -> Iterator[str]:
+    for found in document["datasets"]:
+        numbers = Counter(row["version"] for row in found["versions"])
+        if max(numbers.values()) > 1:
+            yield f"The data set {found['id']} has several versions with the same number."
+    if sum(map(_is_in_production, document["deployments"])) > 1:
+        yield "Several deployments are active in production."
+
+
+def _is_in_production(row: Row) -> bool:
+    return (row["stage"], row["status"]) == ("production", "active")
+
+
+def sentences(faults: Iterable[str], most: int = 10) -> str:
+    """Put faults into one text: the first ones, and how many there are beyond."""
+    every = list(faults)
+    more = [f"And {len(every) - most} more."] if len(every) > most else []
+    return " ".join([*every[:most], *more])
