@@ -12,6 +12,7 @@ from sqlalchemy import Connection, bindparam, insert, or_, select, update
 from sqlmodel import Field, SQLModel
 
 from projects_api.models.base import Identifier, Timestamp, new_id, now, rows_of, table_of
+from projects_api.models.prepared import Prepared
 from projects_api.models.user import users
 
 SCOPES = ("read", "write", "predict", "admin")
@@ -36,12 +37,12 @@ class ApiKey(SQLModel, table=True):
 
 api_keys = table_of(ApiKey)
 
-_LIVE_KEY = select(
-    api_keys.c.id, api_keys.c.user_id, api_keys.c.scopes, api_keys.c.secret_sha256
-).where(
-    api_keys.c.lookup == bindparam("lookup"),
-    api_keys.c.revoked_at.is_(None),
-    or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > bindparam("now")),
+_LIVE_KEY = Prepared(
+    select(api_keys.c.id, api_keys.c.user_id, api_keys.c.scopes, api_keys.c.secret_sha256).where(
+        api_keys.c.lookup == bindparam("lookup"),
+        api_keys.c.revoked_at.is_(None),
+        or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > bindparam("now")),
+    )
 )
 
 
@@ -89,10 +90,10 @@ def authenticate(connection: Connection, token: str) -> Caller | None:
     lookup, _, secret = rest.partition("_")
     if prefix != PREFIX:
         return None
-    row = connection.execute(_LIVE_KEY, {"lookup": lookup, "now": now()}).first()
-    if row is None or not hmac.compare_digest(row.secret_sha256, _digest(secret)):
+    row = _LIVE_KEY.first(connection, lookup=lookup, now=now())
+    if row is None or not hmac.compare_digest(row["secret_sha256"], _digest(secret)):
         return None
-    return Caller(row.user_id, row.id, frozenset(row.scopes.split()))
+    return Caller(row["user_id"], row["id"], frozenset(row["scopes"].split()))
 
 
 def revoke(connection: Connection, key_id: str) -> bool:

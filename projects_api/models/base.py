@@ -32,6 +32,9 @@ SQLModel.metadata.naming_convention = NAMING_CONVENTION
 
 metadata = SQLModel.metadata
 
+ALL_ROWS = 2**31 - 1
+"""A limit that is none."""
+
 
 @dataclass(slots=True)
 class Origin:

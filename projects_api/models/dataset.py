@@ -2,22 +2,33 @@
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Index, Select, Text, delete, func, insert, select
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Index,
+    Text,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+)
 from sqlmodel import Field, SQLModel
 
 from projects_api.models import dataset_version, project
 from projects_api.models.artifact import artifacts
 from projects_api.models.base import (
+    ALL_ROWS,
     Identifier,
     Timestamp,
     binary_text,
     new_id,
     now,
-    rows_of,
     table_of,
 )
 from projects_api.models.blob import blobs
 from projects_api.models.dataset_version import dataset_versions
+from projects_api.models.prepared import Prepared
 
 
 class Dataset(SQLModel, table=True):
@@ -38,63 +49,61 @@ class Dataset(SQLModel, table=True):
 datasets = table_of(Dataset)
 
 
-def _with_newest_version() -> Select[Any]:
-    return (
-        select(
-            datasets.c.id,
-            datasets.c.project_id,
-            datasets.c.name,
-            datasets.c.description,
-            dataset_versions.c.format,
-            dataset_versions.c.rows,
-            dataset_versions.c.columns,
-            blobs.c.size_bytes,
-            artifacts.c.sha256,
-            dataset_versions.c.id.label("dataset_version_id"),
-            dataset_versions.c.artifact_id,
-            datasets.c.version,
-            dataset_versions.c.quality,
-            datasets.c.created_at,
-            datasets.c.updated_at,
-        )
-        .join(
-            dataset_versions,
-            (dataset_versions.c.dataset_id == datasets.c.id)
-            & (dataset_versions.c.version == datasets.c.version),
-        )
-        .join(artifacts, artifacts.c.id == dataset_versions.c.artifact_id)
-        .join(blobs, blobs.c.sha256 == artifacts.c.sha256)
+_WITH_NEWEST_VERSION = (
+    select(
+        datasets.c.id,
+        datasets.c.project_id,
+        datasets.c.name,
+        datasets.c.description,
+        dataset_versions.c.format,
+        dataset_versions.c.rows,
+        dataset_versions.c.columns,
+        blobs.c.size_bytes,
+        artifacts.c.sha256,
+        dataset_versions.c.id.label("dataset_version_id"),
+        dataset_versions.c.artifact_id,
+        datasets.c.version,
+        dataset_versions.c.quality,
+        datasets.c.created_at,
+        datasets.c.updated_at,
     )
+    .join(
+        dataset_versions,
+        (dataset_versions.c.dataset_id == datasets.c.id)
+        & (dataset_versions.c.version == datasets.c.version),
+    )
+    .join(artifacts, artifacts.c.id == dataset_versions.c.artifact_id)
+    .join(blobs, blobs.c.sha256 == artifacts.c.sha256)
+)
+_OWNER = Prepared(select(datasets.c.project_id).where(datasets.c.id == bindparam("id")))
+_FIND = Prepared(_WITH_NEWEST_VERSION.where(datasets.c.id == bindparam("id")))
+_HERE = datasets.c.project_id == bindparam("project_id")
+_PAGE = Prepared(
+    _WITH_NEWEST_VERSION.where(_HERE)
+    .order_by(datasets.c.created_at.desc(), datasets.c.id.desc())
+    .limit(bindparam("limit"))
+    .offset(bindparam("offset"))
+)
+_TOTAL = Prepared(select(func.count()).where(_HERE))
 
 
 def find_project_id(connection: Connection, dataset_id: str) -> str | None:
     """Find the project that a data set belongs to."""
-    statement = select(datasets.c.project_id).where(datasets.c.id == dataset_id)
-    found: str | None = connection.scalar(statement)
+    found: str | None = _OWNER.scalar(connection, id=dataset_id)
     return found
 
 
 def find(connection: Connection, dataset_id: str) -> dict[str, Any] | None:
     """Find a data set with the facts of its newest version."""
-    statement = _with_newest_version().where(datasets.c.id == dataset_id)
-    row = connection.execute(statement).first()
-    return None if row is None else row._asdict()
+    return _FIND.first(connection, id=dataset_id)
 
 
 def list_for_project(
-    connection: Connection, project_id: str, *, limit: int | None = None, offset: int = 0
+    connection: Connection, project_id: str, *, limit: int = ALL_ROWS, offset: int = 0
 ) -> tuple[list[dict[str, Any]], int]:
     """List the data sets of a project, newest first, and tell how many there are in all."""
-    here = datasets.c.project_id == project_id
-    page = (
-        _with_newest_version()
-        .where(here)
-        .order_by(datasets.c.created_at.desc(), datasets.c.id.desc())
-        .limit(limit)
-        .offset(offset)
-    )
-    items = rows_of(connection.execute(page))
-    return items, connection.execute(select(func.count()).where(here)).scalar_one()
+    items = _PAGE.all(connection, project_id=project_id, limit=limit, offset=offset)
+    return items, _TOTAL.scalar(connection, project_id=project_id)
 
 
 def create(

@@ -2,18 +2,29 @@
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Index, delete, func, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Index,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlmodel import Field, SQLModel
 
 from projects_api.models.base import (
+    ALL_ROWS,
     Identifier,
     Timestamp,
     binary_text,
     now,
     one_of,
-    rows_of,
     table_of,
 )
+from projects_api.models.prepared import Prepared
 from projects_api.models.user import users
 
 ROLES = ("viewer", "editor", "admin", "owner")
@@ -59,6 +70,14 @@ members = table_of(Member)
 _WITH_USER = select(
     members.c.user_id, users.c.email, users.c.name, members.c.role, members.c.created_at
 ).join(users, users.c.id == members.c.user_id)
+_HERE = members.c.project_id == bindparam("project_id")
+_PAGE = Prepared(
+    _WITH_USER.where(_HERE)
+    .order_by(members.c.created_at, members.c.user_id)
+    .limit(bindparam("limit"))
+    .offset(bindparam("offset"))
+)
+_TOTAL = Prepared(select(func.count()).where(_HERE))
 
 
 def rank(role: str) -> int:
@@ -67,18 +86,11 @@ def rank(role: str) -> int:
 
 
 def list_for_project(
-    connection: Connection, project_id: str, *, limit: int | None = None, offset: int = 0
+    connection: Connection, project_id: str, *, limit: int = ALL_ROWS, offset: int = 0
 ) -> tuple[list[dict[str, Any]], int]:
     """List members in the order in which they joined, and tell how many there are in all."""
-    here = members.c.project_id == project_id
-    page = (
-        _WITH_USER.where(here)
-        .order_by(members.c.created_at, members.c.user_id)
-        .limit(limit)
-        .offset(offset)
-    )
-    items = rows_of(connection.execute(page))
-    return items, connection.execute(select(func.count()).where(here)).scalar_one()
+    items = _PAGE.all(connection, project_id=project_id, limit=limit, offset=offset)
+    return items, _TOTAL.scalar(connection, project_id=project_id)
 
 
 def put(connection: Connection, project_id: str, user_id: str, role: str) -> dict[str, Any]:

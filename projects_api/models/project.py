@@ -7,7 +7,6 @@ from sqlalchemy import (
     BigInteger,
     BindParameter,
     Connection,
-    Select,
     Text,
     asc,
     bindparam,
@@ -33,6 +32,7 @@ from projects_api.models.base import (
     table_of,
 )
 from projects_api.models.member import members
+from projects_api.models.prepared import Prepared
 
 Counted = Literal["dataset_count", "experiment_count", "model_count"]
 
@@ -75,7 +75,8 @@ _FOR_MEMBER = (
     .join(members, members.c.project_id == projects.c.id)
     .where(projects.c.id == bindparam("id"), members.c.user_id == bindparam("user_id"))
 )
-_FOR_MEMBER_LOCKED = _FOR_MEMBER.with_for_update(of=projects)
+_FIND = Prepared(_FOR_MEMBER)
+_FIND_LOCKED = Prepared(_FOR_MEMBER.with_for_update(of=projects))
 
 
 def find_for_member(
@@ -85,12 +86,9 @@ def find_for_member(
 
     `lock` makes other writers of this project wait until the transaction ends.
     """
-    statement = _FOR_MEMBER_LOCKED if lock else _FOR_MEMBER
-    row = connection.execute(statement, {"id": project_id, "user_id": user_id}).first()
-    if row is None:
-        return None
-    project = row._asdict()
-    return project, project.pop("role")
+    find = _FIND_LOCKED if lock else _FIND
+    project = find.first(connection, id=project_id, user_id=user_id)
+    return (project, project.pop("role")) if project else None
 
 
 def find(connection: Connection, project_id: str) -> dict[str, Any] | None:
@@ -118,14 +116,13 @@ def list_for_member(
     if search:
         parameters["pattern"] = _pattern(search)
     page, total = _list_statements(sort_field, sort_direction, searching=bool(search))
-    items = rows_of(connection.execute(page, parameters))
-    return items, connection.execute(total, parameters).scalar_one()
+    return page.all(connection, **parameters), total.scalar(connection, **parameters)
 
 
 @cache
 def _list_statements(
     sort_field: str, sort_direction: str, *, searching: bool
-) -> tuple[Select[Any], Select[Any]]:
+) -> tuple[Prepared, Prepared]:
     """Build the page and the total of a listing: once for each way to ask, for building is slow."""
     mine = select(members.c.project_id).where(members.c.user_id == bindparam("user_id"))
     if searching:
@@ -141,7 +138,7 @@ def _list_statements(
     cut = page.limit(bindparam("limit")).offset(bindparam("offset")).subquery()
     shown = select(*COLUMNS).join(cut, cut.c.project_id == projects.c.id)
     shown = shown.order_by(turn(projects.c[sort_field]), turn(projects.c.id))
-    return shown, select(func.count()).select_from(mine.subquery())
+    return Prepared(shown), Prepared(select(func.count()).select_from(mine.subquery()))
 
 
 def create(connection: Connection, owner_id: str, *, name: str, description: str) -> dict[str, Any]:

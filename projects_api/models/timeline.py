@@ -9,7 +9,6 @@ from sqlalchemy import (
     Column,
     Connection,
     Label,
-    Select,
     bindparam,
     cast,
     literal,
@@ -22,6 +21,7 @@ from sqlalchemy.sql import Subquery
 from projects_api.models.dataset import datasets
 from projects_api.models.dataset_version import dataset_versions
 from projects_api.models.experiment import experiments
+from projects_api.models.prepared import Prepared
 
 
 def _no(column: Column[Any]) -> Label[Any]:
@@ -72,8 +72,8 @@ _EXPERIMENTS = (
 )
 
 
-def _page(events: Subquery) -> Select[Any]:
-    return (
+def _page(events: Subquery) -> Prepared:
+    return Prepared(
         select(events)
         .order_by(events.c.timestamp, events.c.id)
         .limit(bindparam("limit"))
@@ -114,8 +114,7 @@ def list_events(
     offset: int,
 ) -> list[dict[str, Any]]:
     """List events, oldest first; `kind` keeps one kind of them."""
-    rows = connection.execute(
-        _PAGES[kind],
-        {"project_id": project_id, "limit": limit, "offset": offset, "reach": limit + offset},
-    ).mappings()
+    rows = _PAGES[kind].all(
+        connection, project_id=project_id, limit=limit, offset=offset, reach=limit + offset
+    )
     return [{field: row[field] for field in _FIELDS[row["type"]]} for row in rows]

@@ -6,11 +6,16 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from threading import Lock
+from time import monotonic
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 BUSY_SECONDS = 30
+REST_SECONDS = 1.0
+"""After so long without use, a connection is tried before it is used again."""
 
 
 class Database:
@@ -22,9 +27,12 @@ class Database:
     def __init__(self, url: str, *, connections: int = 16) -> None:
         self.engine = _create_engine(make_url(url), connections)
         self.is_embedded = self.engine.dialect.name == "sqlite"
+        self._reading = self.engine
         self._writing = self.engine.execution_options(writing=True)
         self._snapshot = self._writing
         if self.engine.dialect.name == "postgresql":
+            # Each statement sees a state of its own anyway; BEGIN and COMMIT would only travel.
+            self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
             self._snapshot = self.engine.execution_options(isolation_level="REPEATABLE READ")
 
     def connect(self, *, writing: bool = False, snapshot: bool = False) -> Connection:
@@ -35,7 +43,7 @@ class Database:
         """
         if snapshot:
             return self._snapshot.connect()
-        return (self._writing if writing else self.engine).connect()
+        return (self._writing if writing else self._reading).connect()
 
     @contextmanager
     def transaction(self, *, writing: bool = True) -> Iterator[Connection]:
@@ -61,12 +69,14 @@ def _create_engine(url: URL, connections: int) -> Engine:
         "pool_timeout": 10,
     }
     if url.get_backend_name() == "postgresql":
-        return create_engine(
+        engine = create_engine(
             url.set(drivername="postgresql+psycopg"),
-            pool_pre_ping=True,
             connect_args={"options": "-c timezone=UTC", "connect_timeout": 10},
             **options,
         )
+        event.listen(engine, "checkin", _note_use)
+        event.listen(engine, "checkout", partial(_check_after_rest, engine.dialect))
+        return engine
     if url.database:
         Path(url.database).absolute().parent.mkdir(parents=True, exist_ok=True)
     turn = Lock()
@@ -78,6 +88,21 @@ def _create_engine(url: URL, connections: int) -> Engine:
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _note_use(_driver: object, record: ConnectionPoolEntry) -> None:
+    record.info["used"] = monotonic()
+
+
+def _check_after_rest(
+    dialect: Dialect, driver: Any, record: ConnectionPoolEntry, _proxy: object
+) -> None:
+    """Let the pool replace a connection that the server has closed meanwhile."""
+    if monotonic() - record.info.get("used", monotonic()) > REST_SECONDS:
+        try:
+            dialect.do_ping(driver)
+        except dialect.loaded_dbapi.Error as error:
+            raise DisconnectionError from error
 
 
 class _InTurn(sqlite3.Connection):

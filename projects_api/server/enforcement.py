@@ -77,9 +77,9 @@ class EnforcedOperation:
         self._moves_file = takes_file or self._responses.moves_file
         self._writing = operation.method != "get" or self._moves_file
         self._snapshot = self._moves_file and not takes_file
-        # A read of SQLite waits for nobody, so that a thread would only cost time.
+        # A read of SQLite or of nothing waits for nobody: a thread would only cost time.
         reads_only = not self._writing and self._taken.isdisjoint({"artifacts", "database"})
-        self._at_once = reads_only and services.database.is_embedded
+        self._at_once = reads_only and (services.database.is_embedded or self._access.scope is None)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request; every problem is raised, and written in one place."""
