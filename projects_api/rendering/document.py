@@ -1,0 +1,172 @@
+"""What a report consists of, whatever it is written as; its texts are plain and safe to place."""
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from matplotlib.figure import Figure
+
+NONE = "\N{EN DASH}"
+"""Stands where there is no value."""
+MINUS = "\N{MINUS SIGN}"
+MAX_ROWS = 50
+"""The rows that a table shows at most; what it leaves out it tells."""
+
+# Marks that turn the direction of whatever follows them, beyond the name that they came with.
+_TURNING = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_KIBIBYTE = 1024
+_METRICS = {
+    "auc": "AUC",
+    "aucpr": "PR AUC",
+    "f1": "F1",
+    "logloss": "Log loss",
+    "mae": "MAE",
+    "mse": "MSE",
+    "r2": "R²",
+    "rmse": "RMSE",
+    "rmsle": "RMSLE",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Names with their values, such as what a model was trained with."""
+
+    pairs: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of texts; the columns in `numeric` hold numbers. The row `marked` stands out."""
+
+    headings: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    numeric: frozenset[int] = frozenset()
+    marked: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A sentence."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A drawing, inches wide and high, and the sentence that says what is to be seen."""
+
+    caption: str
+    draw: Callable[[Figure], None]
+    height: float
+    width: float = 6.9
+
+
+Block = Pairs | Table | Note | Picture
+
+
+@dataclass(slots=True)
+class Section:
+    """A part with a heading; a subordinate one belongs to the one before it."""
+
+    heading: str
+    blocks: list[Block]
+    subordinate: bool = False
+
+
+@dataclass(slots=True)
+class Document:
+    """A whole report; `kind` and `about` stand above its title."""
+
+    kind: str
+    about: str
+    title: str
+    created_at: datetime
+    sections: list[Section] = field(default_factory=list)
+
+
+def label(text: object, longest: int = 300) -> str:
+    """Make one line of any text, cut where it is too long, that leaves its surroundings alone."""
+    visible = "".join(
+        " " if unicodedata.category(one) in {"Cc", "Cs", "Zl", "Zp"} else one
+        for one in _TURNING.sub("", str(text))
+    )
+    line = " ".join(visible.split())
+    return line if len(line) <= longest else f"{line[: longest - 1].rstrip()}…"
+
+
+def table_of(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], **options: Any
+) -> list[Table | Note]:
+    """Make a table of the first rows, and a note where there are more."""
+    shown: list[Table | Note] = [Table(headings, rows[:MAX_ROWS], **options)]
+    if len(rows) > MAX_ROWS:
+        shown.append(Note(f"The first {MAX_ROWS} of {len(rows):,} are shown."))
+    return shown
+
+
+def metric_name(name: str) -> str:
+    """Write a metric's name as people do."""
+    return _METRICS.get(name) or label(name, 40).replace("_", " ").capitalize()
+
+
+def number(value: Any, digits: int = 4) -> str:
+    """Write a number with that many digits after the point, fewer where it is large."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return NONE if value is None else label(value)
+    if isinstance(value, int):
+        return f"{value:,}".replace("-", MINUS)
+    size = abs(value)
+    if size >= 1e9 or 0 < size < 10**-digits:  # noqa: PLR2004 - unreadable otherwise
+        return f"{value:.3g}".replace("-", MINUS)
+    return f"{value:,.{digits if size < 100 else 2}f}".replace("-", MINUS)  # noqa: PLR2004 - same
+
+
+def duration(seconds: float | None) -> str:
+    """Write a span of time."""
+    if seconds is None:
+        return NONE
+    if seconds < 60:  # noqa: PLR2004 - a minute
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def size(in_bytes: int) -> str:
+    """Write a size in bytes."""
+    value = float(in_bytes)
+    for unit in ("B", "KiB", "MiB"):
+        if value < _KIBIBYTE:
+            return f"{value:.0f} B" if unit == "B" else f"{value:.1f} {unit}"
+        value /= _KIBIBYTE
+    return f"{value:.1f} GiB"
+
+
+def moment(text: str | None) -> str:
+    """Write a moment, in UTC."""
+    if text is None:
+        return NONE
+    at = datetime.fromisoformat(text)
+    return f"{at.day} {at:%B %Y, %H:%M} UTC"
+
+
+def value(setting: Any) -> str:
+    """Write a setting of any shape in one line."""
+    match setting:
+        case None:
+            return NONE
+        case bool():
+            return "yes" if setting else "no"
+        case int() | float():
+            return f"{setting:.6g}" if isinstance(setting, float) else f"{setting}"
+        case Mapping():
+            return (
+                label(", ".join(f"{name}: {value(one)}" for name, one in setting.items())) or NONE
+            )
+        case list() | tuple():
+            return label(", ".join(value(one) for one in setting)) or NONE
+    return label(setting) or NONE

@@ -1,0 +1,221 @@
+"""Pictures: what a person would rather look at than read."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from projects_api.rendering.document import MINUS, Picture, label, metric_name, number
+from projects_api.rendering.drawing import (
+    BLUE,
+    COLOURS,
+    GREY,
+    ORANGE,
+    bars_height,
+    draw_bars,
+    show_grid,
+)
+
+MAX_BARS = 15
+MAX_CLASSES = 12
+_NAME = 28
+"""The letters of a name that stand beside a bar."""
+
+
+def leaderboard(models: Sequence[Mapping[str, Any]], metric: str, marked: str | None) -> Picture:
+    """Compare the first models of a leaderboard by its metric; one of them may be marked."""
+    shown = [one for one in models if metric in one["metrics"]][:MAX_BARS]
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        values = [one["metrics"][metric] for one in shown]
+        places = range(len(shown))
+        axes.set_yticks(places, [label(f"{one['rank']}. {one['name']}", _NAME) for one in shown])
+        colours = [ORANGE if one["id"] == marked else BLUE for one in shown]
+        axes.scatter(values, places, s=34, c=colours, zorder=3)
+        for at, (score, colour) in enumerate(zip(values, colours, strict=True)):
+            axes.annotate(
+                number(score),
+                (score, at),
+                (7, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=8,
+                fontweight="bold" if colour == ORANGE else "normal",
+            )
+        axes.invert_yaxis()
+        axes.margins(x=0.12, y=0.06)
+        axes.grid(visible=True, axis="y", linestyle=":")
+        axes.xaxis.set_major_locator(MaxNLocator(6))
+        axes.set_xlabel(f"{metric_name(metric)} on held-out rows (the axis does not begin at zero)")
+        show_grid(axes)
+
+    caption = f"The leaderboard by {metric_name(metric)}."
+    return Picture(caption, draw, bars_height(len(shown)))
+
+
+_SIDES = (
+    ("roc", "auc", "AUC", "ROC", "False positive rate", "True positive rate"),
+    ("precision_recall", "average_precision", "AP", "Precision and recall", "Recall", "Precision"),
+)
+
+
+def curves(evaluation: Mapping[str, Any]) -> Picture:
+    """Draw ROC curves beside those of precision and recall, a pair for each class."""
+    names = [label(one["label"], 16) for one in evaluation["roc"]]
+    shown = min(len(names), len(COLOURS))
+    columns = 2 if shown > 2 and max(map(len, names)) < 9 else 1  # noqa: PLR2004 - side by side
+
+    def draw(figure: Figure) -> None:
+        sides: Any = figure.subfigures(1, 2)
+        for side, (key, score, short, title, across, up) in zip(sides, _SIDES, strict=True):
+            axes = side.subplots()
+            if key == "roc":
+                axes.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1)
+            for colour, one in zip(COLOURS, evaluation[key], strict=False):
+                name = f"{label(one['label'], 16)} ({short} {number(one[score], 3)})"
+                axes.plot(*zip(*one["points"], strict=True), color=colour, label=name)
+            axes.set(xlabel=across, ylabel=up, xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), title=title)
+            axes.grid(visible=True)
+            side.legend(loc="outside lower center", ncols=columns)
+
+    note = f" The first {shown} of {len(names)} classes are shown." if len(names) > shown else ""
+    caption = f"How well each class is told from the others; dashed: by chance.{note}"
+    return Picture(caption, draw, 3.0 + 0.18 * -(-shown // columns))
+
+
+def confusion(confused: Mapping[str, Any]) -> Picture:
+    """Show how often each class was taken for each other, its largest classes if there are many."""
+    matrix: list[list[float]] = confused["matrix"]
+    by_size = sorted(range(len(matrix)), key=lambda row: -sum(matrix[row]))
+    kept = sorted(by_size[:MAX_CLASSES])
+    names = [label(confused["labels"][one], 14) for one in kept]
+    counts = [[matrix[row][column] for column in kept] for row in kept]
+    totals = [sum(matrix[row]) or 1 for row in kept]
+    left_out = len(matrix) - len(kept)
+    note = f" The {left_out} rarest classes are left out." if left_out else ""
+    caption = (
+        "Rows of the test by their actual and their predicted class. Blue is right, orange is "
+        f"wrong; the darker, the larger the share of the actual class.{note}"
+    )
+    size = max(len(kept), 3)
+    draw = partial(_draw_confusion, names=names, counts=counts, totals=totals)
+    return Picture(caption, draw, 1.6 + 0.36 * size, 1.9 + 0.6 * size)
+
+
+def _draw_confusion(
+    figure: Figure, names: Sequence[str], counts: Sequence[Sequence[float]], totals: Sequence[float]
+) -> None:
+    axes = figure.subplots()
+    places = range(len(names))
+    for row in places:
+        for column in places:
+            count = counts[row][column]
+            colour = BLUE if row == column else ORANGE
+            opacity = 0.06 + 0.64 * count / totals[row]
+            corner = (column - 0.48, row - 0.48)
+            axes.add_patch(Rectangle(corner, 0.96, 0.96, color=colour, alpha=opacity, linewidth=0))
+            axes.text(column, row, number(count, 1), ha="center", va="center", fontsize=8)
+    # Names that do not fit side by side are turned.
+    turned: dict[str, Any] = {}
+    if len(names) > 3 and max(map(len, names)) > 6:  # noqa: PLR2004
+        turned = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"}
+    axes.set_xticks(places, names, **turned)
+    axes.set_yticks(places, names)
+    axes.set(xlim=(-0.5, len(names) - 0.5), ylim=(len(names) - 0.5, -0.5), aspect="equal")
+    axes.set(xlabel="Predicted class", ylabel="Actual class")
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+
+
+def residuals(points: Sequence[Sequence[float]]) -> Picture:
+    """Show predicted beside actual values, and how far off the predictions are."""
+    predicted, actual = zip(*points, strict=True)
+    errors = [guess - truth for guess, truth in points]
+
+    def draw(figure: Figure) -> None:
+        left, right = figure.subplots(1, 2)
+        dots = {"s": 11, "color": BLUE, "alpha": 0.55, "linewidths": 0}
+        both = (*predicted, *actual)
+        span = (min(both), max(both))
+        left.plot(span, span, color=GREY, linestyle="--", linewidth=1)
+        left.scatter(actual, predicted, **dots)
+        left.set(xlabel="Actual", ylabel="Predicted", title="Predicted and actual")
+        right.axhline(0, color=GREY, linestyle="--", linewidth=1)
+        right.scatter(predicted, errors, **dots)
+        right.set(xlabel="Predicted", ylabel=f"Predicted {MINUS} actual", title="Residuals")
+        for axes in (left, right):
+            axes.grid(visible=True)
+            axes.xaxis.set_major_locator(MaxNLocator(5))
+
+    caption = f"Predictions for {len(points):,} rows of the test; dashed: without error."
+    return Picture(caption, draw, 3.1)
+
+
+def importance(explanation: Mapping[str, Any]) -> Picture:
+    """Show what the model goes by: shuffled columns and, where there are any, SHAP values."""
+    panels = [
+        (title, rows[:MAX_BARS], key)
+        for title, key, rows in (
+            (
+                "Loss of score when shuffled",
+                "importance",
+                explanation.get("permutation_importance") or (),
+            ),
+            ("Mean |SHAP value|", "mean_absolute", explanation.get("shap") or ()),
+        )
+        if rows
+    ]
+
+    def draw(figure: Figure) -> None:
+        parts = figure.subplots(1, len(panels), squeeze=False)[0]
+        for axes, (title, rows, key) in zip(parts, panels, strict=True):
+            values = [one[key] for one in rows]
+            errors = [one.get("deviation") or 0 for one in rows] if key == "importance" else None
+            names = [label(one["feature"], 20) for one in rows]
+            draw_bars(axes, names, values, [number(one, 3) for one in values], errors)
+            axes.xaxis.set_major_locator(MaxNLocator(4))
+            axes.set_title(title)
+
+    caption = "The columns that the model goes by most"
+    if panels[0][2] == "importance":
+        caption += "; lines: standard deviation over repetitions"
+    return Picture(f"{caption}.", draw, 0.2 + bars_height(max(len(one[1]) for one in panels)))
+
+
+def class_balance(counts: Mapping[str, int], rows: str) -> Picture:
+    """Show how many rows each class has; `rows` says which rows."""
+    ordered = sorted(counts.items(), key=lambda one: -one[1])
+    shown, total = ordered[:MAX_BARS], sum(counts.values()) or 1
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        texts = [f"{number(count)}  ({count / total:.1%})" for _, count in shown]
+        draw_bars(axes, [label(one, _NAME) for one, _ in shown], [one for _, one in shown], texts)
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        axes.set_xlabel("Rows")
+
+    left_out = len(ordered) - len(shown)
+    note = f" The {left_out} rarest are left out." if left_out else ""
+    return Picture(f"How many {rows} each class has.{note}", draw, bars_height(len(shown)))
+
+
+def missing_values(missing: Mapping[str, int], rows: int) -> Picture:
+    """Show the columns with the most empty cells, in percent of the rows."""
+    ordered = sorted(missing.items(), key=lambda one: -one[1])[:MAX_BARS]
+    shares = [count / rows for _, count in ordered]
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        texts = [
+            f"{share:.1%}  ({number(count)})"
+            for share, (_, count) in zip(shares, ordered, strict=True)
+        ]
+        draw_bars(axes, [label(one, _NAME) for one, _ in ordered], shares, texts)
+        axes.xaxis.set_major_formatter(PercentFormatter(1))
+        axes.set(xlabel="Share of rows without a value", xlim=(0, min(1.18, 1.3 * max(shares))))
+
+    return Picture("Columns with empty cells.", draw, bars_height(len(ordered)))

@@ -1,0 +1,170 @@
+"""The sections about a training: its data, its leaderboard, and how one of its models fares."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from projects_api.rendering import figures
+from projects_api.rendering.document import (
+    Block,
+    Note,
+    Pairs,
+    Section,
+    duration,
+    label,
+    metric_name,
+    number,
+    table_of,
+    value,
+)
+
+Facts = Mapping[str, Any]
+
+MAX_METRICS = 5
+"""The metrics that a leaderboard has columns for."""
+_DEFAULTS = ("auc", "rmse")
+
+__all__ = ["best_of", "describe", "duration", "scores", "sections", "target"]
+
+
+def sections(
+    experiment: Facts, models: Sequence[Facts], wanted: Sequence[str], *, subject: str | None = None
+) -> Iterator[Section]:
+    """Give the wanted sections that have something to show.
+
+    `models` are in the order of the leaderboard; `subject` is the id of the one that the report is
+    about, by default the best.
+    """
+    best = best_of(models)
+    model = next((one for one in models if one["id"] == subject), best)
+    name = "" if subject or model is None else f": {label(model['name'], 60)}"
+    made = (
+        ("data", "Training data", _data(experiment)),
+        ("leaderboard", "Leaderboard", _leaderboard(experiment, models, subject)),
+        ("performance", f"Performance{name}", _performance(model)),
+        ("explanation", f"What the model goes by{name}", _explanation(model)),
+        ("configuration", "Configuration", _configuration(experiment, model if subject else None)),
+    )
+    for key, heading, blocks in made:
+        if key in wanted and (found := list(blocks)):
+            yield Section(heading, found)
+
+
+def best_of(models: Sequence[Facts]) -> Facts | None:
+    """Find the best of models that are in the order of the leaderboard."""
+    return next((one for one in models if one["is_best"]), models[0] if models else None)
+
+
+def target(experiment: Facts) -> str:
+    """Say what an experiment learns to predict."""
+    thing = "class" if experiment["problem_type"] == "classification" else "number"
+    return f"the {thing} {label(experiment['target_column'])}"
+
+
+def describe(experiment: Facts) -> str:
+    """Say in a sentence what an experiment is."""
+    return f"{label(experiment['name'])} learns to predict {target(experiment)}."
+
+
+def scores(model: Facts) -> list[tuple[str, str]]:
+    """Give the metrics of a model, named for people."""
+    return [(metric_name(name), number(score)) for name, score in model["metrics"].items()]
+
+
+def _data(experiment: Facts) -> Iterator[Block]:
+    reference, signature = experiment["reference"] or {}, experiment["signature"] or {}
+    if not reference.get("rows"):
+        return
+    inputs = signature.get("inputs") or ()
+    yield Note(
+        f"The models learnt from {number(reference['rows'])} rows with {number(len(inputs))} input "
+        "columns; other rows were held out, and the models were tested on those."
+    )
+    missing = {
+        name: one["missing"] for name, one in reference["inputs"].items() if one.get("missing")
+    }
+    if missing:
+        yield figures.missing_values(missing, reference["rows"])
+    else:
+        yield Note("No input column has empty cells.")
+
+
+def _leaderboard(
+    experiment: Facts, models: Sequence[Facts], subject: str | None
+) -> Iterator[Block]:
+    if not models:
+        return
+    metric = _metric(experiment, models)
+    names = [metric, *(one for one in models[0]["metrics"] if one != metric)][:MAX_METRICS]
+    if metric and len(models) > 1:
+        yield figures.leaderboard(models, metric, subject or models[0]["id"])
+    marked = next((row for row, one in enumerate(models) if one["id"] == subject), None)
+    yield from table_of(
+        ("", "Model", "Family", *(metric_name(one) for one in names if one), "Trained in"),
+        [
+            (
+                number(one["rank"]),
+                label(one["name"]),
+                label(one["model_type"]),
+                *(number(one["metrics"].get(name)) for name in names if name),
+                duration(one["training_seconds"]),
+            )
+            for one in models
+        ],
+        numeric=frozenset({0, *range(3, 4 + len(names))}),
+        marked=marked,
+    )
+    yield Note("Every metric comes from rows that neither training nor search saw.")
+
+
+def _metric(experiment: Facts, models: Sequence[Facts]) -> str | None:
+    """Find the metric that the leaderboard is sorted by."""
+    asked = str(experiment["config"].get("sort_metric") or "AUTO").lower()
+    known = models[0]["metrics"]
+    return next((one for one in (asked, *_DEFAULTS, *known) if one in known), None)
+
+
+def _performance(model: Facts | None) -> Iterator[Block]:
+    if model is None:
+        return
+    if model["metrics"]:
+        yield Pairs(scores(model))
+    evaluation = model.get("evaluation") or {}
+    if balance := evaluation.get("class_balance"):
+        yield figures.class_balance(balance, "rows of the test")
+    if evaluation.get("roc") and evaluation.get("precision_recall"):
+        yield figures.curves(evaluation)
+    if (confusion := evaluation.get("confusion")) and confusion["labels"]:
+        yield figures.confusion(confusion)
+    if points := evaluation.get("residuals"):
+        yield figures.residuals(points)
+
+
+def _explanation(model: Facts | None) -> Iterator[Block]:
+    explanation = (model or {}).get("explanation") or {}
+    if not (explanation.get("permutation_importance") or explanation.get("shap")):
+        return
+    yield figures.importance(explanation)
+    ranked = explanation.get("permutation_importance") or ()
+    yield from table_of(
+        ("", "Column", "Loss of score", "Standard deviation"),
+        [
+            (
+                number(place),
+                label(one["feature"]),
+                number(one["importance"], 5),
+                number(one.get("deviation"), 5),
+            )
+            for place, one in enumerate(ranked, start=1)
+        ],
+        numeric=frozenset({0, 2, 3}),
+    )
+
+
+def _configuration(experiment: Facts, model: Facts | None) -> Iterator[Block]:
+    config = experiment["config"] or {}
+    if config:
+        yield Pairs([(label(name, 60), value(setting)) for name, setting in config.items()])
+    parameters = (model or {}).get("parameters") or {}
+    if parameters:
+        yield Note("The model's own parameters:")
+        yield Pairs([(label(name, 60), value(setting)) for name, setting in parameters.items()])

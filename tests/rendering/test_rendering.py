@@ -1,0 +1,198 @@
+"""Reports as people get them: whole, from nowhere else, whatever names they show."""
+
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import pypdf
+import pytest
+
+from projects_api.rendering import render
+from projects_api.rendering.document import label, number
+from tests.rendering import facts as made
+
+VOID = {"meta"}
+REFERRING = {"src", "href", "xlink:href", "srcset", "data", "action", "poster"}
+
+
+class Reader(HTMLParser):
+    """Reads a document, and refuses what does not close or comes from elsewhere."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.seen: list[str] = []
+        self.texts: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+        assert len(self.ids) == len(set(self.ids))
+
+    def handle_starttag(self, tag, attributes):
+        self.seen.append(tag)
+        if tag not in VOID:
+            self.open.append(tag)
+        for name, value in attributes:
+            assert not name.startswith("on"), name
+            assert name not in REFERRING or value.startswith("#"), (name, value)
+            assert "url(" not in (value or "").replace("url(#", ""), value
+            if name == "id":
+                self.ids.append(value)
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+        self.handle_endtag(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, text):
+        if self.open[-1:] != ["style"]:
+            self.texts.append(text)
+        else:
+            assert "url(" not in text
+            assert "@import" not in text
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.texts).split())
+
+
+def read_pdf(path) -> tuple[pypdf.PdfReader, str]:
+    document = pypdf.PdfReader(path)
+    return document, " ".join(" ".join(page.extract_text() for page in document.pages).split())
+
+
+@pytest.fixture(scope="module")
+def model_report(tmp_path_factory):
+    facts = made.report("model", entity_id="classification-1")
+    return render(facts, tmp_path_factory.mktemp("model"))
+
+
+class TestHtml:
+    def test_is_whole_and_refers_to_nothing_else(self, model_report):
+        text = model_report["text/html"].read_text()
+        read = Reader(text)
+        assert text.startswith("<!doctype html>")
+        assert "default-src 'none'" in text
+        # Missing values, leaderboard, class balance, curves, confusion, importance.
+        assert read.seen.count("svg") == 6
+        assert not {"script", "link", "img", "iframe", "object", "b", "i"} & set(read.seen)
+
+    def test_shows_names_as_they_are(self, model_report):
+        read = Reader(model_report["text/html"].read_text())
+        assert "Churn <b>&</b> שלום" in read.text
+        assert "<h1>Πρόβλεψη</h1> прогноз" in read.text
+        for name in made.NAMES:
+            assert label(name) in read.text
+        assert "\u202e" not in read.text
+
+    def test_leaves_what_is_unwanted_away(self, tmp_path):
+        facts = made.report("experiment", entity_id="classification", sections=["configuration"])
+        read = Reader(render(facts, tmp_path)["text/html"].read_text())
+        assert "exclude_algos" in read.text
+        assert "svg" not in read.seen
+        assert "Leaderboard" not in read.text
+
+
+class TestPdf:
+    def test_has_the_text_in_fonts_of_its_own(self, model_report):
+        document, text = read_pdf(model_report["application/pdf"])
+        assert document.metadata.title == "Churn <b>&</b> שלום"
+        for words in ("Model report", "Πρόβλεψη", "прогноз", "0.9375", "exclude_algos", "AUC"):
+            assert words in text
+        assert "\N{WHITE SQUARE}" in text  # For a fish.
+        fonts = [
+            font.get_object()
+            for page in document.pages
+            for font in page["/Resources"]["/Font"].values()
+        ]
+        assert fonts
+        for font in fonts:
+            (inner,) = font["/DescendantFonts"]
+            assert "/FontFile2" in inner.get_object()["/FontDescriptor"]
+
+    def test_has_an_outline_and_nothing_that_runs(self, model_report):
+        document, _ = read_pdf(model_report["application/pdf"])
+        headings = [one.title for one in document.outline]
+        assert headings[:3] == ["Summary", "Training data", "Leaderboard"]
+        content = model_report["application/pdf"].read_bytes()
+        for active in (b"/JavaScript", b"/JS", b"/URI", b"/Launch", b"/EmbeddedFile"):
+            assert active not in content
+
+
+def test_the_same_facts_give_the_same_bytes(model_report, tmp_path):
+    again = render(made.report("model", entity_id="classification-1"), tmp_path)
+    for media_type, path in again.items():
+        assert path.read_bytes() == model_report[media_type].read_bytes()
+
+
+def test_a_project_with_everything(tmp_path):
+    deployment = {
+        "name": "live",
+        "model_id": "regression-1",
+        "stage": "production",
+        "status": "active",
+        "traffic_percent": 100,
+        "created_at": made.MOMENT,
+    }
+    facts = made.report(
+        "project",
+        experiments=[
+            made.experiment("regression"),
+            made.experiment("classification"),
+            made.experiment("classification", id="failed", status="failed", duration=None),
+        ],
+        models=[*made.models("regression"), *made.models("classification")],
+        datasets=[made.dataset(f"table {number}.csv") for number in range(60)],
+        deployments=[deployment],
+    )
+    files = render(facts, tmp_path)
+    read = Reader(files["text/html"].read_text())
+    assert read.seen.count("svg") == 3 + 5
+    assert "The first 50 of 60 are shown." in read.text
+    assert "table 49.csv" in read.text
+    assert "table 50.csv" not in read.text
+    _, text = read_pdf(files["application/pdf"])
+    for words in ("RMSE", "Deployments", "production", "5 min 42 s", "table 49.csv"):
+        assert words in text
+
+
+def test_what_there_is_nothing_of(tmp_path):
+    empty = made.report("project", experiments=[], models=[], datasets=[])
+    assert "no experiments" in Reader(render(empty, tmp_path)["text/html"].read_text()).text
+    nothing = {"signature": None, "reference": None, "config": {}, "status": "failed"}
+    failed = made.report(
+        "experiment",
+        experiments=[made.experiment("classification", message="It cannot work.", **nothing)],
+        models=[],
+        datasets=[],
+    )
+    files = render(failed, tmp_path)
+    assert "It cannot work." in Reader(files["text/html"].read_text()).text
+    assert "It cannot work." in read_pdf(files["application/pdf"])[1]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.5, "0.5000"),
+        (-0.25, "\N{MINUS SIGN}0.2500"),
+        (56789.123, "56,789.12"),
+        (1200, "1,200"),
+        (0.0000123, "1.23e\N{MINUS SIGN}05"),
+        (0.0, "0.0000"),
+        (None, "\N{EN DASH}"),
+    ],
+)
+def test_numbers(value, text):
+    assert number(value) == text
+
+
+def test_nothing_slow_is_loaded_before_it_is_needed():
+    statement = "import sys, projects_api.rendering; print({'matplotlib', 'fpdf'} & {*sys.modules})"
+    done = subprocess.run(
+        [sys.executable, "-c", statement], check=True, capture_output=True, text=True
+    )
+    assert done.stdout == "set()\n"
