@@ -10,6 +10,7 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    literal,
     select,
     update,
 )
@@ -78,6 +79,18 @@ _PAGE = Prepared(
     .offset(bindparam("offset"))
 )
 _TOTAL = Prepared(select(func.count()).where(_HERE))
+_THIS = _HERE & (members.c.user_id == bindparam("user_id"))
+_FIND = Prepared(_WITH_USER.where(_THIS))
+_ADD = Prepared(
+    insert(members).values(
+        {name: bindparam(name) for name in ("project_id", "user_id", "role", "created_at")}
+    )
+)
+_CHANGE = Prepared(update(members).where(_THIS).values(role=bindparam("new_role")))
+_REMOVE = Prepared(delete(members).where(_THIS))
+_FIND_OWNER = Prepared(
+    select(members.c.user_id).where(_HERE, members.c.role == literal("owner")).limit(1)
+)
 
 
 def rank(role: str) -> int:
@@ -93,27 +106,26 @@ def list_for_project(
     return items, _TOTAL.scalar(connection, project_id=project_id)
 
 
+def add(connection: Connection, project_id: str, user_id: str, role: str) -> None:
+    """Add a person who is no member yet."""
+    _ADD.execute(connection, project_id=project_id, user_id=user_id, role=role, created_at=now())
+
+
 def put(connection: Connection, project_id: str, user_id: str, role: str) -> dict[str, Any]:
     """Add a person, or change the role of one who is a member already."""
-    this = (members.c.project_id == project_id) & (members.c.user_id == user_id)
-    if not connection.execute(update(members).where(this).values(role=role)).rowcount:
-        connection.execute(
-            insert(members).values(
-                project_id=project_id, user_id=user_id, role=role, created_at=now()
-            )
-        )
-    return connection.execute(_WITH_USER.where(this)).one()._asdict()
+    this = {"project_id": project_id, "user_id": user_id}
+    if not _CHANGE.execute(connection, **this, new_role=role):
+        add(connection, **this, role=role)
+    found = _FIND.first(connection, **this)
+    assert found is not None
+    return found
 
 
 def remove(connection: Connection, project_id: str, user_id: str) -> bool:
     """Remove a member; tell whether there was one."""
-    this = (members.c.project_id == project_id) & (members.c.user_id == user_id)
-    return connection.execute(delete(members).where(this)).rowcount == 1
+    return _REMOVE.execute(connection, project_id=project_id, user_id=user_id) == 1
 
 
 def has_owner(connection: Connection, project_id: str) -> bool:
     """Tell whether the project has an owner left."""
-    owner = select(members.c.user_id).where(
-        members.c.project_id == project_id, members.c.role == "owner"
-    )
-    return connection.execute(owner.limit(1)).first() is not None
+    return _FIND_OWNER.first(connection, project_id=project_id) is not None

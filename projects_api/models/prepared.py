@@ -8,34 +8,40 @@ request makes go without that.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Select
+from sqlalchemy import Connection, Delete, Dialect, Insert, Select, Update
 from sqlalchemy.exc import DBAPIError
 
 Processor = Callable[[Any], Any]
+Statement = Select[Any] | Insert | Update | Delete
 
 
 class Prepared:
-    """A SELECT with named parameters (`bindparam`), none of which stands for a list."""
+    """A statement with named parameters (`bindparam`), none of which stands for a list."""
 
-    def __init__(self, statement: Select[Any]) -> None:
+    def __init__(self, statement: Statement) -> None:
         self._statement = statement
         self._plans: dict[str, _Plan] = {}
 
     def all(self, connection: Connection, **parameters: Any) -> list[dict[str, Any]]:
         """Give all rows, by the names of their columns."""
         plan = self._plan(connection.dialect)
-        return [plan.row(values) for values in plan.run(connection, parameters)]
+        return [plan.row(values) for values in plan.run(connection, parameters).fetchall()]
 
     def first(self, connection: Connection, **parameters: Any) -> dict[str, Any] | None:
         """Give the first row, or `None` where there is none."""
         plan = self._plan(connection.dialect)
-        rows = plan.run(connection, parameters)
-        return plan.row(rows[0]) if rows else None
+        values = plan.run(connection, parameters).fetchone()
+        return plan.row(values) if values else None
 
     def scalar(self, connection: Connection, **parameters: Any) -> Any:
         """Give the first column of the first row, or `None` where there is no row."""
         row = self.first(connection, **parameters)
         return next(iter(row.values())) if row else None
+
+    def execute(self, connection: Connection, **parameters: Any) -> int:
+        """Change rows; tell how many."""
+        changed: int = self._plan(connection.dialect).run(connection, parameters).rowcount
+        return changed
 
     def _plan(self, dialect: Dialect) -> "_Plan":
         plan = self._plans.get(dialect.name)
@@ -47,22 +53,28 @@ class Prepared:
 class _Plan:
     """A statement as one dialect writes it."""
 
-    def __init__(self, statement: Select[Any], dialect: Dialect) -> None:
+    def __init__(self, statement: Statement, dialect: Dialect) -> None:
         compiled: Any = statement.compile(dialect=dialect)
         self.sql: str = compiled.string
         self._dialect = dialect
         self._order: list[str] | None = compiled.positiontup
-        self._constants: dict[str, Any] = compiled.params
+        self._constants: dict[str, Any] = {
+            name: bound.value for name, bound in compiled.binds.items() if not bound.required
+        }
         self._binders = {
             name: binder
             for name, bound in compiled.binds.items()
             if (binder := bound.type.dialect_impl(dialect).bind_processor(dialect))
         }
-        self._columns = {column.name: column.type for column in statement.selected_columns}
+        selected = getattr(statement, "selected_columns", ())
+        self._columns = {column.name: column.type for column in selected}
         self._readers: dict[str, Processor] | None = None
 
-    def run(self, connection: Connection, parameters: Mapping[str, Any]) -> list[Any]:
-        """Run it in the connection's transaction; errors are those that SQLAlchemy raises."""
+    def run(self, connection: Connection, parameters: Mapping[str, Any]) -> Any:
+        """Run it in the connection's transaction and give the driver's cursor.
+
+        Errors are those that SQLAlchemy raises.
+        """
         if not connection.in_transaction():
             connection.begin()
         given: Any = {**self._constants, **parameters}
@@ -73,12 +85,11 @@ class _Plan:
         driver: Any = connection.connection.dbapi_connection
         try:
             cursor = driver.execute(self.sql, given)
-            values: list[Any] = cursor.fetchall()
         except self._dialect.loaded_dbapi.Error as error:
             raise self._translated(connection, error, given) from error
         if self._readers is None:
-            self._readers = self._find_readers(cursor.description)
-        return values
+            self._readers = self._find_readers(cursor.description or ())
+        return cursor
 
     def _find_readers(self, description: Any) -> dict[str, Processor]:
         found = {

@@ -77,6 +77,21 @@ _FOR_MEMBER = (
 )
 _FIND = Prepared(_FOR_MEMBER)
 _FIND_LOCKED = Prepared(_FOR_MEMBER.with_for_update(of=projects))
+_THIS = projects.c.id == bindparam("this")
+_INSERT = Prepared(insert(projects))
+_CHANGED = ("name", "name_folded", "description", "description_folded", "updated_at")
+_CHANGE = Prepared(
+    update(projects).where(_THIS).values({name: bindparam(name) for name in _CHANGED})
+)
+_REMOVE = Prepared(delete(projects).where(_THIS))
+_COUNT = {
+    name: Prepared(
+        update(projects)
+        .where(_THIS)
+        .values({name: projects.c[name] + bindparam("difference", type_=BigInteger)})
+    )
+    for name in ("dataset_count", "experiment_count", "model_count")
+}
 
 
 def find_for_member(
@@ -155,8 +170,9 @@ def create(connection: Connection, owner_id: str, *, name: str, description: str
         "created_at": moment,
         "updated_at": moment,
     }
-    connection.execute(insert(projects), {**project, **_folded(name=name, description=description)})
-    member.put(connection, project_id, owner_id, "owner")
+    folded = _folded(name=name, description=description)
+    _INSERT.execute(connection, **project, **folded)
+    member.add(connection, project_id, owner_id, "owner")
     return project
 
 
@@ -165,17 +181,14 @@ def change(
 ) -> dict[str, Any]:
     """Change name and description; return the project as it is now."""
     changed = {"name": name, "description": description, "updated_at": now()}
-    connection.execute(
-        update(projects)
-        .where(projects.c.id == project["id"])
-        .values(**changed, **_folded(name=name, description=description))
-    )
+    folded = _folded(name=name, description=description)
+    _CHANGE.execute(connection, this=project["id"], **changed, **folded)
     return {**project, **changed}
 
 
 def remove(connection: Connection, project_id: str) -> None:
     """Remove a project; foreign keys remove everything that belongs to it."""
-    connection.execute(delete(projects).where(projects.c.id == project_id))
+    _REMOVE.execute(connection, this=project_id)
 
 
 def count(connection: Connection, project_id: str, column: Counted, difference: int) -> bool:
@@ -183,9 +196,7 @@ def count(connection: Connection, project_id: str, column: Counted, difference: 
 
     Tells whether the project exists; it goes on to exist until the transaction ends.
     """
-    statement = update(projects).where(projects.c.id == project_id)
-    counted = statement.values({column: projects.c[column] + difference})
-    return connection.execute(counted).rowcount == 1
+    return _COUNT[column].execute(connection, this=project_id, difference=difference) == 1
 
 
 def _folded(**texts: str) -> dict[str, str]:

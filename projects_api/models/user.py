@@ -1,6 +1,6 @@
 """People who have keys and are members of projects."""
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 from sqlmodel import Field, SQLModel
 
 from projects_api.models.base import (
@@ -12,6 +12,7 @@ from projects_api.models.base import (
     rows_of,
     table_of,
 )
+from projects_api.models.prepared import Prepared
 
 
 class User(SQLModel, table=True):
@@ -27,6 +28,8 @@ class User(SQLModel, table=True):
 
 users = table_of(User)
 
+_FIND_ID = Prepared(select(users.c.id).where(users.c.email == bindparam("email")))
+
 
 def create(connection: Connection, *, email: str, name: str) -> str:
     """Register a person and return the new id; a known address violates `uq_users_email`."""
@@ -39,7 +42,7 @@ def create(connection: Connection, *, email: str, name: str) -> str:
 
 def find_id(connection: Connection, email: str) -> str | None:
     """Find the person with this address, in any case of letters."""
-    found: str | None = connection.scalar(select(users.c.id).where(users.c.email == email.lower()))
+    found: str | None = _FIND_ID.scalar(connection, email=email.lower())
     return found
 
 
