@@ -85,14 +85,17 @@ class Timestamp(TypeDecorator[str]):
             return moment
         return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
-        """Turn what the database keeps into RFC 3339 text."""
-        if value is None:
-            return None
-        if dialect.name == "postgresql":
-            return to_text(value)
-        text: str = value
-        return f"{text[:19]}Z" if text.endswith(".000000Z") else text
+    def result_processor(self, dialect: Dialect, _coltype: object) -> Callable[[Any], str | None]:
+        """Give what turns that into RFC 3339 text again: directly, for lists hold many."""
+        return _read_moment if dialect.name == "postgresql" else _read_text
+
+
+def _read_moment(value: datetime | None) -> str | None:
+    return None if value is None else to_text(value)
+
+
+def _read_text(value: str | None) -> str | None:
+    return f"{value[:19]}Z" if value and value.endswith(".000000Z") else value
 
 
 def table_of(model: type[SQLModel]) -> Table:

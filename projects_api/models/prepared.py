@@ -5,7 +5,7 @@ it spends, on each execution, ten times what SQLite needs for a row; the queries
 request makes go without that.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Delete, Dialect, Insert, Select, Update
@@ -25,13 +25,13 @@ class Prepared:
     def all(self, connection: Connection, **parameters: Any) -> list[dict[str, Any]]:
         """Give all rows, by the names of their columns."""
         plan = self._plan(connection.dialect)
-        return [plan.row(values) for values in plan.run(connection, parameters).fetchall()]
+        return plan.rows(plan.run(connection, parameters).fetchall())
 
     def first(self, connection: Connection, **parameters: Any) -> dict[str, Any] | None:
         """Give the first row, or `None` where there is none."""
         plan = self._plan(connection.dialect)
-        values = plan.run(connection, parameters).fetchone()
-        return plan.row(values) if values else None
+        rows = plan.rows(plan.run(connection, parameters).fetchmany(1))
+        return rows[0] if rows else None
 
     def scalar(self, connection: Connection, **parameters: Any) -> Any:
         """Give the first column of the first row, or `None` where there is no row."""
@@ -98,13 +98,14 @@ class _Plan:
         }
         return {name: reader for name, reader in found.items() if reader}
 
-    def row(self, values: Any) -> dict[str, Any]:
-        """Turn the values of a row into what the rest of the code knows."""
+    def rows(self, found: Iterable[Any]) -> list[dict[str, Any]]:
+        """Turn the values of rows into what the rest of the code knows."""
         assert self._readers is not None
-        row = dict(zip(self._columns, values, strict=True))
+        rows = [dict(zip(self._columns, values, strict=True)) for values in found]
         for name, read in self._readers.items():
-            row[name] = read(row[name])
-        return row
+            for row in rows:
+                row[name] = read(row[name])
+        return rows
 
     def _translated(self, connection: Connection, error: Exception, given: Any) -> BaseException:
         gone = self._dialect.is_disconnect(error, connection.connection.dbapi_connection, None)  # type: ignore[arg-type]

@@ -6,7 +6,7 @@ and writes the answer, commits, and only then sends.
 
 import asyncio
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -131,9 +131,7 @@ class EnforcedOperation:
             raise Unavailable from error
 
     def _run(self, call: Call, repetition: idempotency.Repetition | None) -> Answer:
-        with self._services.database.connect(
-            writing=self._writing, snapshot=self._snapshot
-        ) as connection:
+        with self._connect() as connection:
             caller = self._admit(connection, call)
             if call.fault:
                 raise call.fault
@@ -152,6 +150,12 @@ class EnforcedOperation:
                 repetition.keep(connection, answer)
             connection.commit()
             return _unless_known(call, answer)
+
+    def _connect(self) -> AbstractContextManager[Connection]:
+        database = self._services.database
+        if self._at_once:
+            return database.at_hand()
+        return database.connect(writing=self._writing, snapshot=self._snapshot)
 
     def _admit_alone(self, call: Call) -> Caller:
         with self._services.database.transaction(writing=False) as connection:
