@@ -14,14 +14,17 @@ import psycopg
 import pytest
 import requests
 import uvicorn
-from sqlalchemy import make_url
+from sqlalchemy import make_url, select
 
 from projects_api.models import api_key, user
+from projects_api.models.base import rows_of
+from projects_api.models.job import jobs
 from projects_api.server.application import create_application
 from projects_api.server.http_protocol import HttpProtocol
 from projects_api.server.schema import upgrade
 from projects_api.server.services import Services
 from projects_api.server.settings import Settings
+from projects_api.server.worker import Worker
 
 _numbers = itertools.count(1)
 
@@ -89,6 +92,21 @@ class Server:
     def key(self, user_id: str, scopes: tuple[str, ...] = ("read", "write"), **options: Any) -> str:
         with self.services.database.transaction() as connection:
             return api_key.issue(connection, user_id=user_id, name="test", scopes=scopes, **options)
+
+    def run_job(self, job_id: str, **settings: Any) -> dict[str, Any]:
+        """Have a job done, now and in a process of its own; give its row as it is then.
+
+        Settings by their names, such as `job_lease_seconds`.
+        """
+        changed = self.settings.model_copy(update={"job_poll_seconds": 0.1, **settings})
+        worker = Worker(changed, self.services.database, threading.Event(), only=job_id)
+        assert worker.work_once(), "the job does not wait for a worker"
+        return self.job(job_id)
+
+    def job(self, job_id: str) -> dict[str, Any]:
+        with self.services.database.transaction(writing=False) as connection:
+            (row,) = rows_of(connection.execute(select(jobs).where(jobs.c.id == job_id)))
+        return row
 
     def anonymous(self) -> Person:
         person = Person(self, "", "", "")

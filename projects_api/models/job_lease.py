@@ -81,6 +81,12 @@ def is_cancelled(connection: Connection, job_id: str, owner: str) -> bool | None
     return wanted
 
 
+def find_status(connection: Connection, job_id: str) -> str | None:
+    """Find what a job is now; `None` where it was removed."""
+    found: str | None = connection.scalar(select(jobs.c.status).where(jobs.c.id == job_id))
+    return found
+
+
 def hold_project(connection: Connection, project_id: str | None) -> bool:
     """Keep a project from being removed until the transaction ends; tell whether it is there.
 

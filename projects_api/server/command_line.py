@@ -1,4 +1,4 @@
-"""The command line: `projects-api serve`, `db`, `users`, `keys`, `demo`, `verify`, `doctor`."""
+"""The command line: serve, worker, db, users, keys, demo, verify, doctor."""
 
 # Commands import what they need when they run: `--help` should not wait for a database library.
 # ruff: noqa: PLC0415
@@ -77,6 +77,20 @@ def serve(
     from projects_api.server.run import run
 
     run(settings, reload=reload)
+
+
+@app.command()
+def worker(
+    concurrency: Annotated[
+        int, typer.Option(help="Jobs that it works on at once.", min=1, max=64)
+    ] = 1,
+) -> None:
+    """Work on jobs, beside the worker that `serve` has; on any machine, and as many as you like."""
+    from projects_api.server.run import run_workers
+
+    settings = _settings()
+    _check_store(settings)
+    run_workers(settings, concurrency)
 
 
 def _serve_ephemeral(seed: str, clock: str | None, *, print_env: bool, tied: bool) -> None:

@@ -30,6 +30,7 @@ from projects_api.server.schema import upgrade
 from projects_api.server.seed import plant
 from projects_api.server.services import Services
 from projects_api.server.settings import Settings, is_loopback
+from projects_api.server.worker import Workers
 
 RESET_PATH = "/_ephemeral/reset"
 SEEDED_AT = datetime.fromisoformat("2026-01-01T00:00:00Z")
@@ -43,6 +44,7 @@ class EphemeralServer:
         """Fill the empty data folder of the settings; `clock` is the moment where time begins."""
         self.settings = settings
         self.services = Services.from_settings(settings)
+        self.workers = Workers(settings, settings.embedded_workers)
         self._live = settings.data_dir / "projects.db"
         self._seeded = settings.data_dir / "seeded.db"
         self._clock = clock
@@ -88,6 +90,11 @@ class EphemeralServer:
 
     def reset(self, clock: datetime | None = None) -> None:
         """Set everything back to the seed; let time begin at `clock`, or where it first began."""
+        with self.workers.paused():
+            self._reset()
+        self._start_clock(clock or self._clock)
+
+    def _reset(self) -> None:
         _copy(self._seeded, self._live)
         store = self.services.artifacts.store
         seeded = {content.sha256 for content in self._seed.files.values()}
@@ -96,7 +103,6 @@ class EphemeralServer:
                 store.delete(sha256)
         for path, content in self._seed.files.items():
             store.put(content, path)
-        self._start_clock(clock or self._clock)
 
     def _start_clock(self, clock: datetime | None) -> None:
         if clock is None:

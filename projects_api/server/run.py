@@ -4,16 +4,19 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from socket import socket
 from typing import TYPE_CHECKING, Any
 
+import structlog
 import uvicorn
 
 from projects_api.server.http_protocol import HttpProtocol
 from projects_api.server.logs import set_up_logs
 from projects_api.server.settings import Settings
+from projects_api.server.worker import Workers
 
 if TYPE_CHECKING:
     from projects_api.server.ephemeral import EphemeralServer
@@ -33,11 +36,25 @@ def application() -> object:
 def run(settings: Settings, *, reload: bool = False) -> None:
     """Serve until a signal; requests that run get time to finish."""
     options = _prepare(settings)
-    with tempfile.TemporaryDirectory(prefix="projects-api-metrics-") as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="projects-api-metrics-") as folder,
+        Workers(settings, settings.embedded_workers),
+    ):
         if settings.workers > 1:
             # Set before any process imports the metrics library: their counts are added up here.
             os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", folder)
         uvicorn.run(APPLICATION, factory=True, workers=settings.workers, reload=reload, **options)
+
+
+def run_workers(settings: Settings, count: int) -> None:
+    """Work on jobs until a signal; then give back those that run."""
+    set_up_logs(settings.log_level, settings.log_format)
+    told = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: told.set())
+    with Workers(settings, count):
+        structlog.get_logger().info("workers_started", count=count)
+        told.wait()
 
 
 def run_ephemeral(server: "EphemeralServer", on_start: Callable[[str], None]) -> None:
@@ -48,7 +65,7 @@ def run_ephemeral(server: "EphemeralServer", on_start: Callable[[str], None]) ->
     application = create_application(server.settings, server)
     serving = _AnnouncedServer(uvicorn.Config(application, **options), server.settings, on_start)
     try:
-        with suppress(KeyboardInterrupt):
+        with suppress(KeyboardInterrupt), server.workers:
             serving.run()
     finally:
         # Nothing more may interrupt it: what follows removes the data.

@@ -43,6 +43,14 @@ class Settings(BaseSettings):
     tls_key: Path | None = None
     maintenance_seconds: float = Field(default=60.0, gt=0)
     """Seconds between two collections of files that nothing refers to."""
+    embedded_workers: int = Field(default=1, ge=0, le=64)
+    """Jobs that `serve` itself works on at once; `projects-api worker` adds more."""
+    job_poll_seconds: float = Field(default=0.5, ge=0.01, le=60)
+    """Seconds between two looks for a job that waits, and for a wish to cancel one that runs."""
+    job_lease_seconds: float = Field(default=30.0, ge=0.1, le=3600)
+    """Seconds after which a job whose worker does not answer is taken by another worker."""
+    job_memory_bytes: int = Field(default=4 * 1024**3, ge=64 * 1024**2)
+    """Memory that the processes of one job may hold together."""
     shutdown_seconds: int = Field(default=30, ge=0)
     """Seconds that running requests get to finish when the server stops."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
