@@ -16,7 +16,7 @@ import requests
 import uvicorn
 from sqlalchemy import make_url, select
 
-from projects_api.models import api_key, user
+from projects_api.models import api_key, dataset_version, experiment, trained_model, user
 from projects_api.models.base import rows_of
 from projects_api.models.job import jobs
 from projects_api.server.application import create_application
@@ -112,6 +112,35 @@ class Server:
         person = Person(self, "", "", "")
         del person.session.headers["Authorization"]
         return person
+
+    def add_experiment(self, project_id: str, version_id: str) -> str:
+        """Keep an experiment that has ended, with a model whose file is the data set's."""
+        with self.services.database.transaction() as connection:
+            version = dataset_version.find_in_project(connection, project_id, version_id)
+            assert version is not None
+            experiment_id = experiment.create(
+                connection,
+                project_id,
+                dataset_version_id=version_id,
+                name="AutoML Run 1",
+                status="succeeded",
+                target_column="a",
+                problem_type="regression",
+                best_model_type="GBM",
+                duration=1.5,
+            )
+            trained_model.create(
+                connection,
+                project_id,
+                experiment_id,
+                name="GBM 1",
+                model_type="GBM",
+                metrics={"rmse": 1.0},
+                sha256=version["sha256"],
+                media_type="application/vnd.skops",
+                is_best=True,
+            )
+        return experiment_id
 
 
 @pytest.fixture(scope="session")

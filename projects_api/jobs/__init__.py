@@ -6,5 +6,7 @@ or `cancelled`. What the job is about may be gone by then. A success is recorded
 `job.finish()`. A worker imports the module too, so that it loads slow libraries only in `run`.
 """
 
-KINDS: dict[str, str] = {}
+KINDS: dict[str, str] = {
+    "train": "projects_api.jobs.train",
+}
 """The module of each kind."""

@@ -82,6 +82,19 @@ def find_dialect(connection: Connection, version_id: str) -> dict[str, Any]:
     return found
 
 
+def find_in_project(
+    connection: Connection, project_id: str, version_id: str
+) -> dict[str, Any] | None:
+    """Find how a version's file is written, and its content; `None` in another project."""
+    statement = (
+        select(dataset_versions.c.id, dataset_versions.c.dialect, artifacts.c.sha256)
+        .join(artifacts, artifacts.c.id == dataset_versions.c.artifact_id)
+        .where(dataset_versions.c.id == version_id, artifacts.c.project_id == project_id)
+    )
+    row = connection.execute(statement).first()
+    return None if row is None else row._asdict()
+
+
 def list_for_project(connection: Connection, project_id: str) -> list[dict[str, Any]]:
     """List every version of every data set of a project, oldest first."""
     # A version's artifact belongs to the version's project.

@@ -1,11 +1,12 @@
 """Experiments: trainings on a data set of a project."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import JSON, Connection, Float, Index, Text, insert
+from sqlalchemy import JSON, Connection, Float, Index, Text, delete, func, insert, select, update
 from sqlmodel import Field, SQLModel
 
-from projects_api.models import project
+from projects_api.models import job, project
 from projects_api.models.base import (
     Identifier,
     Timestamp,
@@ -14,10 +15,22 @@ from projects_api.models.base import (
     new_id,
     now,
     one_of,
+    rows_of,
     table_of,
 )
+from projects_api.models.job import jobs
 
 STATUSES = ("queued", "running", "succeeded", "completed", "failed", "cancelled")
+SUCCESSES = ("succeeded", "completed")
+GRACE_SECONDS = 600.0
+"""What a training may take beside the search: to prepare the table, and to test the models."""
+_NOT_STARTED = {
+    "status": "queued",
+    "model_count": 0,
+    "best_model_type": None,
+    "duration": None,
+    "message": None,
+}
 PROBLEM_TYPES = ("classification", "regression")
 
 
@@ -65,6 +78,46 @@ class Experiment(SQLModel, table=True):
 
 experiments = table_of(Experiment)
 
+_SHOWN = (
+    experiments.c.id,
+    experiments.c.project_id,
+    experiments.c.dataset_version_id,
+    experiments.c.name,
+    experiments.c.status,
+    experiments.c.target_column,
+    experiments.c.problem_type,
+    experiments.c.engine,
+    experiments.c.execution_mode,
+    experiments.c.config,
+    experiments.c.best_model_type,
+    experiments.c.duration,
+    experiments.c.message,
+    experiments.c.job_id,
+    experiments.c.created_at,
+    experiments.c.started_at,
+    experiments.c.finished_at,
+)
+_ORDER = (
+    experiments.c.id,
+    experiments.c.project_id,
+    experiments.c.dataset_version_id,
+    experiments.c.target_column,
+    experiments.c.problem_type,
+    experiments.c.execution_mode,
+    experiments.c.config,
+    experiments.c.engine_runs,
+    experiments.c.started_at,
+)
+_PROGRESS = select(
+    experiments.c.id.label("experiment_id"),
+    experiments.c.job_id,
+    experiments.c.status,
+    jobs.c.progress,
+    jobs.c.stage,
+    jobs.c.seconds_left,
+    experiments.c.message,
+).outerjoin(jobs, jobs.c.id == experiments.c.job_id)
+
 
 def create(connection: Connection, project_id: str, **facts: Any) -> str:
     """Keep an experiment; `facts` are the columns beside ids and time. Return the new id."""
@@ -76,6 +129,114 @@ def create(connection: Connection, project_id: str, **facts: Any) -> str:
     )
     project.count(connection, project_id, "experiment_count", 1)
     return experiment_id
+
+
+def start(
+    connection: Connection,
+    project_id: str,
+    user_id: str,
+    *,
+    engines: Sequence[str],
+    execution_mode: str,
+    config: dict[str, Any],
+    use_gpu: bool,
+    **facts: Any,
+) -> dict[str, str]:
+    """Keep an experiment and queue the job that trains; return the ids of both.
+
+    `config` has `max_runtime_secs`, which each engine may take in its turn; `facts` are the columns
+    that say what is to be learnt from what.
+    """
+    experiment_id = create(
+        connection,
+        project_id,
+        status="queued",
+        engine=engines[0],
+        execution_mode=execution_mode,
+        config=config,
+        engine_runs=[{**_NOT_STARTED, "engine": one} for one in engines],
+        **facts,
+    )
+    turns = 1 if execution_mode == "parallel" else len(engines)
+    job_id = job.create(
+        connection,
+        user_id=user_id,
+        project_id=project_id,
+        kind="train",
+        entity_id=experiment_id,
+        arguments={"use_gpu": use_gpu},
+        max_runtime_seconds=config["max_runtime_secs"] * turns + GRACE_SECONDS,
+    )
+    change(connection, experiment_id, job_id=job_id)
+    return {"experiment_id": experiment_id, "job_id": job_id}
+
+
+def change(connection: Connection, experiment_id: str, **values: Any) -> bool:
+    """Change columns of an experiment; tell whether it exists."""
+    statement = update(experiments).where(experiments.c.id == experiment_id).values(**values)
+    return connection.execute(statement).rowcount == 1
+
+
+def find_project_id(connection: Connection, experiment_id: str) -> str | None:
+    """Find the project that an experiment belongs to."""
+    statement = select(experiments.c.project_id).where(experiments.c.id == experiment_id)
+    found: str | None = connection.scalar(statement)
+    return found
+
+
+def find(connection: Connection, experiment_id: str) -> dict[str, Any] | None:
+    """Find what callers see of an experiment."""
+    row = connection.execute(select(*_SHOWN).where(experiments.c.id == experiment_id)).first()
+    return None if row is None else row._asdict()
+
+
+def find_order(connection: Connection, experiment_id: str) -> dict[str, Any] | None:
+    """Find what a training needs to know of its experiment."""
+    statement = select(*_ORDER).where(experiments.c.id == experiment_id)
+    row = connection.execute(statement).first()
+    return None if row is None else row._asdict()
+
+
+def find_engine_runs(connection: Connection, experiment_id: str) -> list[dict[str, Any]] | None:
+    """Find how each engine of an experiment fared."""
+    statement = select(experiments.c.engine_runs).where(experiments.c.id == experiment_id)
+    found: list[dict[str, Any]] | None = connection.scalar(statement)
+    return found
+
+
+def find_progress(connection: Connection, experiment_id: str) -> dict[str, Any] | None:
+    """Find how far an experiment is, as far as its job tells."""
+    row = connection.execute(_PROGRESS.where(experiments.c.id == experiment_id)).first()
+    if row is None:
+        return None
+    found = row._asdict()
+    if found["status"] in SUCCESSES:
+        found["progress"] = 100.0
+    elif found["progress"] is None:
+        found["progress"] = 0.0
+    return found
+
+
+def list_page(
+    connection: Connection, project_id: str, *, limit: int, offset: int
+) -> tuple[list[dict[str, Any]], int]:
+    """List the experiments of a project, newest first, and tell how many there are in all."""
+    here = experiments.c.project_id == project_id
+    page = (
+        select(*_SHOWN)
+        .where(here)
+        .order_by(experiments.c.created_at.desc(), experiments.c.id.desc())
+        .limit(limit)
+        .offset(offset)
+    )
+    items = rows_of(connection.execute(page))
+    return items, connection.execute(select(func.count()).where(here)).scalar_one()
+
+
+def remove(connection: Connection, project_id: str, experiment_id: str) -> None:
+    """Remove an experiment, whose models are gone already."""
+    connection.execute(delete(experiments).where(experiments.c.id == experiment_id))
+    project.count(connection, project_id, "experiment_count", -1)
 
 
 def list_for_project(connection: Connection, project_id: str) -> list[dict[str, Any]]:

@@ -142,6 +142,22 @@ def find_column(connection: Connection, model_id: str, column: str) -> Any:
     return connection.execute(statement).scalar_one()
 
 
+def find_best(connection: Connection, experiment_id: str) -> dict[str, Any] | None:
+    """Find the best model of an experiment and what it goes by; `None` where there is none."""
+    statement = (
+        select(
+            trained_models.c.id.label("model_id"),
+            trained_models.c.model_type,
+            trained_models.c.explanation,
+        )
+        .where(trained_models.c.experiment_id == experiment_id)
+        .order_by(trained_models.c.is_best.desc(), trained_models.c.rank, trained_models.c.id)
+        .limit(1)
+    )
+    row = connection.execute(statement).first()
+    return None if row is None else row._asdict()
+
+
 def find_signature(connection: Connection, model_id: str) -> dict[str, Any] | None:
     """Find what a model takes and gives; `None` where its experiment does not tell."""
     statement = (
@@ -191,6 +207,15 @@ def remove(connection: Connection, project_id: str, model_id: str) -> bool:
     project.count(connection, project_id, "model_count", -1)
     _mark_best(connection, experiment_id)
     return True
+
+
+def remove_of_experiment(connection: Connection, project_id: str, experiment_id: str) -> None:
+    """Remove all models of an experiment, with their files."""
+    own = trained_models.c.experiment_id == experiment_id
+    files = artifacts.c.id.in_(select(trained_models.c.artifact_id).where(own))
+    # A model goes with its file, by the foreign key.
+    removed = connection.execute(delete(artifacts).where(files)).rowcount
+    project.count(connection, project_id, "model_count", -removed)
 
 
 def _mark_best(connection: Connection, experiment_id: str) -> None:

@@ -11,11 +11,12 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from projects_api.models import dataset, project
+from projects_api.models import dataset, experiment, project
 from projects_api.models.api_key import SCOPES, Caller
 from projects_api.models.member import ROLES, rank
 from projects_api.server.problems import (
     DatasetNotFound,
+    ExperimentNotFound,
     InsufficientRole,
     InsufficientScope,
     MemberNotFound,
@@ -26,10 +27,12 @@ from projects_api.server.problems import (
 NOT_FOUND: Mapping[str, type[NotFound]] = {
     "project_id": ProjectNotFound,
     "dataset_id": DatasetNotFound,
+    "experiment_id": ExperimentNotFound,
     "member_id": MemberNotFound,
 }
 _OWNERS: Mapping[str, Callable[[Connection, str], str | None]] = {
     "dataset_id": dataset.find_project_id,
+    "experiment_id": experiment.find_project_id,
 }
 
 

@@ -56,6 +56,34 @@ class Upload:
     content: Content
 
 
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What the properties of an object are when they are left out, and those of objects in it."""
+
+    own: dict[str, Any]
+    inner: dict[str, "Defaults"]
+
+    @classmethod
+    def of_schema(cls, schema: Schema) -> "Defaults":
+        """Collect the defaults of a schema; a reference that carries one stands in an `allOf`."""
+        properties: dict[str, Schema] = {}
+        for part in (*schema.get("allOf", ()), schema):
+            properties |= part.get("properties", {})
+        inner = {name: cls.of_schema(declared) for name, declared in properties.items()}
+        return cls(
+            {name: one["default"] for name, one in properties.items() if "default" in one},
+            {name: found for name, found in inner.items() if found.own or found.inner},
+        )
+
+    def complete(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Give the values with what they leave out."""
+        completed = {**self.own, **values}
+        for name, defaults in self.inner.items():
+            if isinstance(completed.get(name), dict):
+                completed[name] = defaults.complete(completed[name])
+        return completed
+
+
 class Body:
     """What every kind of body has: a media type, a closed object as schema, and defaults."""
 
@@ -65,12 +93,8 @@ class Body:
         self.checker = Checker(schema)
         properties: Mapping[str, Schema] = schema["properties"]
         self.names = list(properties)
-        self.defaults = {
-            name: declared["default"]
-            for name, declared in properties.items()
-            if "default" in declared
-        }
-        self.certain = {*self.defaults, *schema.get("required", ())}
+        self.defaults = Defaults.of_schema(schema)
+        self.certain = {*self.defaults.own, *schema.get("required", ())}
         self.folded = [n for n, declared in properties.items() if declared.get("format") == "uuid"]
 
     def complete(self, values: Any) -> dict[str, Any]:
@@ -78,7 +102,7 @@ class Body:
         if not self.checker.accepts(values):
             faults = self.checker.faults(values, "body")
             raise ContractViolation(describe(faults), errors=faults)
-        completed = {**self.defaults, **values}
+        completed = self.defaults.complete(values)
         for name in self.folded:
             if name in completed:
                 completed[name] = completed[name].lower()

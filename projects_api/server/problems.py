@@ -108,6 +108,25 @@ class DatasetNotFound(NotFound):
     detail = "No data set with this id exists in a project that you are a member of."
 
 
+class DatasetVersionNotFound(NotFound):
+    """No such version of a data set in the project."""
+
+    slug = "dataset-version-not-found"
+    title = "No such data set version"
+    detail = (
+        "No version of a data set of this project has this id. Get the data set to see its "
+        "`dataset_version_id`."
+    )
+
+
+class ExperimentNotFound(NotFound):
+    """No such experiment in a project of the caller."""
+
+    slug = "experiment-not-found"
+    title = "No such experiment"
+    detail = "No experiment with this id exists in a project that you are a member of."
+
+
 class MemberNotFound(NotFound):
     """No such member of the project."""
 
@@ -138,6 +157,22 @@ class LastOwner(Problem):
     slug = "last-owner"
     title = "The last owner stays"
     detail = "A project keeps at least one owner. Make another member an owner first."
+
+
+class EngineUnavailable(Problem):
+    """An engine is asked for that this server cannot run."""
+
+    status = 409
+    slug = "engine-unavailable"
+    title = "The engine cannot run on this server"
+
+
+class NoModelYet(Problem):
+    """An experiment is asked about its models and has none."""
+
+    status = 409
+    slug = "no-model-yet"
+    title = "The experiment has no model"
 
 
 class RequestRunning(Problem):
@@ -191,6 +226,14 @@ class TableRefused(Problem):
     status = 422
     slug = "not-a-table"
     title = "The file is not a table"
+
+
+class UnknownColumn(Problem):
+    """The table has no column of the name that was given."""
+
+    status = 422
+    slug = "unknown-column"
+    title = "The table has no such column"
 
 
 class IdempotencyKeyReused(Problem):

@@ -13,6 +13,8 @@ from projects_api.models import (
     dataset,
     dataset_version,
     experiment,
+    job,
+    job_log,
     member,
     trained_model,
 )
@@ -112,35 +114,65 @@ def _add_dataset(connection: Connection, one: dict) -> None:
             "id": one["dataset_version_id"],
             "dataset_id": one["id"],
             "version": 1,
-            "dialect": {},
+            # Enough of it: what experiments are started on, has the columns of the example.
+            "dialect": {"names": ["amount", "is_fraud"]},
             "created_at": moment,
         },
     )
 
 
 def _add_trainings(connection: Connection, project: dict) -> None:
-    """Add the experiment that the timeline shows, and as many more as the counts tell of."""
-    (event,) = (one for one in answer_of("get_timeline")["events"] if one["type"] == "experiment")
-    shown = {"created_at": event.pop("timestamp"), "project_id": project["id"]} | event
-    del shown["type"]
-    later = shown | {"created_at": answer_of("list_datasets")["items"][0]["created_at"]}
+    """Add the experiments that are shown, and as many more as the counts tell of."""
+    first = answer_of("get_experiment")["experiment"]
+    newest = answer_of("list_experiments")["items"]
+    between = {**first, "job_id": None, "created_at": "2026-02-20T08:30:00Z"}
+    others = project["experiment_count"] - 1 - len(newest)
+    rows = [first, *newest, *({**between, "id": new_id()} for _ in range(others))]
+    runs = answer_of("list_engine_runs")["items"]
+    connection.execute(insert(experiment.experiments), [{**r, "engine_runs": runs} for r in rows])
+    _add_job(connection, first, answer_of("get_experiment_logs")["logs"])
+    _add_models(connection, project, first)
+
+
+def _add_job(connection: Connection, one: dict, lines: list[str]) -> None:
+    row = {name: one[name] for name in ("project_id", "created_at", "started_at", "finished_at")}
     connection.execute(
-        insert(experiment.experiments),
-        [shown, *({**later, "id": new_id()} for _ in range(1, project["experiment_count"]))],
+        insert(job.jobs),
+        {
+            **row,
+            "id": one["job_id"],
+            "user_id": answer_of("list_members")["items"][0]["user_id"],
+            "kind": "train",
+            "entity_id": one["id"],
+            "arguments": {},
+            "status": "succeeded",
+            "progress": 100.0,
+            "attempts": 1,
+            "max_runtime_seconds": one["config"]["max_runtime_secs"] + 600.0,
+            "cancel_requested": False,
+        },
     )
-    for _ in range(project["model_count"]):
-        artifact_id = _add_file(connection, project["id"], later["created_at"], "0" * 64, 1)
+    job_log.append(connection, one["job_id"], lines)
+
+
+def _add_models(connection: Connection, project: dict, one: dict) -> None:
+    best = answer_of("explain_experiment")
+    moment = one["finished_at"]
+    for number in range(1, project["model_count"] + 1):
         connection.execute(
             insert(trained_model.trained_models),
             {
-                "id": new_id(),
+                "id": best["model_id"] if number == 1 else new_id(),
                 "project_id": project["id"],
-                "experiment_id": shown["id"],
-                "artifact_id": artifact_id,
-                "name": "A model",
-                "model_type": shown["best_model_type"],
+                "experiment_id": one["id"],
+                "artifact_id": _add_file(connection, project["id"], moment, "0" * 64, 1),
+                "name": f"{best['model_type']} {number}",
+                "model_type": best["model_type"],
+                "rank": number,
+                "is_best": number == 1,
                 "metrics": {},
-                "created_at": later["created_at"],
+                "explanation": best["explanation"],
+                "created_at": moment,
             },
         )
 

@@ -25,14 +25,16 @@ from projects_api.server.archive_reader import verify_archive
 from projects_api.server.contract import Checker, contract
 
 UPLOAD = {"operation_id": "upload_dataset"}
+START = {"operation_id": "create_experiment"}
 ABOVE_THE_LIMIT = b"number,square\n" + b"".join(b"%d,%d\n" % (n, n * n) for n in range(70_000))
 
 SHARED = json.loads(os.environ.get("FUZZING_SHARED", "[]"))
-"""Projects that both callers are members of: `project_id`, `dataset_id` and `member_id` of each."""
+"""Projects that both callers are members of: the ids of each and of one of each kind in it."""
 
 _projects: dict[str, None] = {}
 _members: dict[tuple[str, str], None] = {}
 _datasets: dict[str, str] = {}
+_experiments: dict[str, str] = {}
 _keys: set[str] = set()
 _numbers = itertools.count()
 
@@ -60,8 +62,9 @@ def _listed_projects(_path, _case, answer):
 
 def _deleted_project(path, _case, _answer):
     _projects.pop(path["project_id"], None)
-    for dataset_id in [one for one, owner in _datasets.items() if owner == path["project_id"]]:
-        del _datasets[dataset_id]
+    for known in (_datasets, _experiments):
+        for gone in [one for one, owner in known.items() if owner == path["project_id"]]:
+            del known[gone]
     for pair in [pair for pair in _members if pair[0] == path["project_id"]]:
         del _members[pair]
 
@@ -91,6 +94,18 @@ def _deleted_dataset(path, _case, _answer):
     _datasets.pop(path["dataset_id"], None)
 
 
+def _created_experiment(_path, _case, answer):
+    _experiments[answer["experiment_id"]] = answer["experiment"]["project_id"]
+
+
+def _listed_experiments(_path, _case, answer):
+    _experiments.update({item["id"]: item["project_id"] for item in answer["items"]})
+
+
+def _deleted_experiment(path, _case, _answer):
+    _experiments.pop(path["experiment_id"], None)
+
+
 _LEARN = {
     "create_project": _created_project,
     "list_projects": _listed_projects,
@@ -101,6 +116,9 @@ _LEARN = {
     "upload_dataset": _uploaded_dataset,
     "list_datasets": _listed_datasets,
     "delete_dataset": _deleted_dataset,
+    "create_experiment": _created_experiment,
+    "list_experiments": _listed_experiments,
+    "delete_experiment": _deleted_experiment,
 }
 
 
@@ -136,6 +154,8 @@ def with_live_ids(context, parameters):
             live = dict(zip(("project_id", "member_id"), pair, strict=True))
     elif dataset_id := parameters.get("dataset_id"):
         live = _live(dataset_id, "dataset_id", _datasets)
+    elif experiment_id := parameters.get("experiment_id"):
+        live = _live(experiment_id, "experiment_id", _experiments)
     elif project_id := parameters.get("project_id"):
         live = _live(project_id, "project_id", _projects)
     return {name: live.get(name, value) for name, value in parameters.items()}
@@ -145,7 +165,7 @@ def with_live_ids(context, parameters):
 def before_load_schema(context, raw_schema):
     """Look for what was just deleted: it must be gone. For callers this is no step worth a link."""
     done = raw_schema["components"]["responses"]["Acknowledged"]
-    for resource in ("project", "dataset"):
+    for resource in ("project", "dataset", "experiment"):
         name = f"{resource}_id"
         link = {
             "operationId": f"get_{resource}",
@@ -153,6 +173,20 @@ def before_load_schema(context, raw_schema):
         }
         operation = raw_schema["paths"][f"/api/{resource}s/{{{name}}}"]["delete"]
         operation["responses"]["200"] = {**done, "links": {"look_for_it": link}}
+
+
+# --- experiments ---
+
+
+@schemathesis.hook("map_body").apply_to(**START)
+def with_a_live_version(context, form):
+    """Start experiments on what exists; what is wrong about a body stays wrong."""
+    body = getattr(form, "body", form)
+    if not isinstance(body, dict):
+        return form
+    live = _live(body.get("dataset_version_id"), "dataset_version_id", {})
+    filled = {name: live.get(name, value) for name, value in body.items()}
+    return replace(form, body=filled) if form is not body and hasattr(form, "body") else filled
 
 
 # --- uploads ---
@@ -278,6 +312,8 @@ def _is_valid(form):
 ACCEPTED = {
     # No schema tells bytes that are a table from those that are none.
     ("upload_dataset", RejectedPositiveData): "not-a-table",
+    # Nor a name that is a column of this table from one that is none.
+    ("create_experiment", RejectedPositiveData): "unknown-column",
     # What is not found is the person, and not the project that was just created.
     ("add_member", EnsureResourceAvailability): "user-not-registered",
 }

@@ -10,7 +10,7 @@ import pytest
 import requests
 from sqlalchemy import make_url
 
-from projects_api.models import artifact, dataset, dataset_version, member
+from projects_api.models import artifact, dataset, dataset_version, experiment, job, member
 from projects_api.models import project as projects
 from projects_api.server import rate_limit
 from projects_api.server.idempotency import Repetition
@@ -85,9 +85,9 @@ def at(monkeypatch):
     """Set the clock, and the ids that are given next in each module."""
 
     def set_to(moment: str, **ids: str) -> None:
-        for module in (projects, member, dataset, dataset_version, artifact):
+        for module in (projects, member, dataset, dataset_version, artifact, experiment, job):
             monkeypatch.setattr(module, "now", lambda: moment)
-        for module in (projects, dataset, dataset_version, artifact):
+        for module in (projects, dataset, dataset_version, artifact, experiment, job):
             if identifier := ids.get(module.__name__.rpartition(".")[2]):
                 monkeypatch.setattr(module, "new_id", partial(str, identifier))
 
@@ -176,6 +176,13 @@ def export_project(world: World, at, _media_type: str) -> requests.Response:
     return send(world.alice, "export_project")
 
 
+def create_experiment(world: World, at, _media_type: str) -> requests.Response:
+    created = answer_of("create_experiment")
+    moment = created["experiment"]["created_at"]
+    at(moment, experiment=created["experiment_id"], job=created["job_id"])
+    return send(world.alice, "create_experiment")
+
+
 PREPARED = {
     one.__name__: one
     for one in (
@@ -185,6 +192,7 @@ PREPARED = {
         upload_dataset,
         download_dataset,
         export_project,
+        create_experiment,
     )
 }
 """The operations that need more than the documented values and the documented request."""
@@ -259,6 +267,12 @@ class Provoke:
     def dataset_not_found(self):
         return send(self.world.server.person(), "get_dataset")
 
+    def dataset_version_not_found(self):
+        return self._start(dataset_version_id=answer_of("get_project")["project"]["id"])
+
+    def experiment_not_found(self):
+        return send(self.world.server.person(), "get_experiment")
+
     def member_not_found(self):
         assert send(self.alice, "remove_member").status_code == 200
         return send(self.alice, "remove_member")
@@ -268,6 +282,16 @@ class Provoke:
 
     def last_owner(self):
         return send(self.alice, "add_member", json={"email": self.alice.email, "role": "viewer"})
+
+    def engine_unavailable(self):
+        return self._start(engine="h2o")
+
+    def no_model_yet(self):
+        created = self._start().json()
+        return self.alice.get(
+            f"/api/experiments/{created['experiment_id']}/explain",
+            headers={"X-Request-Id": REQUEST_ID},
+        )
 
     def request_running(self):
         body = b'{"name": "Churn Prediction"}'
@@ -295,6 +319,9 @@ class Provoke:
             data={"project_id": self.world.project_id, "name": "transactions.csv"},
             files={"file": ("transactions.csv", b"")},
         )
+
+    def unknown_column(self):
+        return self._start(target_column="fraud")
 
     def idempotency_key_reused(self):
         first, second = (
@@ -333,6 +360,10 @@ class Provoke:
                 return self._ask(server, "/health/ready")
             finally:
                 folder.unlink()
+
+    def _start(self, **changes):
+        content = OPERATIONS["create_experiment"]["requestBody"]["content"]
+        return send(self.alice, "create_experiment", json={**_body(content)["json"], **changes})
 
     def _create(self, body, headers=None):
         options = {"headers": {"Content-Type": "application/json", **(headers or {})}}

@@ -18,7 +18,7 @@ import pytest
 import requests
 import structlog
 
-from projects_api.models import experiment, user
+from projects_api.models import user
 from projects_api.server.contract import contract
 from tests.conftest import Person
 from tests.contract.traffic import drift
@@ -33,15 +33,28 @@ PEOPLE = ("owner", "viewer", "alice", "bob", "stranger")
 
 CERTAIN = {"200", "201", "401", "404", "415", "422"}
 """What a short run reaches already; the others take luck, and a long run."""
-LUCKY = {"delete_dataset", "delete_project", "remove_member", "upload_dataset"}
+LUCKY = {
+    "create_experiment",
+    "delete_dataset",
+    "delete_experiment",
+    "delete_project",
+    "remove_member",
+    "upload_dataset",
+}
 """Operations whose success takes luck: the right id, of what is there at that moment."""
 READS = (
     "download_dataset",
+    "explain_experiment",
     "export_project",
     "get_dataset",
+    "get_experiment",
+    "get_experiment_logs",
+    "get_experiment_status",
     "get_project",
     "get_timeline",
     "list_datasets",
+    "list_engine_runs",
+    "list_experiments",
     "list_members",
 )
 OUT_OF_REACH = {
@@ -50,10 +63,12 @@ OUT_OF_REACH = {
     # Both keys have all scopes, and everybody may create and list projects.
     "create_project": {"403", "409", "413"},
     "list_projects": {"403"},
+    "get_experiment_capabilities": {"403"},
     # A viewer may read everything.
     **{operation: {"403"} for operation in READS},
     # No generated JSON has a megabyte.
     "add_member": {"413"},
+    "create_experiment": {"413"},
     "update_project": {"413"},
     # Forms are well-formed, and as requests come one after the other, none finds another one
     # running with its Idempotency-Key.
@@ -95,22 +110,14 @@ def shared_projects(server, people):
         assert owner.share(project_id, viewer, "viewer").status_code == 201
         uploaded = owner.upload(project_id)
         assert uploaded.status_code == 201, uploaded.text
-        with server.services.database.transaction() as connection:
-            experiment.create(
-                connection,
-                project_id,
-                dataset_version_id=uploaded.json()["dataset_version_id"],
-                name="AutoML Run 1",
-                status="succeeded",
-                target_column="a",
-                problem_type="regression",
-                best_model_type="GBM",
-                duration=1.5,
-            )
+        version_id = uploaded.json()["dataset_version_id"]
         shared.append(
             {
                 "project_id": project_id,
                 "dataset_id": uploaded.json()["dataset_id"],
+                "dataset_version_id": version_id,
+                "experiment_id": server.add_experiment(project_id, version_id),
+                "target_column": "a",
                 "member_id": owner.user_id,
             }
         )

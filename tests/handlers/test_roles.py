@@ -1,6 +1,7 @@
 """Who may do what: every operation for every kind of caller, on both databases."""
 
 import itertools
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -34,18 +35,32 @@ LEAST_ROLE = {
     "get_dataset": "viewer",
     "delete_dataset": "admin",
     "download_dataset": "viewer",
+    "create_experiment": "editor",
+    "list_experiments": "viewer",
+    "get_experiment_capabilities": "anybody",
+    "get_experiment": "viewer",
+    "delete_experiment": "editor",
+    "get_experiment_status": "viewer",
+    "get_experiment_logs": "viewer",
+    "explain_experiment": "viewer",
+    "list_engine_runs": "viewer",
     "check_liveness": "nobody",
     "check_readiness": "nobody",
 }
-READS = {name for name in LEAST_ROLE if name.startswith(("list", "get", "export", "download"))}
+READS = {
+    name for name in LEAST_ROLE if name.startswith(("list", "get", "export", "download", "explain"))
+}
+CREATES = {"create_project", "add_member", "upload_dataset", "create_experiment"}
 
 
 @dataclass
 class World:
-    """A project with a member of each role, one more member, and a data set."""
+    """A project with a member of each role, one more member, and something of each kind."""
 
     project_id: str
     dataset_id: str
+    version_id: str
+    experiment_id: str
     other_id: str
     other_email: str
 
@@ -78,6 +93,31 @@ REQUESTS: dict[str, Callable[[World], tuple[str, str, dict[str, Any]]]] = {
     "get_dataset": lambda w: ("GET", f"/api/datasets/{w.dataset_id}", {}),
     "delete_dataset": lambda w: ("DELETE", f"/api/datasets/{w.dataset_id}", {}),
     "download_dataset": lambda w: ("GET", f"/api/datasets/{w.dataset_id}/download", {}),
+    "create_experiment": lambda w: (
+        "POST",
+        "/api/experiments",
+        {
+            "json": {
+                "project_id": w.project_id,
+                "dataset_version_id": w.version_id,
+                "name": "AutoML Run 2",
+                "target_column": "b",
+                "problem_type": "regression",
+            }
+        },
+    ),
+    "list_experiments": lambda w: (
+        "GET",
+        "/api/experiments",
+        {"params": {"project_id": w.project_id}},
+    ),
+    "get_experiment_capabilities": lambda w: ("GET", "/api/experiments/capabilities", {}),
+    "get_experiment": lambda w: ("GET", f"/api/experiments/{w.experiment_id}", {}),
+    "delete_experiment": lambda w: ("DELETE", f"/api/experiments/{w.experiment_id}", {}),
+    "get_experiment_status": lambda w: ("GET", f"/api/experiments/{w.experiment_id}/status", {}),
+    "get_experiment_logs": lambda w: ("GET", f"/api/experiments/{w.experiment_id}/logs", {}),
+    "explain_experiment": lambda w: ("GET", f"/api/experiments/{w.experiment_id}/explain", {}),
+    "list_engine_runs": lambda w: ("GET", f"/api/experiments/{w.experiment_id}/engine-runs", {}),
     "check_liveness": lambda w: ("GET", "/health/live", {}),
     "check_readiness": lambda w: ("GET", "/health/ready", {}),
 }
@@ -86,7 +126,7 @@ REQUESTS: dict[str, Callable[[World], tuple[str, str, dict[str, Any]]]] = {
 def expected(operation: str, caller: str) -> tuple[int, str | None]:
     """Give the status, and the problem's slug, that the rules promise."""
     least = LEAST_ROLE[operation]
-    success = 201 if operation in {"create_project", "add_member", "upload_dataset"} else 200
+    success = 201 if operation in CREATES else 200
     if least == "nobody":
         return success, None
     if caller in {"no key", "unknown key", "expired key", "revoked key"}:
@@ -96,7 +136,8 @@ def expected(operation: str, caller: str) -> tuple[int, str | None]:
     if least == "anybody":
         return success, None
     if caller == "stranger":
-        return 404, "dataset-not-found" if "/{d" in paths()[operation] else "project-not-found"
+        named = re.search(r"\{(\w+)_id\}", paths()[operation])
+        return 404, f"{named[1] if named else 'project'}-not-found"
     if ROLES.index(caller) < ROLES.index(least):
         return 403, "insufficient-role"
     return success, None
@@ -117,14 +158,21 @@ def people(server):
 
 
 @pytest.fixture
-def world(people) -> World:
+def world(server, people) -> World:
     owner = people["owner"]
     project_id = owner.create_project("Shared")
     for role in ("viewer", "editor", "admin"):
         assert owner.share(project_id, people[role], role).status_code == 201
     assert owner.share(project_id, people["other"], "viewer").status_code == 201
-    dataset_id = owner.upload(project_id).json()["dataset_id"]
-    return World(project_id, dataset_id, people["other"].user_id, people["other"].email)
+    uploaded = owner.upload(project_id).json()
+    return World(
+        project_id,
+        uploaded["dataset_id"],
+        uploaded["dataset_version_id"],
+        server.add_experiment(project_id, uploaded["dataset_version_id"]),
+        people["other"].user_id,
+        people["other"].email,
+    )
 
 
 @pytest.fixture

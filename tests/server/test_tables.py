@@ -354,7 +354,7 @@ class TestQuality:
             "media_type": "text/csv",
             "rows": 1,
             "columns": 2,
-            "dialect": {**AS_CSV, "rows": 1},
+            "dialect": {**AS_CSV, "rows": 1, "names": ["a", "b"]},
             "quality": {"overall_score": 100.0, "issues": []},
         }
 

@@ -14,7 +14,8 @@ MEDIA_TYPES: dict[TableFormat, str] = {
 class TableFacts:
     """What an inspection finds; `encoding`, `delimiter` and `has_header` are of CSV only.
 
-    A CSV of one column has no delimiter. `overall_score` is from 0 to 100; an issue has `kind`,
+    `names` are those that the columns have as Parquet. A CSV of one column has no delimiter.
+    `overall_score` is from 0 to 100; an issue has `kind`,
     `column` (None where it is about the whole table) and `message`.
     """
 
@@ -22,6 +23,7 @@ class TableFacts:
     media_type: str
     rows: int
     columns: int
+    names: list[str]
     encoding: str | None
     delimiter: str | None
     has_header: bool | None
@@ -30,12 +32,13 @@ class TableFacts:
 
     @property
     def dialect(self) -> dict[str, Any]:
-        """How the file is written and how many rows it has, for `convert_table`; plain JSON."""
+        """How the file is written, its rows and the names of its columns; plain JSON."""
         return {
             "rows": self.rows,
             "encoding": self.encoding,
             "delimiter": self.delimiter,
             "has_header": self.has_header,
+            "names": self.names,
         }
 
     def as_columns(self) -> dict[str, Any]:

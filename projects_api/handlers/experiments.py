@@ -1,0 +1,167 @@
+"""Experiments: trainings on a data set, done by jobs in the background."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from projects_api import engines as automl
+from projects_api.models import dataset_version, experiment, job, trained_model
+from projects_api.models.api_key import Caller
+from projects_api.server.problems import (
+    DatasetVersionNotFound,
+    EngineUnavailable,
+    ExperimentNotFound,
+    NoModelYet,
+    UnknownColumn,
+)
+
+SHOWN_COLUMNS = 20
+
+
+def create_experiment(
+    connection: Connection,
+    caller: Caller,
+    project: dict[str, Any],
+    *,
+    dataset_version_id: str,
+    name: str,
+    target_column: str,
+    problem_type: str,
+    config: dict[str, Any],
+    engine: str,
+    engines: list[str],
+    execution_mode: str,
+    use_gpu: bool,
+) -> dict[str, Any]:
+    """Start an experiment: keep it, and queue the job that trains."""
+    version = dataset_version.find_in_project(connection, project["id"], dataset_version_id)
+    if version is None:
+        raise DatasetVersionNotFound
+    # What was uploaded long ago has no names; then the job finds out.
+    _check_column(target_column, version["dialect"].get("names") or [target_column])
+    wanted = engines or [engine]
+    _check_engines(wanted)
+    ids = experiment.start(
+        connection,
+        project["id"],
+        caller.user_id,
+        engines=wanted,
+        execution_mode=execution_mode,
+        config=config,
+        use_gpu=use_gpu,
+        dataset_version_id=dataset_version_id,
+        name=name,
+        target_column=target_column,
+        problem_type="regression" if problem_type == "regression" else "classification",
+    )
+    return {**ids, "experiment": experiment.find(connection, ids["experiment_id"])}
+
+
+def list_experiments(
+    connection: Connection, project: dict[str, Any], limit: int, offset: int
+) -> dict[str, Any]:
+    """List the experiments of a project, newest first."""
+    items, total = experiment.list_page(connection, project["id"], limit=limit, offset=offset)
+    return {"items": items, "total": total, "limit": limit, "offset": offset}
+
+
+def get_experiment_capabilities() -> dict[str, Any]:
+    """Tell what can train on this server."""
+    return automl.capabilities()
+
+
+def get_experiment(connection: Connection, experiment_id: str) -> dict[str, Any]:
+    """Get an experiment."""
+    return {"experiment": _find(connection, experiment_id)}
+
+
+def delete_experiment(
+    connection: Connection, project: dict[str, Any], experiment_id: str
+) -> dict[str, Any]:
+    """Delete an experiment with its models, and cancel its job."""
+    found = _find(connection, experiment_id)
+    if found["job_id"]:
+        job.request_cancel(connection, found["job_id"])
+    trained_model.remove_of_experiment(connection, project["id"], experiment_id)
+    experiment.remove(connection, project["id"], experiment_id)
+    return {"ok": True}
+
+
+def get_experiment_status(connection: Connection, experiment_id: str) -> dict[str, Any]:
+    """Tell how far an experiment is."""
+    found = experiment.find_progress(connection, experiment_id)
+    if found is None:
+        raise ExperimentNotFound
+    return found
+
+
+def get_experiment_logs(
+    connection: Connection, experiment_id: str, limit: int, offset: int
+) -> dict[str, Any]:
+    """List the lines that an experiment wrote, oldest first."""
+    found = _find(connection, experiment_id)
+    lines, total = job.list_logs(connection, found["job_id"], limit=limit, offset=offset)
+    return {
+        "logs": [line["message"] for line in lines],
+        "total": total,
+        "limit": limit,
+        "offset": offset,
+    }
+
+
+def explain_experiment(connection: Connection, experiment_id: str) -> dict[str, Any]:
+    """Tell what the best model goes by."""
+    found = _find(connection, experiment_id)
+    best = trained_model.find_best(connection, experiment_id)
+    if best is None:
+        raise NoModelYet(
+            f"This experiment is {found['status']} and has no model. Ask again when its status is "
+            "succeeded."
+        )
+    return {"experiment_id": experiment_id, **best}
+
+
+def list_engine_runs(
+    connection: Connection, experiment_id: str, limit: int, offset: int
+) -> dict[str, Any]:
+    """List how each engine of an experiment fared."""
+    runs = experiment.find_engine_runs(connection, experiment_id)
+    if runs is None:
+        raise ExperimentNotFound
+    page = runs[offset : offset + limit]
+    return {"items": page, "total": len(runs), "limit": limit, "offset": offset}
+
+
+def _find(connection: Connection, experiment_id: str) -> dict[str, Any]:
+    found = experiment.find(connection, experiment_id)
+    if found is None:
+        raise ExperimentNotFound
+    return found
+
+
+def _check_column(name: str, names: Sequence[str]) -> None:
+    if name in names:
+        return
+    shown = ", ".join(one[:100] for one in names[:SHOWN_COLUMNS])
+    more = ", and others" if len(names) > SHOWN_COLUMNS else ""
+    raise UnknownColumn(
+        f"The table has no column `{name}`. It has: {shown}{more}.",
+        errors=[
+            {
+                "location": "body",
+                "pointer": "/target_column",
+                "message": "names no column of the table",
+            }
+        ],
+    )
+
+
+def _check_engines(wanted: Sequence[str]) -> None:
+    able = automl.capabilities()
+    for one in able["unavailable"]:
+        if one["engine"] in wanted:
+            raise EngineUnavailable(
+                f"This server cannot train with {one['engine']}: {one['reason']}. "
+                f"It can with: {', '.join(able['allowed_engines']) or 'nothing'}."
+            )
