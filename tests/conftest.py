@@ -16,8 +16,8 @@ import requests
 import uvicorn
 from sqlalchemy import make_url, select
 
-from projects_api.models import api_key, dataset_version, experiment, trained_model, user
-from projects_api.models.base import rows_of
+from projects_api.models import api_key, dataset_version, experiment, job, trained_model, user
+from projects_api.models.base import new_id, rows_of
 from projects_api.models.job import jobs
 from projects_api.server.application import create_application
 from projects_api.server.http_protocol import HttpProtocol
@@ -141,6 +141,19 @@ class Server:
                 is_best=True,
             )
         return experiment_id
+
+    def add_job(self, project_id: str | None, user_id: str) -> str:
+        """Queue a job of a kind that no worker knows."""
+        with self.services.database.transaction() as connection:
+            return job.create(
+                connection,
+                user_id=user_id,
+                project_id=project_id,
+                kind="nothing",
+                entity_id=new_id(),
+                arguments={},
+                max_runtime_seconds=60,
+            )
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ from projects_api.server.problems import (
     ExperimentNotFound,
     InsufficientRole,
     InsufficientScope,
+    JobNotFound,
     MemberNotFound,
     NotFound,
     ProjectNotFound,
@@ -28,6 +29,7 @@ NOT_FOUND: Mapping[str, type[NotFound]] = {
     "project_id": ProjectNotFound,
     "dataset_id": DatasetNotFound,
     "experiment_id": ExperimentNotFound,
+    "job_id": JobNotFound,
     "member_id": MemberNotFound,
 }
 _OWNERS: Mapping[str, Callable[[Connection, str], str | None]] = {

@@ -127,6 +127,16 @@ class ExperimentNotFound(NotFound):
     detail = "No experiment with this id exists in a project that you are a member of."
 
 
+class JobNotFound(NotFound):
+    """No such job in a project of the caller, or without project and the caller's."""
+
+    slug = "job-not-found"
+    title = "No such job"
+    detail = (
+        "No job with this id exists in a project that you are a member of, or that you asked for."
+    )
+
+
 class MemberNotFound(NotFound):
     """No such member of the project."""
 

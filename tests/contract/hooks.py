@@ -35,6 +35,7 @@ _projects: dict[str, None] = {}
 _members: dict[tuple[str, str], None] = {}
 _datasets: dict[str, str] = {}
 _experiments: dict[str, str] = {}
+_jobs: dict[str, str] = {}
 _keys: set[str] = set()
 _numbers = itertools.count()
 
@@ -62,7 +63,7 @@ def _listed_projects(_path, _case, answer):
 
 def _deleted_project(path, _case, _answer):
     _projects.pop(path["project_id"], None)
-    for known in (_datasets, _experiments):
+    for known in (_datasets, _experiments, _jobs):
         for gone in [one for one, owner in known.items() if owner == path["project_id"]]:
             del known[gone]
     for pair in [pair for pair in _members if pair[0] == path["project_id"]]:
@@ -96,6 +97,7 @@ def _deleted_dataset(path, _case, _answer):
 
 def _created_experiment(_path, _case, answer):
     _experiments[answer["experiment_id"]] = answer["experiment"]["project_id"]
+    _jobs[answer["job_id"]] = answer["experiment"]["project_id"]
 
 
 def _listed_experiments(_path, _case, answer):
@@ -156,6 +158,8 @@ def with_live_ids(context, parameters):
         live = _live(dataset_id, "dataset_id", _datasets)
     elif experiment_id := parameters.get("experiment_id"):
         live = _live(experiment_id, "experiment_id", _experiments)
+    elif job_id := parameters.get("job_id"):
+        live = _live(job_id, "job_id", _jobs)
     elif project_id := parameters.get("project_id"):
         live = _live(project_id, "project_id", _projects)
     return {name: live.get(name, value) for name, value in parameters.items()}

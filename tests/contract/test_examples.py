@@ -273,6 +273,9 @@ class Provoke:
     def experiment_not_found(self):
         return send(self.world.server.person(), "get_experiment")
 
+    def job_not_found(self):
+        return send(self.world.server.person(), "get_job")
+
     def member_not_found(self):
         assert send(self.alice, "remove_member").status_code == 200
         return send(self.alice, "remove_member")

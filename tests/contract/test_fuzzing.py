@@ -64,6 +64,8 @@ OUT_OF_REACH = {
     "create_project": {"403", "409", "413"},
     "list_projects": {"403"},
     "get_experiment_capabilities": {"403"},
+    # A job that the caller may not see is not found.
+    "get_job": {"403"},
     # A viewer may read everything.
     **{operation: {"403"} for operation in READS},
     # No generated JSON has a megabyte.
@@ -117,6 +119,7 @@ def shared_projects(server, people):
                 "dataset_id": uploaded.json()["dataset_id"],
                 "dataset_version_id": version_id,
                 "experiment_id": server.add_experiment(project_id, version_id),
+                "job_id": server.add_job(project_id, owner.user_id),
                 "target_column": "a",
                 "member_id": owner.user_id,
             }

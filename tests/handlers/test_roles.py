@@ -44,6 +44,7 @@ LEAST_ROLE = {
     "get_experiment_logs": "viewer",
     "explain_experiment": "viewer",
     "list_engine_runs": "viewer",
+    "get_job": "viewer",
     "check_liveness": "nobody",
     "check_readiness": "nobody",
 }
@@ -61,6 +62,7 @@ class World:
     dataset_id: str
     version_id: str
     experiment_id: str
+    job_id: str
     other_id: str
     other_email: str
 
@@ -118,6 +120,7 @@ REQUESTS: dict[str, Callable[[World], tuple[str, str, dict[str, Any]]]] = {
     "get_experiment_logs": lambda w: ("GET", f"/api/experiments/{w.experiment_id}/logs", {}),
     "explain_experiment": lambda w: ("GET", f"/api/experiments/{w.experiment_id}/explain", {}),
     "list_engine_runs": lambda w: ("GET", f"/api/experiments/{w.experiment_id}/engine-runs", {}),
+    "get_job": lambda w: ("GET", f"/api/jobs/{w.job_id}", {}),
     "check_liveness": lambda w: ("GET", "/health/live", {}),
     "check_readiness": lambda w: ("GET", "/health/ready", {}),
 }
@@ -170,6 +173,7 @@ def world(server, people) -> World:
         uploaded["dataset_id"],
         uploaded["dataset_version_id"],
         server.add_experiment(project_id, uploaded["dataset_version_id"]),
+        server.add_job(project_id, owner.user_id),
         people["other"].user_id,
         people["other"].email,
     )
