@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from math import inf
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -137,15 +138,16 @@ def combine(results: Sequence[TrainingResult]) -> TrainingResult:
 
 
 def rank(candidates: Sequence[Candidate], sort_metric: str) -> list[Candidate]:
-    """Sort candidates, best first; a candidate without that metric comes last."""
-    more_is_better = next(
-        names[sort_metric] for names in SORT_METRICS.values() if sort_metric in names
-    )
-    sign = -1 if more_is_better else 1
+    """Sort candidates, best first; a candidate without that metric comes last.
 
-    def place(candidate: Candidate) -> tuple[bool, float]:
-        value = candidate.metrics.get(sort_metric)
-        return (value is None, 0.0 if value is None else sign * value)
+    Those that are equal on the held-out rows go by the same metric in the cross validation.
+    """
+    known = next(names for names in SORT_METRICS.values() if sort_metric in names)
+    sign = -1 if known[sort_metric] else 1
+
+    def place(candidate: Candidate) -> list[float]:
+        told = (candidate.metrics.get(f"{prefix}{sort_metric}") for prefix in ("", "cv_"))
+        return [inf if value is None else sign * value for value in told]
 
     return [
         replace(candidate, rank=number, is_best=number == 1)

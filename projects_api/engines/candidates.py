@@ -1,0 +1,61 @@
+"""Candidates: models measured on held-out rows, explained, and written to their files."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+
+from projects_api.engines import model_files
+from projects_api.engines.evaluation import evaluate, label_text, loss, score
+from projects_api.engines.explanation import explain
+from projects_api.engines.fitting import predict
+from projects_api.engines.interface import Candidate
+from projects_api.engines.prepared import Prepared
+
+
+def make(
+    model: Any,
+    prepared: Prepared,
+    folder: Path,
+    *,
+    name: str,
+    model_type: str,
+    parameters: dict[str, Any],
+    sort_metric: str,
+    validated: float | None,
+    seconds: float,
+    seed: int,
+) -> Candidate:
+    """Make a candidate of a fitted model; `validated` is its metric in the cross validation."""
+    target, labels = prepared.held_out_target, prepared.labels
+    predicted = predict(model, prepared.held_out, prepared.label_count)
+    metrics = score(target, predicted, prepared.label_count)
+    if validated is not None:
+        metrics[f"cv_{sort_metric}"] = validated
+
+    def ask(values: np.ndarray) -> np.ndarray:
+        return predict(model, values, prepared.label_count)
+
+    def measure(answers: np.ndarray, rows: np.ndarray) -> float:
+        told = score(target[rows], answers, prepared.label_count, [sort_metric])
+        return loss(sort_metric, told.get(sort_metric))
+
+    path = folder / f"{name}.skops"
+    model_files.save(Pipeline([("prepare", prepared.preparation), ("model", model)]), path)
+    return Candidate(
+        name=name,
+        model_type=model_type,
+        engine="flaml",
+        rank=0,
+        is_best=False,
+        metrics=metrics,
+        parameters=parameters,
+        explanation=explain(model, prepared, ask, measure, seed),
+        evaluation=evaluate(
+            target, predicted, None if labels is None else [label_text(label) for label in labels]
+        ),
+        training_seconds=seconds,
+        path=path,
+        media_type=model_files.MEDIA_TYPE,
+    )

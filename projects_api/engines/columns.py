@@ -1,0 +1,141 @@
+"""Columns of a table, brought to the few kinds that models take.
+
+Numbers, booleans (0 and 1) and dates (seconds since 1970, UTC) become floats, NaN where missing;
+categories and texts become strings, empty where missing.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+LARGEST_NUMBER = (
+    1e30  # What goes beyond is taken for this much: models compute in single precision.
+)
+_TEXT_WORDS = 3
+_TEXT_VALUES = 30
+_WORD = re.compile(r"\w+")
+_ID_ROWS = 20
+_ID_SHARE = 0.95
+_ID_NAME = re.compile(r"(?i)(?:^|[\W_])(?:id|index|key|no|nr|number|row)$|[a-z](?:Id|ID)$|^unnamed")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """An input of the models: its cells in the form that the module tells."""
+
+    name: str
+    kind: str
+    cells: np.ndarray
+
+
+class Unusable(Exception):  # noqa: N818 - says what a column is
+    """A column that nothing can be learned from; its text says why."""
+
+
+def read_column(name: str, values: pa.ChunkedArray) -> Column:
+    """Bring a column to its kind, judged by its type and values. Raises `Unusable`."""
+    if pa.types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
+    if pa.types.is_time(values.type):
+        values = values.cast(pa.string())
+    kind = _kind_of(values.type)
+    if values.null_count == len(values):
+        raise Unusable("has no values")
+    if kind == "category":
+        return _read_text(name, values)
+    numbers = _READ[kind](values)
+    present = numbers[~np.isnan(numbers)]
+    if not present.size:
+        raise Unusable("has no values")
+    if present.size == numbers.size and present.min() == present.max():
+        raise Unusable("has the same value in every row")
+    if pa.types.is_integer(values.type) and _ID_NAME.search(name) and _counts_rows(numbers):
+        raise Unusable("numbers the rows")
+    return Column(name, kind, numbers)
+
+
+def _kind_of(kind: pa.DataType) -> str:
+    if pa.types.is_boolean(kind):
+        return "boolean"
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        return "number"
+    if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
+        return "date"
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return "category"
+    raise Unusable(f"holds values of the type {kind}, which models cannot take")
+
+
+def read_numbers(values: pa.ChunkedArray) -> np.ndarray:
+    """Give numbers as floats; what is missing or infinite is NaN, what is huge is cut."""
+    numbers = values.cast(pa.float64(), safe=False).to_numpy().astype(np.float64)
+    numbers[np.isinf(numbers)] = np.nan
+    clipped: np.ndarray = np.clip(numbers, -LARGEST_NUMBER, LARGEST_NUMBER)
+    return clipped
+
+
+def _read_booleans(values: pa.ChunkedArray) -> np.ndarray:
+    return read_numbers(values.cast(pa.uint8()))
+
+
+def _read_dates(values: pa.ChunkedArray) -> np.ndarray:
+    moments = values.cast(pa.timestamp("s"), safe=False).cast(pa.int64())
+    return np.asarray(moments.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)
+
+
+_READ = {"number": read_numbers, "boolean": _read_booleans, "date": _read_dates}
+
+
+def _counts_rows(numbers: np.ndarray) -> bool:
+    if len(numbers) < _ID_ROWS or np.isnan(numbers).any():
+        return False
+    return bool(np.ptp(numbers) == len(numbers) - 1 and len(np.unique(numbers)) == len(numbers))
+
+
+def _read_text(name: str, values: pa.ChunkedArray) -> Column:
+    texts = pc.fill_null(values.cast(pa.large_string()), "").to_numpy().astype(object)
+    distinct = pc.count_distinct(values.cast(pa.large_string()), mode="only_valid").as_py()
+    if distinct == 1 and not values.null_count:
+        raise Unusable("has the same value in every row")
+    present = [text for text in texts[:1000] if text]
+    words = sum(len(_WORD.findall(text)) for text in present) / max(len(present), 1)
+    if distinct > _TEXT_VALUES and words >= _TEXT_WORDS:
+        return Column(name, "text", texts)
+    if distinct >= max(_ID_ROWS, _ID_SHARE * (len(values) - values.null_count)):
+        raise Unusable("has another value in almost every row, as names and ids do")
+    return Column(name, "category", texts)
+
+
+def to_frame(columns: Sequence[np.ndarray] | Mapping[int, np.ndarray]) -> pd.DataFrame:
+    """Put values beside each other, under their positions: names could be anything."""
+    numbered = columns if isinstance(columns, Mapping) else dict(enumerate(columns))
+    return pd.DataFrame(numbered, copy=False)
+
+
+def frame_of_rows(
+    inputs: Iterable[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]
+) -> pd.DataFrame:
+    """Make the frame that a model takes of rows that `check_rows` has given."""
+    return to_frame(
+        [_of_kind(field["kind"], [row[field["name"]] for row in rows]) for field in inputs]
+    )
+
+
+def _of_kind(kind: str, values: list[Any]) -> np.ndarray:
+    if kind in {"category", "text"}:
+        return np.array([value or "" for value in values], dtype=object)
+    if kind == "date":
+        values = [value and _seconds(value) for value in values]
+    numbers = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+    return np.clip(numbers, -LARGEST_NUMBER, LARGEST_NUMBER)
+
+
+def _seconds(moment: str) -> float:
+    return datetime.fromisoformat(moment).replace(tzinfo=UTC, microsecond=0).timestamp()

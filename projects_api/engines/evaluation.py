@@ -1,0 +1,192 @@
+"""Evaluation: how good predictions are on rows that a model has not seen."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+from sklearn import metrics
+from sklearn.preprocessing import label_binarize
+
+from projects_api.engines.interface import SORT_METRICS, TrainingRefused
+
+_POINTS = 100
+_RESIDUALS = 500
+_SMALLEST = 1e-15
+_NAMES = {
+    "log_loss": "logloss",
+    "mean_residual_deviance": "mse",
+    "deviance": "mse",
+    "pr_auc": "aucpr",
+}
+
+_BINARY = 2
+
+Scores = dict[str, float]
+Measure = Callable[[np.ndarray, np.ndarray], float]
+
+
+def metric_name(wanted: str, problem_type: str) -> str:
+    """Find the metric that a caller names, in any case. Raises `TrainingRefused`."""
+    known = SORT_METRICS[problem_type]
+    name = wanted.lower()
+    name = _NAMES.get(name, name)
+    if name == "auto":
+        return next(iter(known))
+    if name not in known:
+        raise TrainingRefused(
+            f"a {problem_type} has no metric {wanted!r}, only AUTO, {', '.join(known)}"
+        )
+    return name
+
+
+def loss(name: str, value: float | None) -> float:
+    """Turn a metric into what gets smaller with better models; infinite where there is none."""
+    if value is None:
+        return float("inf")
+    more_is_better = {**SORT_METRICS["classification"], **SORT_METRICS["regression"]}[name]
+    return -value if more_is_better else value
+
+
+def score(
+    target: np.ndarray,
+    predicted: np.ndarray,
+    label_count: int,
+    names: Iterable[str] | None = None,
+) -> Scores:
+    """Measure predictions by all metrics, or those named, as far as they are defined here.
+
+    `predicted` holds a number for each row, or, for `label_count` labels, a probability for each
+    label; `target` then holds the places of the right labels.
+    """
+    known = _LABELS if label_count else _NUMBERS
+    scores = {name: known[name](target, predicted) for name in names or known}
+    return {name: float(value) for name, value in scores.items() if np.isfinite(value)}
+
+
+def _r2(target: np.ndarray, predicted: np.ndarray) -> float:
+    return float(metrics.r2_score(target, predicted)) if len(target) > 1 else np.nan
+
+
+def _rmsle(target: np.ndarray, predicted: np.ndarray) -> float:
+    if min(target.min(), predicted.min()) <= -1:
+        return np.nan
+    return float(metrics.root_mean_squared_log_error(target, predicted))
+
+
+_NUMBERS: dict[str, Measure] = {
+    "rmse": metrics.root_mean_squared_error,
+    "mse": metrics.mean_squared_error,
+    "mae": metrics.mean_absolute_error,
+    "r2": _r2,
+    "rmsle": _rmsle,
+}
+
+
+def _accuracy(target: np.ndarray, probabilities: np.ndarray) -> float:
+    return float(np.mean(probabilities.argmax(axis=1) == target))
+
+
+def _log_loss(target: np.ndarray, probabilities: np.ndarray) -> float:
+    right = probabilities[np.arange(len(target)), target]
+    return float(-np.log(np.clip(right, _SMALLEST, 1)).mean())
+
+
+def _mean_per_class_error(target: np.ndarray, probabilities: np.ndarray) -> float:
+    wrong = probabilities.argmax(axis=1) != target
+    return float(np.mean([wrong[target == label].mean() for label in np.unique(target)]))
+
+
+def _by_choice(measure: Callable[..., float]) -> Measure:
+    """Make a metric of the chosen labels: of the second of two, the mean over more."""
+
+    def measured(target: np.ndarray, probabilities: np.ndarray) -> float:
+        labels = [1] if probabilities.shape[1] == _BINARY else np.unique(target)
+        chosen = probabilities.argmax(axis=1)
+        return measure(target, chosen, labels=labels, average="macro", zero_division=0)
+
+    return measured
+
+
+def _by_label(measure: Callable[..., float]) -> Measure:
+    """Make a metric of the probabilities: of the second of two, the mean over more."""
+
+    def measured(target: np.ndarray, probabilities: np.ndarray) -> float:
+        wanted = [1] if probabilities.shape[1] == _BINARY else range(probabilities.shape[1])
+        told = [
+            measure(target == label, probabilities[:, label])
+            for label in wanted
+            if 0 < (target == label).sum() < len(target)
+        ]
+        return float(np.mean(told)) if told else np.nan
+
+    return measured
+
+
+_LABELS: dict[str, Measure] = {
+    "auc": _by_label(metrics.roc_auc_score),
+    "logloss": _log_loss,
+    "accuracy": _accuracy,
+    "f1": _by_choice(metrics.f1_score),
+    "precision": _by_choice(metrics.precision_score),
+    "recall": _by_choice(metrics.recall_score),
+    "aucpr": _by_label(metrics.average_precision_score),
+    "mean_per_class_error": _mean_per_class_error,
+}
+
+
+def evaluate(target: np.ndarray, predicted: np.ndarray, labels: list[str] | None) -> dict[str, Any]:
+    """Draw up what a person would want to see of predictions; `labels` are texts."""
+    if labels is None:
+        rows = _spread(len(target), _RESIDUALS)
+        return {
+            "rows": len(target),
+            "residuals": [[float(predicted[row]), float(target[row])] for row in rows],
+        }
+    numbers = range(len(labels))
+    confusion = metrics.confusion_matrix(target, predicted.argmax(axis=1), labels=numbers)
+    told = [number for number in numbers if 0 < (target == number).sum() < len(target)]
+    by_label = label_binarize(target, classes=[*numbers, -1])
+    return {
+        "rows": len(target),
+        "class_balance": {
+            label: int((target == number).sum()) for number, label in enumerate(labels)
+        },
+        "confusion": {"labels": labels, "matrix": confusion.tolist()},
+        "roc": [_roc(labels[number], by_label[:, number], predicted[:, number]) for number in told],
+        "precision_recall": [
+            _precision_recall(labels[number], by_label[:, number], predicted[:, number])
+            for number in told
+        ],
+    }
+
+
+def _roc(label: str, right: np.ndarray, probability: np.ndarray) -> dict[str, Any]:
+    false_rate, true_rate, _ = metrics.roc_curve(right, probability)
+    return {
+        "label": label,
+        "auc": float(metrics.roc_auc_score(right, probability)),
+        "points": _points(false_rate, true_rate),
+    }
+
+
+def _precision_recall(label: str, right: np.ndarray, probability: np.ndarray) -> dict[str, Any]:
+    precision, recall, _ = metrics.precision_recall_curve(right, probability)
+    return {
+        "label": label,
+        "average_precision": float(metrics.average_precision_score(right, probability)),
+        "points": _points(recall, precision),
+    }
+
+
+def _points(x: np.ndarray, y: np.ndarray) -> list[list[float]]:
+    return [[float(x[place]), float(y[place])] for place in _spread(len(x), _POINTS)]
+
+
+def _spread(count: int, at_most: int) -> np.ndarray:
+    """Choose places evenly over a sequence, its ends among them."""
+    return np.unique(np.linspace(0, count - 1, min(count, at_most)).round().astype(int))
+
+
+def label_text(label: Any) -> str:
+    """Write a label as a text, as it stands in JSON keys."""
+    return str(label).lower() if isinstance(label, bool) else str(label)

@@ -1,0 +1,236 @@
+"""The engine `flaml`: LightGBM, XGBoost and scikit-learn, searched by FLAML.
+
+The learners take turns, one model each, so that the order of what is tried depends on nothing but
+the task: the same seed gives the same leaderboard. Time limits are the exception. A model that is
+cut short is smaller than it would have been (boosters), or is left out (all others), and a training
+that is cut short has fewer models; where a limit acts depends on how fast the machine is. A
+training may exceed its limit by the time that the evaluation of its last model takes.
+"""
+
+import logging
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from flaml.automl.task.factory import task_factory
+
+from projects_api.engines import candidates, described, table
+from projects_api.engines.evaluation import loss, metric_name, score
+from projects_api.engines.fitting import Clock, OutOfTime, fit, predict
+from projects_api.engines.interface import (
+    Candidate,
+    Progress,
+    Task,
+    TrainingConfig,
+    TrainingRefused,
+    TrainingResult,
+    rank,
+)
+from projects_api.engines.prepared import Prepared, prepare
+from projects_api.engines.search import LEARNERS, Search
+
+_PREPARED = 5  # percent
+_BINARY = 2
+
+
+def train(task: Task, folder: Path, progress: Progress) -> TrainingResult:
+    """Train models; see `engines.train`."""
+    logging.getLogger("flaml").setLevel(logging.ERROR)
+    sort_metric, stopping_metric = _metrics(task)
+    learners = _choose_learners(task)
+    clock = Clock(task.config.max_runtime_secs)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        progress.report(0, stage="reading the table", seconds_left=clock.left())
+        data = table.read(task, progress)
+        progress.report(2, stage="preparing the columns", seconds_left=clock.left())
+        training = _Training(
+            task.config, prepare(data, task.config), folder, progress, clock, sort_metric
+        )
+        found = training.run(learners, _Stopping(task.config, stopping_metric))
+    progress.report(100, stage="done", seconds_left=0)
+    return TrainingResult(
+        candidates=rank(found, sort_metric),
+        signature=described.signature(data, task),
+        reference=described.reference(data, task.config.seed),
+        sort_metric=sort_metric,
+    )
+
+
+def _metrics(task: Task) -> tuple[str, str]:
+    by = metric_name(task.config.sort_metric, task.problem_type)
+    if task.config.stopping_metric.upper() == "AUTO":
+        return by, by
+    return by, metric_name(task.config.stopping_metric, task.problem_type)
+
+
+def _choose_learners(task: Task) -> dict[str, str]:
+    excluded = {name.lower() for name in task.config.exclude_algos}
+    learners = LEARNERS[task.problem_type]
+    chosen = {kind: name for kind, name in learners.items() if kind.lower() not in excluded}
+    if not chosen:
+        raise TrainingRefused(f"exclude_algos leaves no algorithm; there are {', '.join(learners)}")
+    return chosen
+
+
+class _Stopping:
+    """Whether the search has stopped getting better, as `TrainingConfig` tells."""
+
+    def __init__(self, config: TrainingConfig, metric: str) -> None:
+        self.metric = metric
+        self._config = config
+        self._best = self._round = float("inf")
+        self._stale = 0
+
+    def take(self, value: float) -> None:
+        """Take a model's loss in the cross validation."""
+        self._round = min(self._round, value)
+
+    def end_round(self) -> bool:
+        """Tell whether this round was one too many."""
+        margin = self._config.stopping_tolerance * abs(self._best)
+        better = self._round < self._best - (margin if np.isfinite(margin) else 0)
+        self._stale = 0 if better else self._stale + 1
+        self._best, self._round = min(self._best, self._round), float("inf")
+        return 0 < self._config.stopping_rounds <= self._stale
+
+
+@dataclass(slots=True)
+class _Training:
+    """The search of one training, over all learners."""
+
+    config: TrainingConfig
+    data: Prepared
+    folder: Path
+    progress: Progress
+    clock: Clock
+    sort_metric: str
+
+    def run(self, learners: dict[str, str], stopping: _Stopping) -> list[Candidate]:
+        """Let the learners take turns until a limit is reached. Raises `TrainingRefused`."""
+        kind = {0: "regression", _BINARY: "binary"}.get(self.data.label_count, "multiclass")
+        task = task_factory(kind)
+        trials = {
+            model_type: _Learner(self, model_type, name, task)
+            for model_type, name in learners.items()
+        }
+        found: list[Candidate] = []
+        failure = "no model was ready in time: allow more, or exclude slow algorithms"
+        while trials and not self._is_over(found):
+            for model_type, learner in list(trials.items()):
+                if self._is_over(found):
+                    break
+                self._tell(model_type, found)
+                try:
+                    candidate = learner.try_next(stopping, self._share(found, len(learners)))
+                except OutOfTime:
+                    self.progress.log(f"left out a {model_type}: it was not ready in time")
+                    continue
+                except (ValueError, ArithmeticError, np.linalg.LinAlgError) as reason:
+                    failure = f"no model could be trained; the last reason: {reason}"
+                    self.progress.log(f"left out a {model_type}: {reason}")
+                    continue
+                if candidate is None:
+                    del trials[model_type]
+                else:
+                    found.append(candidate)
+            if not self._is_over(found) and stopping.end_round():
+                self.progress.log(f"stopped: {stopping.metric} gets no better")
+                break
+        if not found:
+            raise TrainingRefused(failure)
+        return found
+
+    def _is_over(self, found: list[Candidate]) -> bool:
+        return len(found) >= self.config.max_models or self.clock.left() <= 0
+
+    def _share(self, found: list[Candidate], learners: int) -> float:
+        """Seconds for the next model: in the first round each learner gets a part of the time."""
+        share = self.clock.left() / max(1, learners - len(found))
+        return min(share, self.config.max_runtime_secs_per_model or share)
+
+    def _tell(self, model_type: str, found: list[Candidate]) -> None:
+        done = len(found) / self.config.max_models
+        spent = self.clock.spent() / self.config.max_runtime_secs
+        left = self.clock.left()
+        if found:
+            left = min(left, self.clock.spent() * (1 - done) / done)
+        percent = _PREPARED + (99 - _PREPARED) * min(1.0, max(done, spent))
+        stage = f"{model_type}, model {len(found) + 1} of at most {self.config.max_models}"
+        self.progress.report(percent, stage=stage, seconds_left=max(0.0, left))
+
+
+class _Learner:
+    """One learner's turns: propose, validate, fit, measure."""
+
+    def __init__(self, training: _Training, model_type: str, name: str, task: Any) -> None:
+        self._training, self._data, self._config = training, training.data, training.config
+        self._model_type, self._name, self._task = model_type, name, task
+        self._search = Search(name, task, self._data.values, self._data.target, self._config.seed)
+        self._count = 0
+
+    def try_next(self, stopping: _Stopping, seconds: float) -> Candidate | None:
+        """Make the next model within a time; None when there is nothing left to try."""
+        proposal = self._search.propose()
+        if proposal is None:
+            return None
+        clock = Clock(seconds)
+        try:
+            scores = self._validate(proposal, stopping.metric, clock)
+        except BaseException:
+            self._search.tell(float("inf"))
+            raise
+        by = self._training.sort_metric
+        self._search.tell(loss(by, scores.get(by)))
+        stopping.take(loss(stopping.metric, scores.get(stopping.metric)))
+        fitting = Clock(0)
+        model = self._fit(proposal, slice(None), clock.left())
+        self._count += 1
+        candidate = candidates.make(
+            model,
+            self._data,
+            self._training.folder,
+            name=f"{self._model_type}_{self._count}",
+            model_type=self._model_type,
+            parameters=proposal,
+            sort_metric=by,
+            validated=scores.get(by),
+            seconds=fitting.spent(),
+            seed=self._config.seed,
+        )
+        measured = candidate.metrics.get(by)
+        self._training.progress.log(
+            f"{candidate.name}: {by} {'unknown' if measured is None else f'{measured:.5g}'}"
+        )
+        return candidate
+
+    def _validate(
+        self, proposal: dict[str, Any], stopping_metric: str, clock: Clock
+    ) -> dict[str, float]:
+        """Mean metrics over the folds in which they are defined."""
+        names = {self._training.sort_metric, stopping_metric}
+        told: dict[str, list[float]] = {name: [] for name in names}
+        folds = self._data.folds
+        for number, (fitted, validated) in enumerate(folds):
+            seconds = clock.left() / (len(folds) - number + 1)
+            model = self._fit(proposal, fitted, seconds)
+            predicted = predict(model, self._data.values[validated], self._data.label_count)
+            target = self._data.target[validated]
+            for name, value in score(target, predicted, self._data.label_count, names).items():
+                told[name].append(value)
+        return {name: float(np.mean(values)) for name, values in told.items() if values}
+
+    def _fit(self, proposal: dict[str, Any], rows: np.ndarray | slice, seconds: float) -> Any:
+        weights = self._data.weights
+        return fit(
+            self._name,
+            task=self._task,
+            config=proposal,
+            values=self._data.values[rows],
+            target=self._data.target[rows],
+            weights=None if weights is None else weights[rows],
+            seed=self._config.seed,
+            seconds=seconds,
+        )

@@ -1,0 +1,85 @@
+"""Model files: a prepared pipeline in the format of skops, which runs no code when it is loaded.
+
+skops stores objects as data, and builds them from classes that the reader trusts. Which those
+are stands in `model_types` and nowhere else: neither the file nor skops' own list decides.
+"""
+
+import json
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import skops.io
+from sklearn.pipeline import Pipeline
+
+from projects_api.engines.model_types import LOADERS, TYPES
+
+MEDIA_TYPE = "application/vnd.skops+zip"
+_SCHEMA = "schema.json"
+_MAX_BYTES = 4 << 30
+
+
+class ModelRefused(Exception):  # noqa: N818 - says what is wrong, as problems do
+    """A file that is no model, or not one of ours; its text says why."""
+
+
+def save(pipeline: Pipeline, path: Path) -> None:
+    """Write a fitted pipeline. Raises `ModelRefused` if it could not be loaded again."""
+    skops.io.dump(pipeline, path, compression=zipfile.ZIP_DEFLATED, compresslevel=1)
+    _check(path)
+
+
+def load(path: Path) -> Pipeline:
+    """Read a pipeline, and run nothing that the file could have brought along.
+
+    Every class that the file names, and every way to build it, is compared with the fixed list
+    before anything is built. Raises `ModelRefused`.
+    """
+    _check(path)
+    try:
+        pipeline = skops.io.load(path, trusted=sorted(TYPES))
+    except Exception as reason:
+        raise ModelRefused(f"the model file is damaged: {reason}") from reason
+    if type(pipeline) is not Pipeline:
+        raise ModelRefused("the model file holds no pipeline")
+    return pipeline
+
+
+def _check(path: Path) -> None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if sum(member.file_size for member in archive.infolist()) > _MAX_BYTES:
+                raise ModelRefused("the model file is too large when unpacked")
+            schema = json.loads(archive.read(_SCHEMA))
+    except (
+        OSError,
+        zipfile.BadZipFile,
+        zlib.error,
+        KeyError,
+        ValueError,
+        RecursionError,
+    ) as reason:
+        raise ModelRefused(f"the model file is none of skops: {reason}") from reason
+    for loader, name in _named(schema):
+        if loader not in LOADERS:
+            raise ModelRefused(f"the model file wants {name} to be built by {loader}")
+        if name not in TYPES:
+            raise ModelRefused(f"the model file holds a {name}, which no model of ours is made of")
+
+
+def _named(schema: Any) -> Iterator[tuple[str, str]]:
+    """List how and from which classes a file is built."""
+    left = [schema]
+    while left:
+        node = left.pop()
+        if isinstance(node, dict):
+            if {"__loader__", "__class__", "__module__"} & node.keys():
+                yield (
+                    str(node.get("__loader__")),
+                    f"{node.get('__module__')}.{node.get('__class__')}",
+                )
+            left += node.values()
+        elif isinstance(node, list):
+            left += node

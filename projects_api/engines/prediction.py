@@ -1,0 +1,64 @@
+"""Predictions of a stored model. Loads machine learning libraries: use it in a child process."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+
+from projects_api.engines import model_files
+from projects_api.engines.columns import frame_of_rows
+from projects_api.engines.evaluation import label_text
+from projects_api.engines.model_files import ModelRefused
+
+__all__ = ["ModelRefused", "Predictor", "load"]
+
+
+def load(path: Path, signature: Mapping[str, Any]) -> "Predictor":
+    """Load a model, without running anything that its file brings along.
+
+    Raises `ModelRefused` for a file that is no model of ours, or none with that signature.
+    """
+    pipeline = model_files.load(path)
+    try:
+        return Predictor(pipeline, signature)
+    except (AttributeError, KeyError, TypeError, ValueError) as reason:
+        raise ModelRefused(f"the model does not work: {reason}") from reason
+
+
+class Predictor:
+    """A model that answers for rows, as `inputs.check_rows` gives them."""
+
+    def __init__(self, pipeline: Pipeline, signature: Mapping[str, Any]) -> None:
+        self._pipeline = pipeline
+        self._inputs = signature["inputs"]
+        self._labels: list[Any] | None = signature["labels"]
+        known = pipeline.steps[0][1].n_features_in_
+        if known != len(self._inputs):
+            raise ModelRefused(f"the model takes {known} inputs, not {len(self._inputs)}")
+        labels = len(getattr(pipeline.steps[-1][1], "classes_", ()))
+        if labels != len(self._labels or ()):
+            raise ModelRefused(f"the model tells {labels} labels apart, not those")
+
+    def predict(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Answer for each row with `prediction` and `probabilities`.
+
+        A prediction has the type of the target: a label, or a float. The probabilities are by
+        label, written as text; None for regression.
+        """
+        if not rows:
+            return []
+        frame = frame_of_rows(self._inputs, rows)
+        if self._labels is None:
+            numbers = self._pipeline.predict(frame)
+            return [{"prediction": float(number), "probabilities": None} for number in numbers]
+        names = [label_text(label) for label in self._labels]
+        table = np.asarray(self._pipeline.predict_proba(frame), dtype=np.float64)
+        return [
+            {
+                "prediction": self._labels[int(row.argmax())],
+                "probabilities": dict(zip(names, row.tolist(), strict=True)),
+            }
+            for row in table
+        ]

@@ -1,0 +1,91 @@
+"""A training's rows, prepared once for all of its models."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.compose import ColumnTransformer
+from sklearn.model_selection import KFold, ShuffleSplit, StratifiedKFold
+from sklearn.utils.class_weight import compute_sample_weight
+
+from projects_api.engines import preparation
+from projects_api.engines.interface import TrainingConfig
+from projects_api.engines.table import Table
+
+Folds = list[tuple[np.ndarray, np.ndarray]]
+_VALIDATED = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What models learn from (`values`, `target`, `weights`) and are tested on (`held_out`).
+
+    The targets are numbers, or the places of labels; `made_of` tells of which column (by place in
+    `names`) each column of the values is made. `folds` are row numbers, to fit and to validate.
+    """
+
+    preparation: ColumnTransformer
+    names: list[str]
+    made_of: np.ndarray
+    labels: list[Any] | None
+    values: np.ndarray
+    target: np.ndarray
+    weights: np.ndarray | None
+    held_out: np.ndarray
+    held_out_target: np.ndarray
+    folds: Folds
+
+    @property
+    def label_count(self) -> int:
+        """How many labels there are; 0 for regression."""
+        return len(self.labels or ())
+
+
+def prepare(table: Table, config: TrainingConfig) -> Prepared:
+    """Fit the preparation on the training rows, and apply it to all."""
+    frame = table.frame()
+    label_count = len(table.labels or ())
+    target = table.target[table.training]
+    transformer = preparation.build(table.columns, label_count, config.seed)
+    values = transformer.fit_transform(frame.iloc[table.training], target)
+    balanced = config.balance_classes and label_count
+    return Prepared(
+        preparation=transformer,
+        names=[column.name for column in table.columns],
+        made_of=preparation.sources(transformer),
+        labels=table.labels,
+        values=values,
+        target=target,
+        weights=compute_sample_weight("balanced", target) if balanced else None,
+        held_out=transformer.transform(frame.iloc[table.held_out]),
+        held_out_target=table.target[table.held_out],
+        folds=list(_fold(target, label_count, config)),
+    )
+
+
+def _fold(
+    target: np.ndarray, label_count: int, config: TrainingConfig
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Fold the training rows; rows of a label with too few to spread are always fitted on."""
+    rows = np.arange(len(target))
+    count = min(config.nfolds, len(target))
+    if not label_count:
+        whole = (
+            KFold(count, shuffle=True, random_state=config.seed) if count > 1 else _halve(config)
+        )
+        yield from whole.split(rows)
+        return
+    sizes = np.bincount(target, minlength=label_count)
+    count = min(count, int(np.sort(sizes)[-2]))
+    rare = sizes[target] < max(count, 5)
+    common = rows[~rare]
+    stratified = StratifiedKFold(max(count, 2), shuffle=True, random_state=config.seed)
+    for fitted, validated in stratified.split(common, target[common]):
+        yield np.sort(np.concatenate([common[fitted], rows[rare]])), common[validated]
+        if count < 2:  # noqa: PLR2004 - one validation part instead of folds
+            return
+
+
+def _halve(config: TrainingConfig) -> ShuffleSplit:
+    return ShuffleSplit(1, test_size=_VALIDATED, random_state=config.seed)

@@ -1,0 +1,168 @@
+"""The table of a training: read, judged, and split into rows to learn from and rows to test on."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from sklearn.model_selection import train_test_split
+
+from projects_api.engines.columns import (
+    LARGEST_NUMBER,
+    Column,
+    Unusable,
+    read_column,
+    read_numbers,
+    to_frame,
+)
+from projects_api.engines.interface import Progress, Task, TrainingRefused
+
+MIN_ROWS = 10
+MAX_LABELS = 100
+_HELD_OUT = 0.2
+_LOGGED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Columns, and the target: codes (places in `labels`) or, without labels, numbers.
+
+    `training` and `held_out` are row numbers. Of a label with a single row, that row is in
+    `training`.
+    """
+
+    columns: list[Column]
+    target: np.ndarray
+    labels: list[Any] | None
+    training: np.ndarray
+    held_out: np.ndarray
+
+    def frame(self) -> pd.DataFrame:
+        """Give all rows of all columns, by position."""
+        return to_frame([column.cells for column in self.columns])
+
+
+def read(task: Task, progress: Progress) -> Table:
+    """Read a task's table. Raises `TrainingRefused` when nothing can be learned from it."""
+    table = pq.ParquetFile(task.table).read()
+    names = table.column_names
+    if task.target not in names:
+        raise TrainingRefused(f"the table has no column {task.target!r}")
+    target = table.column(names.index(task.target))
+    table, target = _drop_rows_without_target(table, target, task, progress)
+    codes, labels = _read_target(target, task)
+    columns = _read_columns(table, task.target, progress)
+    training, held_out = split(codes, labels, task.config.seed)
+    return Table(columns, codes, labels, training, held_out)
+
+
+def _drop_rows_without_target(
+    table: pa.Table, target: pa.ChunkedArray, task: Task, progress: Progress
+) -> tuple[pa.Table, pa.ChunkedArray]:
+    known = np.asarray(target.is_valid().to_numpy())
+    if pa.types.is_floating(target.type):
+        known &= np.isfinite(target.to_numpy())
+    if missing := int((~known).sum()):
+        progress.log(f"left out {missing} rows, in which {task.target} is missing")
+        table, target = table.filter(pa.array(known)), target.filter(pa.array(known))
+    if len(target) < MIN_ROWS:
+        raise TrainingRefused(
+            f"the table has {len(target)} rows with a value of {task.target!r}; "
+            f"a training needs at least {MIN_ROWS}"
+        )
+    return table, target
+
+
+def _read_target(target: pa.ChunkedArray, task: Task) -> tuple[np.ndarray, list[Any] | None]:
+    if pa.types.is_dictionary(target.type):
+        target = target.cast(target.type.value_type)
+    if task.problem_type == "classification":
+        return _read_labels(target, task.target)
+    kind = target.type
+    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
+        raise TrainingRefused(
+            f"the target {task.target!r} holds no numbers but values of the type {kind}; "
+            "a regression predicts numbers: choose classification, or another target"
+        )
+    numbers = read_numbers(target)
+    if numbers.min() == numbers.max():
+        raise TrainingRefused(f"the target {task.target!r} has the same value in every row")
+    if np.abs(numbers).max() >= LARGEST_NUMBER:
+        raise TrainingRefused(f"the target {task.target!r} has values beyond {LARGEST_NUMBER:g}")
+    return numbers, None
+
+
+def _read_labels(target: pa.ChunkedArray, name: str) -> tuple[np.ndarray, list[Any]]:
+    kind = target.type
+    if pa.types.is_decimal(kind):
+        target = target.cast(pa.float64(), safe=False)
+    elif pa.types.is_temporal(kind):
+        target = target.cast(pa.string())
+    elif not (
+        pa.types.is_boolean(kind)
+        or pa.types.is_integer(kind)
+        or pa.types.is_floating(kind)
+        or pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_string_view(kind)
+    ):
+        raise TrainingRefused(f"the target {name!r} holds values of the type {kind}, not labels")
+    labels, codes = np.unique(target.to_numpy(), return_inverse=True)
+    if len(labels) < 2:  # noqa: PLR2004 - there is nothing to tell apart
+        raise TrainingRefused(f"the target {name!r} has the same value in every row")
+    if len(labels) > MAX_LABELS:
+        raise TrainingRefused(
+            f"the target {name!r} has {len(labels)} different values; a classification tells at "
+            f"most {MAX_LABELS} apart: choose regression, or another target"
+        )
+    if sorted(np.bincount(codes))[-2] < MIN_ROWS // 2:
+        raise TrainingRefused(
+            f"the target {name!r} has at least {MIN_ROWS // 2} rows of one value at most; "
+            "a classification needs as many of two"
+        )
+    return codes, labels.tolist()
+
+
+def _read_columns(table: pa.Table, target: str, progress: Progress) -> list[Column]:
+    columns: list[Column] = []
+    unusable: dict[str, str] = {}
+    seen = {target}
+    for position, name in enumerate(table.column_names):
+        if name in seen:
+            continue
+        seen.add(name)
+        try:
+            columns.append(read_column(name, table.column(position)))
+        except Unusable as why:
+            unusable[name] = str(why)
+    for name, reason in list(unusable.items())[:_LOGGED]:
+        progress.log(f"left out the column {name!r}: it {reason}")
+    if len(unusable) > _LOGGED:
+        progress.log(f"left out {len(unusable) - _LOGGED} more columns")
+    if not columns:
+        raise TrainingRefused(
+            "no column but the target can be learned from: "
+            + "; ".join(f"{name!r} {reason}" for name, reason in list(unusable.items())[:5])
+        )
+    kinds = Counter(column.kind for column in columns)
+    told = ", ".join(f"{count} of kind {kind}" for kind, count in sorted(kinds.items()))
+    progress.log(f"learning from {len(table)} rows with {len(columns)} columns: {told}")
+    return columns
+
+
+def split(target: np.ndarray, labels: list[Any] | None, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Hold out a fifth of the rows, of each label as far as possible; the same for every engine."""
+    rows = np.arange(len(target))
+    if labels is None:
+        training, held_out = train_test_split(rows, test_size=_HELD_OUT, random_state=seed)
+        return np.sort(training), np.sort(held_out)
+    alone = np.bincount(target)[target] < 2  # noqa: PLR2004 - nothing to split
+    common = rows[~alone]
+    size = max(round(_HELD_OUT * len(common)), len(np.unique(target[common])))
+    training, held_out = train_test_split(
+        common, test_size=size, random_state=seed, stratify=target[common]
+    )
+    return np.sort(np.concatenate([training, rows[alone]])), np.sort(held_out)

@@ -1,0 +1,81 @@
+"""Trainings that the tests share: each is run once, when the first test asks for it."""
+
+from dataclasses import dataclass, field
+from functools import cache
+
+import pandas as pd
+import pytest
+
+from projects_api import engines
+from projects_api.engines import Task, TrainingConfig, TrainingResult
+
+from . import tables
+
+
+@dataclass
+class Recorder:
+    """Somebody who wants to know how far a training is."""
+
+    reports: list = field(default_factory=list)
+    lines: list = field(default_factory=list)
+
+    def report(self, percent, *, stage=None, seconds_left=None):
+        self.reports.append((percent, stage, seconds_left))
+
+    def log(self, message):
+        self.lines.append(message)
+
+
+@dataclass
+class Trained:
+    frame: pd.DataFrame
+    task: Task
+    result: TrainingResult
+    progress: Recorder
+
+
+@pytest.fixture
+def recorder():
+    return Recorder()
+
+
+@pytest.fixture(scope="session")
+def train(tmp_path_factory):
+    """Train on a frame, into a folder of its own."""
+
+    def run(frame: pd.DataFrame, target: str, problem_type: str, **config) -> Trained:
+        folder = tmp_path_factory.mktemp("training")
+        frame.to_parquet(folder / "table.parquet")
+        config = {"max_models": 5, "nfolds": 2, **config}
+        task = Task(
+            folder / "table.parquet", target, problem_type, TrainingConfig.from_mapping(config)
+        )
+        progress = Recorder()
+        return Trained(frame, task, engines.train("flaml", task, folder, progress), progress)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def trained(train):
+    """Find a training by its name, which was run once for all tests of the session."""
+    trainings = {
+        "breast cancer": (tables.breast_cancer, "target", "classification", {}),
+        "wine": (tables.wine, "target", "classification", {"sort_metric": "logloss"}),
+        "digits": (
+            tables.digits,
+            "target",
+            "classification",
+            {"exclude_algos": ["gbm", "xgboost"], "max_models": 3},
+        ),
+        "diabetes": (tables.diabetes, "target", "regression", {"nfolds": 3}),
+        "titanic": (tables.titanic, "survived", "classification", {"balance_classes": True}),
+        "titanic fares": (tables.titanic, "fare", "regression", {"nfolds": 0}),
+    }
+
+    @cache
+    def find(name: str) -> Trained:
+        make, target, problem_type, config = trainings[name]
+        return train(make(), target, problem_type, **config)
+
+    return find

@@ -1,0 +1,297 @@
+"""Real trainings on real tables: leaderboards, what they are worth, and that they repeat."""
+
+import json
+import math
+
+import lightgbm
+import numpy as np
+import pytest
+from sklearn.metrics import log_loss, roc_auc_score, root_mean_squared_error
+
+from projects_api import engines
+from projects_api.engines.table import split
+
+from . import tables
+
+ALL = ["breast cancer", "wine", "digits", "diabetes", "titanic", "titanic fares"]
+TYPES = {"GBM", "XGBoost", "GLM", "DRF", "XRT"}
+
+
+def held_out(trained):
+    """The rows that the training held out, by position, and all others."""
+    target = trained.frame[trained.task.target]
+    if trained.task.problem_type == "regression":
+        return split(target.to_numpy(), None, trained.task.config.seed)
+    labels, codes = np.unique(target.to_numpy(), return_inverse=True)
+    return split(codes, labels.tolist(), trained.task.config.seed)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_leaderboard_holds_every_model_in_order(trained, name):
+    training = trained(name)
+    result = training.result
+    assert len(result.candidates) == training.task.config.max_models
+    assert [candidate.rank for candidate in result.candidates] == list(
+        range(1, len(result.candidates) + 1)
+    )
+    assert [candidate.is_best for candidate in result.candidates].index(True) == 0
+    values = [candidate.metrics[result.sort_metric] for candidate in result.candidates]
+    more_is_better = engines.SORT_METRICS[training.task.problem_type][result.sort_metric]
+    assert values == sorted(values, reverse=more_is_better)
+    assert {candidate.model_type for candidate in result.candidates} <= TYPES
+    assert len({candidate.name for candidate in result.candidates}) == len(result.candidates)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_everything_told_is_json_without_nan(trained, name):
+    training = trained(name)
+    for told in (
+        training.result.signature,
+        training.result.reference,
+        *(
+            [c.metrics, c.parameters, c.explanation, c.evaluation, c.training_seconds]
+            for c in training.result.candidates
+        ),
+    ):
+        assert json.loads(json.dumps(told, allow_nan=False)) == told
+
+
+def test_every_algorithm_takes_its_turn(trained):
+    assert {c.model_type for c in trained("titanic").result.candidates} == TYPES
+    assert {c.model_type for c in trained("diabetes").result.candidates} == TYPES
+    assert {c.model_type for c in trained("digits").result.candidates} == {"GLM", "DRF", "XRT"}
+
+
+def baseline(trained, **parameters):
+    """Train a plain LightGBM on the same rows; give the truth and the answers for the others."""
+    frame = trained.frame.drop(columns=trained.task.target)
+    for column in frame.columns:
+        if frame[column].dtype.kind not in "iufb":
+            frame[column] = frame[column].astype("category").cat.codes
+    training, tested = held_out(trained)
+    target = trained.frame[trained.task.target].to_numpy()
+    classify = trained.task.problem_type == "classification"
+    model = lightgbm.LGBMClassifier if classify else lightgbm.LGBMRegressor
+    model = model(verbose=-1, n_jobs=1, random_state=0).fit(frame.iloc[training], target[training])
+    answers = frame.iloc[tested]
+    return target[tested], model.predict_proba(answers) if classify else model.predict(answers)
+
+
+@pytest.mark.parametrize("name", ["breast cancer", "titanic"])
+def test_the_best_is_no_worse_than_plain_lightgbm_in_auc(trained, name):
+    truth, answers = baseline(trained(name))
+    best = trained(name).result.candidates[0]
+    assert best.metrics["auc"] >= roc_auc_score(truth, answers[:, 1]) - 0.01
+
+
+def test_the_best_is_no_worse_than_plain_lightgbm_in_log_loss(trained):
+    truth, answers = baseline(trained("wine"))
+    best = trained("wine").result.candidates[0]
+    assert best.metrics["logloss"] <= log_loss(truth, answers) + 0.05
+
+
+@pytest.mark.parametrize("name", ["diabetes", "titanic fares"])
+def test_the_best_is_no_worse_than_plain_lightgbm_in_error(trained, name):
+    best = trained(name).result.candidates[0]
+    assert best.metrics["rmse"] <= root_mean_squared_error(*baseline(trained(name))) * 1.05
+
+
+def test_digits_are_told_apart(trained):
+    assert trained("digits").result.candidates[0].metrics["accuracy"] > 0.95
+
+
+@pytest.mark.parametrize(
+    ("make", "target", "problem_type"),
+    [(tables.diabetes, "target", "regression"), (tables.titanic, "survived", "classification")],
+)
+def test_the_same_seed_gives_the_same_leaderboard(train, trained, make, target, problem_type):
+    def told(training):
+        return [
+            (c.name, c.metrics, c.parameters, c.explanation, c.evaluation)
+            for c in training.result.candidates
+        ]
+
+    config = {"max_models": 5, "nfolds": 2, "seed": 7}
+    first = told(train(make(), target, problem_type, **config))
+    assert first == told(train(make(), target, problem_type, **config))
+    name = "diabetes" if problem_type == "regression" else "titanic"
+    assert first != told(trained(name))
+
+
+def test_the_search_goes_on_where_it_was_good(train):
+    training = train(
+        tables.wine(),
+        "target",
+        "classification",
+        max_models=7,
+        exclude_algos=["DRF", "XRT", "GBM", "XGBoost"],
+        stopping_rounds=0,
+    )
+    settings = [candidate.parameters["C"] for candidate in training.result.candidates]
+    assert len(set(settings)) == 7
+
+
+def test_a_search_that_gets_no_better_stops(train):
+    training = train(
+        tables.wine(),
+        "target",
+        "classification",
+        max_models=50,
+        exclude_algos=["DRF", "XRT", "GBM", "XGBoost"],
+        stopping_rounds=2,
+        stopping_tolerance=0.5,
+    )
+    assert len(training.result.candidates) == 3
+    assert any("gets no better" in line for line in training.progress.lines)
+
+
+def test_progress_only_grows_and_names_the_model(trained):
+    reports = trained("titanic").progress.reports
+    percents = [percent for percent, _, _ in reports]
+    assert percents == sorted(percents)
+    assert percents[0] == 0
+    assert percents[-1] == 100
+    assert "GLM, model 3 of at most 5" in {stage for _, stage, _ in reports}
+    assert all(left is not None and left >= 0 for _, _, left in reports)
+
+
+def test_a_time_limit_leaves_a_smaller_leaderboard(train):
+    random = np.random.default_rng(0)
+    frame = tables.pd.DataFrame(random.normal(size=(4000, 40))).rename(columns=str)
+    frame["target"] = frame["0"] * frame["1"] + random.normal(size=4000)
+    training = train(frame, "target", "regression", max_runtime_secs=3, max_models=500)
+    assert 1 <= len(training.result.candidates) < 100
+    assert training.progress.reports[-1][0] == 100
+
+
+def test_a_time_for_each_model_cuts_boosters_and_leaves_out_others(train):
+    training = train(
+        tables.breast_cancer(),
+        "target",
+        "classification",
+        max_models=2,
+        exclude_algos=["GLM", "GBM"],
+        max_runtime_secs=20,
+        max_runtime_secs_per_model=0.2,
+        stopping_rounds=1,
+        stopping_tolerance=0,
+    )
+    assert training.result.candidates[0].model_type == "XGBoost"
+    assert any("was not ready in time" in line for line in training.progress.lines)
+
+
+def test_rare_labels_weigh_more_when_balanced(train):
+    frame = tables.titanic()
+    frame["rich"] = (frame["fare"] > frame["fare"].quantile(0.9)).map({True: "yes", False: "no"})
+    frame = frame.drop(columns="fare")
+    recall = {
+        balanced: train(
+            frame, "rich", "classification", max_models=1, exclude_algos=["GBM", "XGBoost"],
+            balance_classes=balanced,
+        ).result.candidates[0].metrics["recall"]
+        for balanced in (False, True)
+    }  # fmt: skip
+    assert recall[True] > recall[False]
+
+
+@pytest.mark.parametrize("name", ["breast cancer", "wine", "digits", "titanic"])
+def test_the_evaluation_of_a_classification_adds_up(trained, name):
+    training = trained(name)
+    labels = [str(label).lower() for label in training.result.signature["labels"]]
+    for candidate in training.result.candidates:
+        told = candidate.evaluation
+        matrix = np.array(told["confusion"]["matrix"])
+        assert told["confusion"]["labels"] == labels
+        assert matrix.sum() == told["rows"] == len(held_out(training)[1])
+        assert matrix.sum(axis=1).tolist() == list(told["class_balance"].values())
+        assert math.isclose(np.trace(matrix) / told["rows"], candidate.metrics["accuracy"])
+        assert [curve["label"] for curve in told["roc"]] == labels
+        assert all(2 <= len(curve["points"]) <= 100 for curve in told["roc"])
+        assert all(curve["points"][0] == [0, 0] for curve in told["roc"])
+        assert all(curve["points"][-1] == [1, 1] for curve in told["roc"])
+        assert len(told["precision_recall"]) == len(labels)
+    if len(labels) == 2:
+        assert math.isclose(told["roc"][1]["auc"], candidate.metrics["auc"])
+
+
+def test_the_evaluation_of_a_regression_shows_residuals(trained):
+    training = trained("diabetes")
+    _, tested = held_out(training)
+    for candidate in training.result.candidates:
+        pairs = np.array(candidate.evaluation["residuals"])
+        assert pairs[:, 1].tolist() == training.frame["target"].to_numpy()[tested].tolist()
+        assert math.isclose(
+            root_mean_squared_error(pairs[:, 1], pairs[:, 0]), candidate.metrics["rmse"]
+        )
+
+
+def test_explanations_name_what_matters(trained):
+    for candidate in trained("titanic").result.candidates:
+        importance = candidate.explanation["permutation_importance"]
+        values = [item["importance"] for item in importance]
+        assert values == sorted(values, reverse=True)
+        assert len(importance) == 9
+    best = trained("diabetes").result.candidates
+    for candidate in best:
+        leading = {item["feature"] for item in candidate.explanation["permutation_importance"][:3]}
+        assert leading & {"bmi", "s5"}
+
+
+def test_shap_is_told_where_the_model_allows(trained):
+    for name in ("wine", "titanic", "diabetes"):
+        for candidate in trained(name).result.candidates:
+            shap = candidate.explanation["shap"]
+            assert (shap is None) == (candidate.model_type in {"DRF", "XRT"})
+            if shap is not None:
+                values = [item["mean_absolute"] for item in shap]
+                assert values == sorted(values, reverse=True)
+                assert values[0] > 0
+
+
+def test_the_signature_tells_what_models_take(trained):
+    signature = trained("titanic").result.signature
+    assert signature["labels"] == [False, True]
+    kinds = {field["name"]: field["kind"] for field in signature["inputs"]}
+    assert kinds == {
+        "class": "number",
+        "name": "text",
+        "sex": "category",
+        "age": "number",
+        "alone": "boolean",
+        "fare": "number",
+        "cabin deck": "category",
+        "home": "category",
+        "boarded": "date",
+    }
+    categories = {field["name"]: field["categories"] for field in signature["inputs"]}
+    assert categories["sex"] == ["female", "male"]
+    assert categories["age"] is None
+    lines = " ".join(trained("titanic").progress.lines)
+    assert all(name in lines for name in ("'PassengerId'", "'ship'", "'ticket'"))
+
+
+def test_the_reference_tells_how_training_rows_are_spread(trained):
+    training = trained("titanic")
+    told = training.result.reference
+    rows = training.frame.iloc[held_out(training)[0]]
+    assert told["rows"] == len(rows)
+    age = told["inputs"]["age"]
+    assert sum(age["counts"]) + age["missing"] == len(rows)
+    assert age["missing"] == rows["age"].isna().sum()
+    assert age["edges"][0] == rows["age"].min()
+    assert age["edges"][-1] == rows["age"].max()
+    assert age["sample"] == sorted(age["sample"])
+    assert told["inputs"]["sex"]["counts"] == rows["sex"].value_counts().to_dict()
+    alone = told["inputs"]["alone"]["counts"]
+    assert alone == {"true": rows["alone"].sum(), "false": (~rows["alone"]).sum()}
+    assert set(told["inputs"]["boarded"]["counts"]) == {"1912-04"}
+    home = told["inputs"]["home"]
+    assert len(home["counts"]) == 50
+    assert sum(home["counts"].values()) + home["other"] == len(rows)
+
+
+def test_leaderboards_of_several_engines_become_one(trained):
+    first = trained("titanic").result
+    half = engines.TrainingResult(first.candidates[3:], {}, {}, first.sort_metric)
+    rest = engines.TrainingResult(first.candidates[:3], {}, {}, first.sort_metric)
+    assert engines.combine([half, rest]).candidates == first.candidates
