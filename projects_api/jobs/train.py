@@ -39,6 +39,7 @@ def run(job: RunningJob) -> None:
         table = _write_table(job, version)
     finally:
         job.artifacts.release(lease)
+    job.report(PREPARED_PERCENT)
     if job.arguments.get("use_gpu") and not engines.capabilities()["use_gpu"]:
         job.log("There is no graphics processor for the training here. It does without.")
     task = Task(
@@ -155,12 +156,13 @@ def _write_table(job: RunningJob, version: Mapping[str, Any]) -> Path:
     with source.open("wb") as file:
         for chunk in job.artifacts.read(version["sha256"]):
             file.write(chunk)
+    if version["format"] == "parquet":
+        return source
     try:
         convert_table(source, version["dialect"], "parquet", table)
     except NotATable as refused:
         raise JobFailed(refused.reason) from refused
     source.unlink()
-    job.report(PREPARED_PERCENT)
     return table
 
 

@@ -86,8 +86,9 @@ def find_in_project(
     connection: Connection, project_id: str, version_id: str
 ) -> dict[str, Any] | None:
     """Find how a version's file is written, and its content; `None` in another project."""
+    facts = (dataset_versions.c.id, dataset_versions.c.format, dataset_versions.c.dialect)
     statement = (
-        select(dataset_versions.c.id, dataset_versions.c.dialect, artifacts.c.sha256)
+        select(*facts, artifacts.c.sha256)
         .join(artifacts, artifacts.c.id == dataset_versions.c.artifact_id)
         .where(dataset_versions.c.id == version_id, artifacts.c.project_id == project_id)
     )

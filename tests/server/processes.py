@@ -29,9 +29,9 @@ PATIENCE = 30.0
 _numbers = itertools.count(1)
 
 
-def wait_until(happened: Callable[[], object], what: str) -> None:
+def wait_until(happened: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
     """Wait for a moment that comes by itself."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < deadline, f"waited in vain: {what}"
         time.sleep(0.02)
