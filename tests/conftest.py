@@ -2,6 +2,7 @@
 
 import itertools
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -16,16 +17,26 @@ import requests
 import uvicorn
 from sqlalchemy import make_url, select
 
-from projects_api.models import api_key, dataset_version, experiment, job, trained_model, user
+from projects_api.models import (
+    api_key,
+    dataset_version,
+    experiment,
+    job,
+    report,
+    trained_model,
+    user,
+)
 from projects_api.models.base import new_id, rows_of
 from projects_api.models.job import jobs
 from projects_api.server.application import create_application
+from projects_api.server.artifact_store import describe
 from projects_api.server.http_protocol import HttpProtocol
 from projects_api.server.schema import upgrade
 from projects_api.server.services import Services
 from projects_api.server.settings import Settings
 from projects_api.server.worker import Worker
 
+DOCUMENTS = {"text/html": b"<!doctype html>", "application/pdf": b"%PDF-1.3"}
 _numbers = itertools.count(1)
 
 
@@ -107,6 +118,29 @@ class Server:
         with self.services.database.transaction(writing=False) as connection:
             (row,) = rows_of(connection.execute(select(jobs).where(jobs.c.id == job_id)))
         return row
+
+    def add_report(self, project_id: str) -> str:
+        """Keep a report about a project with documents that no more than begin as such."""
+        about = {"kind": "project", "entity_id": project_id, "name": "Churn"}
+        with self.services.database.transaction() as connection:
+            report_id = report.create(connection, project_id, **about)
+        self.put_documents(project_id, report_id, *DOCUMENTS)
+        return report_id
+
+    def put_documents(self, project_id: str, report_id: str, *media_types: str) -> None:
+        """Give a report documents, as its job does."""
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            self.services.database.connect(writing=True) as connection,
+        ):
+            paths = {one: Path(folder, one.replace("/", "-")) for one in media_types}
+            for media_type, path in paths.items():
+                path.write_bytes(DOCUMENTS[media_type])
+            contents = {path: describe(path) for path in paths.values()}
+            sha256_of = {one: contents[path].sha256 for one, path in paths.items()}
+            with self.services.artifacts.keep(connection, contents):
+                report.put_documents(connection, project_id, report_id, sha256_of)
+            connection.commit()
 
     def anonymous(self) -> Person:
         person = Person(self, "", "", "")

@@ -8,5 +8,6 @@ or `cancelled`. What the job is about may be gone by then. A success is recorded
 
 KINDS: dict[str, str] = {
     "train": "projects_api.jobs.train",
+    "report": "projects_api.jobs.report",
 }
 """The module of each kind."""

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import JSON, Connection, Index, Text, insert, update
+from sqlalchemy import JSON, Connection, Index, Text, func, insert, select, update
 from sqlmodel import Field, SQLModel
 
-from projects_api.models import artifact
+from projects_api.models import artifact, job
+from projects_api.models.artifact import artifacts
 from projects_api.models.base import (
     Identifier,
     Timestamp,
@@ -15,8 +16,14 @@ from projects_api.models.base import (
     new_id,
     now,
     one_of,
+    rows_of,
     table_of,
 )
+from projects_api.models.blob import blobs
+from projects_api.models.deployment import deployments
+from projects_api.models.experiment import experiments
+from projects_api.models.project import projects
+from projects_api.models.trained_model import trained_models
 
 KINDS = ("project", "experiment", "model", "deployment")
 STATUSES = ("queued", "running", "succeeded", "failed", "cancelled")
@@ -63,6 +70,27 @@ class Report(SQLModel, table=True):
 
 reports = table_of(Report)
 
+SUBJECTS = {
+    "project": projects,
+    "experiment": experiments,
+    "model": trained_models,
+    "deployment": deployments,
+}
+"""The table of what a report of each kind is about."""
+MAX_RUNTIME_SECONDS = 900.0
+_SHOWN = (
+    reports.c.id,
+    reports.c.project_id,
+    reports.c.kind,
+    reports.c.entity_id,
+    reports.c.name,
+    reports.c.status,
+    reports.c.message,
+    reports.c.options,
+    reports.c.job_id,
+    reports.c.created_at,
+)
+
 
 def create(
     connection: Connection,
@@ -88,6 +116,88 @@ def create(
         )
     )
     return report_id
+
+
+def request(
+    connection: Connection, project_id: str, user_id: str, **facts: Any
+) -> tuple[dict[str, Any], str]:
+    """Keep a report and queue the job that renders it; `facts` are those of `create`.
+
+    Gives the report and the job's id.
+    """
+    report_id = create(connection, project_id, **facts)
+    job_id = job.create(
+        connection,
+        user_id=user_id,
+        project_id=project_id,
+        kind="report",
+        entity_id=report_id,
+        arguments={},
+        max_runtime_seconds=MAX_RUNTIME_SECONDS,
+    )
+    connection.execute(update(reports).where(reports.c.id == report_id).values(job_id=job_id))
+    found = find(connection, report_id)
+    assert found is not None
+    return found, job_id
+
+
+def find_name(connection: Connection, project_id: str, kind: str, entity_id: str) -> str | None:
+    """Find what something is called that a project has; `None` where the project has it not."""
+    table = SUBJECTS[kind]
+    owner = table.c.id if kind == "project" else table.c.project_id
+    statement = select(table.c.name).where(table.c.id == entity_id, owner == project_id)
+    found: str | None = connection.scalar(statement)
+    return found
+
+
+def find_project_id(connection: Connection, report_id: str) -> str | None:
+    """Find the project that a report belongs to."""
+    statement = select(reports.c.project_id).where(reports.c.id == report_id)
+    found: str | None = connection.scalar(statement)
+    return found
+
+
+def find(connection: Connection, report_id: str) -> dict[str, Any] | None:
+    """Find a report, without its documents."""
+    row = connection.execute(select(*_SHOWN).where(reports.c.id == report_id)).first()
+    return None if row is None else row._asdict()
+
+
+def find_document(connection: Connection, report_id: str, media_type: str) -> dict[str, Any] | None:
+    """Find the SHA-256 and the size of a document that a report has."""
+    column = reports.c.artifact_id if media_type == "text/html" else reports.c.pdf_artifact_id
+    statement = (
+        select(artifacts.c.sha256, blobs.c.size_bytes)
+        .join(reports, column == artifacts.c.id)
+        .join(blobs, blobs.c.sha256 == artifacts.c.sha256)
+        .where(reports.c.id == report_id, artifacts.c.media_type == media_type)
+    )
+    row = connection.execute(statement).first()
+    return None if row is None else row._asdict()
+
+
+def list_page(
+    connection: Connection, project_id: str, kind: str | None, *, limit: int, offset: int
+) -> tuple[list[dict[str, Any]], int]:
+    """List reports, newest first, of one kind or of all, and tell how many there are."""
+    here = reports.c.project_id == project_id
+    if kind is not None:
+        here &= reports.c.kind == kind
+    page = (
+        select(*_SHOWN)
+        .where(here)
+        .order_by(reports.c.created_at.desc(), reports.c.id.desc())
+        .limit(limit)
+        .offset(offset)
+    )
+    items = rows_of(connection.execute(page))
+    return items, connection.execute(select(func.count()).where(here)).scalar_one()
+
+
+def set_status(connection: Connection, report_id: str, status: str, message: str | None) -> None:
+    """Let a report follow its job."""
+    statement = update(reports).where(reports.c.id == report_id)
+    connection.execute(statement.values(status=status, message=message))
 
 
 def put_documents(

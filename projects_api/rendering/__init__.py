@@ -23,10 +23,11 @@ SECTIONS = (
 def render(facts: Mapping[str, Any], folder: Path) -> dict[str, Path]:
     """Write a report into `folder`; return its files by media type, HTML and PDF.
 
-    `facts` has `kind`, `title`, `sections` (null for all), `created_at`, `entity_id`, the
-    `project`, and lists of rows as the tables have them: `datasets`, `experiments`, `models` and
-    `deployments`, each with what it needs to be shown; what is missing or null is left out. The
-    same facts give the same bytes.
+    `facts` has `kind`, `title`, `sections` (null for all), `created_at`, the `project`, and lists
+    of rows as the tables have them: `datasets`, `experiments`, `models` in the order of their
+    leaderboards, and `deployments`. For a project, `detailed` are the experiments that it goes
+    into; otherwise there is one experiment, and `model_id` tells which of its models the report is
+    about, null for the best. What is null in a row is left out. The same facts give the same bytes.
     """
     from projects_api.rendering.contents import compose  # noqa: PLC0415 - loads what is slow
     from projects_api.rendering.html import write_html  # noqa: PLC0415 - same

@@ -21,9 +21,6 @@ from projects_api.rendering.document import (
 
 Facts = Mapping[str, Any]
 
-MAX_DETAILED = 5
-"""The experiments that a project's report goes into, the newest first."""
-
 
 def compose(facts: Facts) -> Document:
     """Compose a report from the facts that `render` describes."""
@@ -39,22 +36,23 @@ def compose(facts: Facts) -> Document:
         document.sections += _of_project(facts, wanted)
     else:
         (experiment,) = facts["experiments"]
-        subject = facts["entity_id"] if facts["kind"] == "model" else facts.get("model_id")
         document.sections += trainings.sections(
-            experiment, facts["models"], wanted, subject=subject
+            experiment, facts["models"], wanted, subject=facts["model_id"]
         )
-    if "deployments" in wanted and facts.get("deployments"):
-        document.sections.append(Section("Deployments", list(_deployments(facts))))
     return document
 
 
 def _of_project(facts: Facts, wanted: Sequence[str]) -> Iterator[Section]:
     if "data" in wanted:
-        yield Section("Data sets", list(_datasets(facts["datasets"])))
+        yield Section(
+            "Data sets", list(_datasets(facts["datasets"], facts["project"]["dataset_count"]))
+        )
     if "experiments" in wanted:
-        yield Section("Experiments", list(_experiments(facts["experiments"])))
-    detailed = [one for one in facts["experiments"] if _models_of(facts, one)][:MAX_DETAILED]
-    for experiment in detailed:
+        yield Section(
+            "Experiments",
+            list(_experiments(facts["experiments"], facts["project"]["experiment_count"])),
+        )
+    for experiment in facts["detailed"]:
         kept = [one for one in wanted if one not in {"data", "configuration"}]
         parts = list(trainings.sections(experiment, _models_of(facts, experiment), kept))
         if parts:
@@ -63,13 +61,15 @@ def _of_project(facts: Facts, wanted: Sequence[str]) -> Iterator[Section]:
         for part in parts:
             part.subordinate = True
             yield part
+    if "deployments" in wanted and facts["deployments"]:
+        yield Section("Deployments", list(_deployments(facts["deployments"])))
 
 
 def _models_of(facts: Facts, experiment: Facts) -> list[Facts]:
     return [one for one in facts["models"] if one["experiment_id"] == experiment["id"]]
 
 
-def _datasets(rows: Sequence[Facts]) -> Iterator[Block]:
+def _datasets(rows: Sequence[Facts], total: int) -> Iterator[Block]:
     if not rows:
         yield Note("The project has no data sets.")
         return
@@ -86,6 +86,7 @@ def _datasets(rows: Sequence[Facts]) -> Iterator[Block]:
             )
             for one in rows
         ],
+        total=total,
         numeric=frozenset({1, 2, 3, 4, 5}),
     )
     yield Note("Quality is from 0, unusable, to 100, nothing wanting.")
@@ -98,7 +99,7 @@ def _datasets(rows: Sequence[Facts]) -> Iterator[Block]:
         yield from table_of(("Data set", "Column", "What is wanting"), issues)
 
 
-def _experiments(rows: Sequence[Facts]) -> Iterator[Block]:
+def _experiments(rows: Sequence[Facts], total: int) -> Iterator[Block]:
     if not rows:
         yield Note("The project has no experiments.")
         return
@@ -115,24 +116,24 @@ def _experiments(rows: Sequence[Facts]) -> Iterator[Block]:
             )
             for one in rows
         ],
+        total=total,
         numeric=frozenset({4}),
     )
 
 
-def _deployments(facts: Facts) -> Iterator[Block]:
-    names = {one["id"]: one["name"] for one in facts["models"]}
+def _deployments(rows: Sequence[Facts]) -> Iterator[Block]:
     yield from table_of(
         ("Name", "Model", "Stage", "State", "Traffic", "Since"),
         [
             (
                 label(one["name"]),
-                label(names.get(one["model_id"], NONE)),
+                label(one["model_name"]),
                 one["stage"],
                 one["status"],
                 f"{one['traffic_percent']} %",
                 moment(one["created_at"]),
             )
-            for one in facts["deployments"]
+            for one in rows
         ],
         numeric=frozenset({4}),
     )

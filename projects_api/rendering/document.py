@@ -99,12 +99,17 @@ def label(text: object, longest: int = 300) -> str:
 
 
 def table_of(
-    headings: Sequence[str], rows: Sequence[Sequence[str]], **options: Any
+    headings: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    total: int | None = None,
+    **options: Any,
 ) -> list[Table | Note]:
-    """Make a table of the first rows, and a note where there are more."""
+    """Make a table of the first rows, and a note where there are more, `total` of them."""
     shown: list[Table | Note] = [Table(headings, rows[:MAX_ROWS], **options)]
-    if len(rows) > MAX_ROWS:
-        shown.append(Note(f"The first {MAX_ROWS} of {len(rows):,} are shown."))
+    total = max(total or 0, len(rows))
+    if total > min(len(rows), MAX_ROWS):
+        shown.append(Note(f"The first {min(len(rows), MAX_ROWS)} of {total:,} are shown."))
     return shown
 
 

@@ -41,7 +41,7 @@ def _of_experiment(facts: Facts) -> Iterator[Block]:
 
 def _of_model(facts: Facts) -> Iterator[Block]:
     (experiment,) = facts["experiments"]
-    model = next(one for one in facts["models"] if one["id"] == facts["entity_id"])
+    model = next(one for one in facts["models"] if one["id"] == facts["model_id"])
     yield from _model(facts, experiment, model)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from projects_api.models import dataset, experiment, project
+from projects_api.models import dataset, experiment, project, report
 from projects_api.models.api_key import SCOPES, Caller
 from projects_api.models.member import ROLES, rank
 from projects_api.server.problems import (
@@ -23,6 +23,7 @@ from projects_api.server.problems import (
     MemberNotFound,
     NotFound,
     ProjectNotFound,
+    ReportNotFound,
 )
 
 NOT_FOUND: Mapping[str, type[NotFound]] = {
@@ -30,11 +31,13 @@ NOT_FOUND: Mapping[str, type[NotFound]] = {
     "dataset_id": DatasetNotFound,
     "experiment_id": ExperimentNotFound,
     "job_id": JobNotFound,
+    "report_id": ReportNotFound,
     "member_id": MemberNotFound,
 }
 _OWNERS: Mapping[str, Callable[[Connection, str], str | None]] = {
     "dataset_id": dataset.find_project_id,
     "experiment_id": experiment.find_project_id,
+    "report_id": report.find_project_id,
 }
 
 

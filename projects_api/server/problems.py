@@ -137,6 +137,30 @@ class JobNotFound(NotFound):
     )
 
 
+class ModelNotFound(NotFound):
+    """No such model in a project of the caller."""
+
+    slug = "model-not-found"
+    title = "No such model"
+    detail = "No model with this id exists in a project that you are a member of."
+
+
+class DeploymentNotFound(NotFound):
+    """No such deployment in a project of the caller."""
+
+    slug = "deployment-not-found"
+    title = "No such deployment"
+    detail = "No deployment with this id exists in a project that you are a member of."
+
+
+class ReportNotFound(NotFound):
+    """No such report in a project of the caller."""
+
+    slug = "report-not-found"
+    title = "No such report"
+    detail = "No report with this id exists in a project that you are a member of."
+
+
 class MemberNotFound(NotFound):
     """No such member of the project."""
 
@@ -183,6 +207,14 @@ class NoModelYet(Problem):
     status = 409
     slug = "no-model-yet"
     title = "The experiment has no model"
+
+
+class ReportNotReady(Problem):
+    """A report has no such document: not yet, or never."""
+
+    status = 409
+    slug = "report-not-ready"
+    title = "The report is not ready"
 
 
 class RequestRunning(Problem):

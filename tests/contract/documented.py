@@ -16,6 +16,7 @@ from projects_api.models import (
     job,
     job_log,
     member,
+    report,
     trained_model,
 )
 from projects_api.models import project as projects
@@ -73,6 +74,7 @@ def documented(server: Server):
         for each in answer_of("list_datasets")["items"]:
             _add_dataset(connection, each)
         _add_trainings(connection, project)
+        connection.execute(insert(report.reports), answer_of("list_reports")["items"])
     try:
         alice, bob = (
             Person(server, one["user_id"], one["email"], server.key(one["user_id"]))

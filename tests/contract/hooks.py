@@ -24,6 +24,7 @@ from schemathesis.transport.serialization import Binary
 from projects_api.server.archive_reader import verify_archive
 from projects_api.server.contract import Checker, contract
 
+REPORT_KINDS = ("project", "experiment", "model", "deployment")
 UPLOAD = {"operation_id": "upload_dataset"}
 START = {"operation_id": "create_experiment"}
 ABOVE_THE_LIMIT = b"number,square\n" + b"".join(b"%d,%d\n" % (n, n * n) for n in range(70_000))
@@ -34,6 +35,7 @@ SHARED = json.loads(os.environ.get("FUZZING_SHARED", "[]"))
 _projects: dict[str, None] = {}
 _members: dict[tuple[str, str], None] = {}
 _datasets: dict[str, str] = {}
+_reports: dict[str, str] = {}
 _experiments: dict[str, str] = {}
 _jobs: dict[str, str] = {}
 _keys: set[str] = set()
@@ -63,7 +65,7 @@ def _listed_projects(_path, _case, answer):
 
 def _deleted_project(path, _case, _answer):
     _projects.pop(path["project_id"], None)
-    for known in (_datasets, _experiments, _jobs):
+    for known in (_datasets, _experiments, _jobs, _reports):
         for gone in [one for one, owner in known.items() if owner == path["project_id"]]:
             del known[gone]
     for pair in [pair for pair in _members if pair[0] == path["project_id"]]:
@@ -108,6 +110,14 @@ def _deleted_experiment(path, _case, _answer):
     _experiments.pop(path["experiment_id"], None)
 
 
+def _created_report(_path, _case, answer):
+    _reports[answer["report_id"]] = answer["report"]["project_id"]
+
+
+def _listed_reports(_path, _case, answer):
+    _reports.update({item["id"]: item["project_id"] for item in answer["items"]})
+
+
 _LEARN = {
     "create_project": _created_project,
     "list_projects": _listed_projects,
@@ -118,6 +128,8 @@ _LEARN = {
     "upload_dataset": _uploaded_dataset,
     "list_datasets": _listed_datasets,
     "delete_dataset": _deleted_dataset,
+    "create_report": _created_report,
+    "list_reports": _listed_reports,
     "create_experiment": _created_experiment,
     "list_experiments": _listed_experiments,
     "delete_experiment": _deleted_experiment,
@@ -160,6 +172,8 @@ def with_live_ids(context, parameters):
         live = _live(experiment_id, "experiment_id", _experiments)
     elif job_id := parameters.get("job_id"):
         live = _live(job_id, "job_id", _jobs)
+    elif report_id := parameters.get("report_id"):
+        live = _live(report_id, "report_id", _reports)
     elif project_id := parameters.get("project_id"):
         live = _live(project_id, "project_id", _projects)
     return {name: live.get(name, value) for name, value in parameters.items()}
@@ -189,6 +203,22 @@ def with_a_live_version(context, form):
     if not isinstance(body, dict):
         return form
     live = _live(body.get("dataset_version_id"), "dataset_version_id", {})
+    filled = {name: live.get(name, value) for name, value in body.items()}
+    return replace(form, body=filled) if form is not body and hasattr(form, "body") else filled
+
+
+# --- reports ---
+
+
+@schemathesis.hook("map_body").apply_to(operation_id="create_report")
+def about_what_exists(context, form):
+    """Ask for reports about what exists; what is wrong about a body stays wrong."""
+    body = getattr(form, "body", form)
+    if not isinstance(body, dict) or body.get("kind") not in REPORT_KINDS:
+        return form
+    live = _live(body.get("project_id"), "project_id", _projects)
+    kind = body["kind"] if "entity_id" in body else "project"
+    live = {**live, "kind": kind, "entity_id": live.get(f"{kind}_id", body.get("entity_id"))}
     filled = {name: live.get(name, value) for name, value in body.items()}
     return replace(form, body=filled) if form is not body and hasattr(form, "body") else filled
 

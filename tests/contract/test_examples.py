@@ -10,7 +10,7 @@ import pytest
 import requests
 from sqlalchemy import make_url
 
-from projects_api.models import artifact, dataset, dataset_version, experiment, job, member
+from projects_api.models import artifact, dataset, dataset_version, experiment, job, member, report
 from projects_api.models import project as projects
 from projects_api.server import rate_limit
 from projects_api.server.idempotency import Repetition
@@ -85,9 +85,18 @@ def at(monkeypatch):
     """Set the clock, and the ids that are given next in each module."""
 
     def set_to(moment: str, **ids: str) -> None:
-        for module in (projects, member, dataset, dataset_version, artifact, experiment, job):
+        for module in (
+            projects,
+            member,
+            dataset,
+            dataset_version,
+            artifact,
+            experiment,
+            job,
+            report,
+        ):
             monkeypatch.setattr(module, "now", lambda: moment)
-        for module in (projects, dataset, dataset_version, artifact, experiment, job):
+        for module in (projects, dataset, dataset_version, artifact, experiment, job, report):
             if identifier := ids.get(module.__name__.rpartition(".")[2]):
                 monkeypatch.setattr(module, "new_id", partial(str, identifier))
 
@@ -183,6 +192,19 @@ def create_experiment(world: World, at, _media_type: str) -> requests.Response:
     return send(world.alice, "create_experiment")
 
 
+def create_report(world: World, at, _media_type: str) -> requests.Response:
+    made = answer_of("create_report")
+    at(made["report"]["created_at"], report=made["report_id"], job=made["job_id"])
+    return send(world.alice, "create_report")
+
+
+def download_report(world: World, at, media_type: str) -> requests.Response:
+    report_id = answer_of("get_report")["report"]["id"]
+    world.server.put_documents(world.project_id, report_id, media_type)
+    wanted = {"text/html": "html", "application/pdf": "pdf"}[media_type]
+    return send(world.alice, "download_report", params={"format": wanted})
+
+
 PREPARED = {
     one.__name__: one
     for one in (
@@ -192,6 +214,8 @@ PREPARED = {
         upload_dataset,
         download_dataset,
         export_project,
+        create_report,
+        download_report,
         create_experiment,
     )
 }
@@ -275,6 +299,14 @@ class Provoke:
 
     def job_not_found(self):
         return send(self.world.server.person(), "get_job")
+
+    def report_not_found(self):
+        return send(self.world.server.person(), "get_report")
+
+    def report_not_ready(self):
+        made = send(self.alice, "create_report").json()
+        path = f"/api/reports/{made['report_id']}/download"
+        return self.alice.get(path, headers={"X-Request-Id": REQUEST_ID})
 
     def member_not_found(self):
         assert send(self.alice, "remove_member").status_code == 200

@@ -40,6 +40,7 @@ LUCKY = {
     "delete_project",
     "remove_member",
     "upload_dataset",
+    "download_report",
 }
 """Operations whose success takes luck: the right id, of what is there at that moment."""
 READS = (
@@ -56,6 +57,9 @@ READS = (
     "list_engine_runs",
     "list_experiments",
     "list_members",
+    "download_report",
+    "get_report",
+    "list_reports",
 )
 OUT_OF_REACH = {
     # The server has no limit on requests, and nothing in it fails.
@@ -72,6 +76,7 @@ OUT_OF_REACH = {
     "add_member": {"413"},
     "create_experiment": {"413"},
     "update_project": {"413"},
+    "create_report": {"409", "413"},
     # Forms are well-formed, and as requests come one after the other, none finds another one
     # running with its Idempotency-Key.
     "upload_dataset": {"400", "409"},
@@ -122,6 +127,7 @@ def shared_projects(server, people):
                 "job_id": server.add_job(project_id, owner.user_id),
                 "target_column": "a",
                 "member_id": owner.user_id,
+                "report_id": server.add_report(project_id),
             }
         )
     return shared

@@ -45,13 +45,17 @@ LEAST_ROLE = {
     "explain_experiment": "viewer",
     "list_engine_runs": "viewer",
     "get_job": "viewer",
+    "create_report": "editor",
+    "list_reports": "viewer",
+    "get_report": "viewer",
+    "download_report": "viewer",
     "check_liveness": "nobody",
     "check_readiness": "nobody",
 }
 READS = {
     name for name in LEAST_ROLE if name.startswith(("list", "get", "export", "download", "explain"))
 }
-CREATES = {"create_project", "add_member", "upload_dataset", "create_experiment"}
+CREATES = {"create_project", "add_member", "upload_dataset", "create_experiment", "create_report"}
 
 
 @dataclass
@@ -63,6 +67,7 @@ class World:
     version_id: str
     experiment_id: str
     job_id: str
+    report_id: str
     other_id: str
     other_email: str
 
@@ -121,6 +126,14 @@ REQUESTS: dict[str, Callable[[World], tuple[str, str, dict[str, Any]]]] = {
     "explain_experiment": lambda w: ("GET", f"/api/experiments/{w.experiment_id}/explain", {}),
     "list_engine_runs": lambda w: ("GET", f"/api/experiments/{w.experiment_id}/engine-runs", {}),
     "get_job": lambda w: ("GET", f"/api/jobs/{w.job_id}", {}),
+    "create_report": lambda w: (
+        "POST",
+        "/api/reports",
+        {"json": {"project_id": w.project_id, "kind": "project"}},
+    ),
+    "list_reports": lambda w: ("GET", "/api/reports", {"params": {"project_id": w.project_id}}),
+    "get_report": lambda w: ("GET", f"/api/reports/{w.report_id}", {}),
+    "download_report": lambda w: ("GET", f"/api/reports/{w.report_id}/download", {}),
     "check_liveness": lambda w: ("GET", "/health/live", {}),
     "check_readiness": lambda w: ("GET", "/health/ready", {}),
 }
@@ -174,6 +187,7 @@ def world(server, people) -> World:
         uploaded["dataset_version_id"],
         server.add_experiment(project_id, uploaded["dataset_version_id"]),
         server.add_job(project_id, owner.user_id),
+        server.add_report(project_id),
         people["other"].user_id,
         people["other"].email,
     )

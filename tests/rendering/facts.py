@@ -113,11 +113,12 @@ def report(kind: str, **changes: Any) -> dict[str, Any]:
         "title": "Churn <b>&</b> שלום",
         "sections": None,
         "created_at": "2026-02-11T08:00:00Z",
-        "entity_id": "p",
         "project": project(),
         "datasets": [dataset()],
         "experiments": [experiment("classification")],
         "models": models("classification"),
         "deployments": [],
+        "detailed": [],
+        "model_id": None,
     }
     return {**facts, **changes}

@@ -66,7 +66,7 @@ def read_pdf(path) -> tuple[pypdf.PdfReader, str]:
 
 @pytest.fixture(scope="module")
 def model_report(tmp_path_factory):
-    facts = made.report("model", entity_id="classification-1")
+    facts = made.report("model", model_id="classification-1")
     return render(facts, tmp_path_factory.mktemp("model"))
 
 
@@ -89,7 +89,7 @@ class TestHtml:
         assert "\u202e" not in read.text
 
     def test_leaves_what_is_unwanted_away(self, tmp_path):
-        facts = made.report("experiment", entity_id="classification", sections=["configuration"])
+        facts = made.report("experiment", sections=["configuration"])
         read = Reader(render(facts, tmp_path)["text/html"].read_text())
         assert "exclude_algos" in read.text
         assert "svg" not in read.seen
@@ -123,7 +123,7 @@ class TestPdf:
 
 
 def test_the_same_facts_give_the_same_bytes(model_report, tmp_path):
-    again = render(made.report("model", entity_id="classification-1"), tmp_path)
+    again = render(made.report("model", model_id="classification-1"), tmp_path)
     for media_type, path in again.items():
         assert path.read_bytes() == model_report[media_type].read_bytes()
 
@@ -131,31 +131,53 @@ def test_the_same_facts_give_the_same_bytes(model_report, tmp_path):
 def test_a_project_with_everything(tmp_path):
     deployment = {
         "name": "live",
-        "model_id": "regression-1",
+        "model_name": "GBM 1",
         "stage": "production",
         "status": "active",
         "traffic_percent": 100,
         "created_at": made.MOMENT,
     }
+    trained = [made.experiment("regression"), made.experiment("classification")]
+    failed = made.experiment("classification", id="failed", status="failed", duration=None)
     facts = made.report(
         "project",
-        experiments=[
-            made.experiment("regression"),
-            made.experiment("classification"),
-            made.experiment("classification", id="failed", status="failed", duration=None),
-        ],
+        experiments=[*trained, failed],
+        detailed=trained,
         models=[*made.models("regression"), *made.models("classification")],
-        datasets=[made.dataset(f"table {number}.csv") for number in range(60)],
+        datasets=[made.dataset(f"table {number}.csv") for number in range(10)],
+        project={**made.project(), "dataset_count": 60},
         deployments=[deployment],
     )
     files = render(facts, tmp_path)
     read = Reader(files["text/html"].read_text())
     assert read.seen.count("svg") == 3 + 5
-    assert "The first 50 of 60 are shown." in read.text
-    assert "table 49.csv" in read.text
-    assert "table 50.csv" not in read.text
+    assert "The first 10 of 60 are shown." in read.text
+    assert "The first 3 of" not in read.text
     _, text = read_pdf(files["application/pdf"])
-    for words in ("RMSE", "Deployments", "production", "5 min 42 s", "table 49.csv"):
+    for words in ("RMSE", "Deployments", "production", "5 min 42 s", "table 9.csv"):
+        assert words in text
+
+
+def test_a_deployment(tmp_path):
+    deployment = {
+        "name": "live",
+        "model_name": "GBM 2",
+        "stage": "staging",
+        "status": "archived",
+        "traffic_percent": 25,
+        "created_at": made.MOMENT,
+        "updated_at": made.MOMENT,
+    }
+    facts = made.report(
+        "deployment",
+        experiments=[made.experiment("regression")],
+        models=made.models("regression"),
+        deployments=[deployment],
+        model_id="regression-2",
+        sections=["configuration"],
+    )
+    text = Reader(render(facts, tmp_path)["text/html"].read_text()).text
+    for words in ("Deployment report", "staging", "25 %", "place 2 of 2", "learning_rate"):
         assert words in text
 
 

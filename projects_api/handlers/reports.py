@@ -1,0 +1,116 @@
+"""Reports: documents about a project, an experiment, a model or a deployment."""
+
+from typing import Any
+
+from sqlalchemy import Connection
+
+from projects_api.models import report
+from projects_api.models.api_key import Caller
+from projects_api.server.artifacts import Artifacts
+from projects_api.server.problems import (
+    ContractViolation,
+    DeploymentNotFound,
+    ExperimentNotFound,
+    ModelNotFound,
+    ProjectNotFound,
+    ReportNotFound,
+    ReportNotReady,
+)
+from projects_api.server.responses import File
+
+MEDIA_TYPES = {"html": "text/html", "pdf": "application/pdf"}
+NOT_FOUND = {
+    "project": ProjectNotFound,
+    "experiment": ExperimentNotFound,
+    "model": ModelNotFound,
+    "deployment": DeploymentNotFound,
+}
+
+
+def create_report(
+    connection: Connection,
+    caller: Caller,
+    project: dict[str, Any],
+    *,
+    kind: str,
+    entity_id: str | None = None,
+    options: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Keep a report, and queue the job that renders it."""
+    options = options or {}
+    entity_id = entity_id or (project["id"] if kind == "project" else None)
+    if entity_id is None:
+        raise _missing_entity(kind)
+    name = report.find_name(connection, project["id"], kind, entity_id)
+    if name is None:
+        raise NOT_FOUND[kind]
+    facts = {"kind": kind, "entity_id": entity_id, "options": options}
+    name = options.get("title") or name
+    made, job_id = report.request(connection, project["id"], caller.user_id, name=name, **facts)
+    return {"report_id": made["id"], "job_id": job_id, "report": made}
+
+
+def list_reports(
+    connection: Connection,
+    project: dict[str, Any],
+    limit: int,
+    offset: int,
+    kind: str | None = None,
+) -> dict[str, Any]:
+    """List the reports of a project, newest first."""
+    items, total = report.list_page(connection, project["id"], kind, limit=limit, offset=offset)
+    return {"items": items, "total": total, "limit": limit, "offset": offset}
+
+
+def get_report(connection: Connection, report_id: str) -> dict[str, Any]:
+    """Get a report, without its documents."""
+    return {"report": _find(connection, report_id)}
+
+
+def download_report(
+    connection: Connection,
+    artifacts: Artifacts,
+    report_id: str,
+    format: str,  # noqa: A002 - the contract's name for it
+) -> File:
+    """Send one of a report's documents."""
+    found = _find(connection, report_id)
+    media_type = MEDIA_TYPES[format]
+    document = report.find_document(connection, report_id, media_type)
+    if document is None:
+        raise _not_ready(found, format)
+    lease = artifacts.lease(connection, [document["sha256"]])
+    return File(
+        artifacts.read(document["sha256"]),
+        media_type=media_type,
+        name=f"{found['name'].removesuffix(f'.{format}')}.{format}",
+        size=document["size_bytes"],
+        finish=lambda: artifacts.release(lease),
+    )
+
+
+def _find(connection: Connection, report_id: str) -> dict[str, Any]:
+    found = report.find(connection, report_id)
+    if found is None:
+        raise ReportNotFound
+    return found
+
+
+def _missing_entity(kind: str) -> ContractViolation:
+    fault = {
+        "location": "body",
+        "pointer": "/entity_id",
+        "message": f"a report of the kind {kind} needs the id of what it is about",
+    }
+    return ContractViolation(f"Mend the request: body: {fault['message']}.", errors=[fault])
+
+
+def _not_ready(found: dict[str, Any], wanted: str) -> ReportNotReady:
+    match found["status"]:
+        case "failed":
+            return ReportNotReady(f"The report failed: {found['message']} Create another one.")
+        case "cancelled":
+            return ReportNotReady("The report was cancelled. Create another one.")
+        case "succeeded":
+            return ReportNotReady(f"This report has no {wanted}. Ask for the other format.")
+    return ReportNotReady(f"The report is {found['status']}. Ask again when its job has succeeded.")
