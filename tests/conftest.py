@@ -237,6 +237,7 @@ def server(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
         database_url=database_url,
         data_dir=folder,
         max_upload_bytes=1_000_000,
+        max_import_bytes=2_000_000,
         maintenance_seconds=3600,
         threads=8,
     )

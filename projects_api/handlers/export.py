@@ -30,6 +30,7 @@ EXTENSIONS = {
     "text/csv": "csv",
     "application/vnd.apache.parquet": "parquet",
     "application/vnd.skops": "skops",
+    "application/vnd.skops+zip": "skops",
     "text/html": "html",
     "application/pdf": "pdf",
 }

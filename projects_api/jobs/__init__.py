@@ -7,6 +7,7 @@ or `cancelled`. What the job is about may be gone by then. A success is recorded
 """
 
 KINDS: dict[str, str] = {
+    "import_project": "projects_api.jobs.import_project",
     "train": "projects_api.jobs.train",
     "report": "projects_api.jobs.report",
 }

@@ -31,6 +31,7 @@ from projects_api.server.problems import (
     TooLarge,
     UnsupportedMediaType,
 )
+from projects_api.server.settings import Settings
 
 JSON_LIMIT = 1024 * 1024
 """Bytes of a JSON body, and of all the fields beside the file in a multipart body."""
@@ -50,10 +51,14 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file that has arrived whole; the path is valid until the request ends."""
+    """A file that has arrived whole; the path is valid until the request ends.
+
+    `max_bytes` is the limit that it kept to.
+    """
 
     path: Path
     content: Content
+    max_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +187,7 @@ class MultipartBody(Body):
         values = self.complete(form.values)
         fingerprint = _fingerprint(values, spool)
         for name in self.files & set(values):
-            values[name] = Upload(spool.path, spool.content())
+            values[name] = Upload(spool.path, spool.content(), self.max_file_bytes)
         return Received(values, fingerprint)
 
     def too_large(self) -> TooLarge:
@@ -248,14 +253,18 @@ def _fingerprint(values: Mapping[str, Any], spool: Spool) -> str:
 
 
 def compile_body(
-    request_body: Mapping[str, Any], max_file_bytes: int
+    request_body: Mapping[str, Any], settings: Settings
 ) -> JsonBody | MultipartBody | None:
-    """Compile what the contract says of a body; an operation takes one media type or none."""
+    """Compile what the contract says of a body; an operation takes one media type or none.
+
+    `x-limited-by` names the setting that limits a file, where it is not the one of uploads.
+    """
     if not request_body:
         return None
     ((media_type, content),) = request_body["content"].items()
     if media_type == MultipartBody.media_type:
-        return MultipartBody(content["schema"], max_file_bytes)
+        limit = getattr(settings, request_body.get("x-limited-by", "max_upload_bytes"))
+        return MultipartBody(content["schema"], limit)
     return JsonBody(content["schema"])
 
 

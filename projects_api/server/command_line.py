@@ -1,4 +1,4 @@
-"""The command line: serve, worker, db, users, keys, demo, verify, doctor."""
+"""The command line: serve, worker, db, users, keys, demo, verify, import, doctor."""
 
 # Commands import what they need when they run: `--help` should not wait for a database library.
 # ruff: noqa: PLC0415
@@ -167,13 +167,9 @@ def add_user(
     from sqlalchemy.exc import IntegrityError
 
     from projects_api.models import user
-    from projects_api.server.contract import Checker, contract
 
     name = name or email
-    schemas = contract()["components"]["schemas"]
-    for schema, value in {"EmailAddress": email, "Name": name}.items():
-        if faults := Checker(schemas[schema]).faults(value, "body"):
-            raise typer.BadParameter(faults[0]["message"])
+    _check_person(name=name, email=email)
     try:
         with _database() as database, database.transaction() as connection:
             typer.echo(user.create(connection, email=email, name=name))
@@ -277,6 +273,35 @@ def verify(
     typer.echo(f"{file} is whole.")
 
 
+@app.command("import")
+def import_file(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True)],
+    owner: Annotated[str, typer.Option(help="E-mail address of who owns the project.")],
+    name: Annotated[str | None, typer.Option(help="Default: the name that it had.")] = None,
+) -> None:
+    """Make a project of an exported archive, of any size."""
+    from projects_api.models import user
+    from projects_api.server.archive_reader import ArchiveRefused
+    from projects_api.server.importing import import_archive
+    from projects_api.server.schema import upgrade
+    from projects_api.server.services import Services
+
+    _check_person(name=name or owner, email=owner)
+    services = Services.from_settings(_settings())
+    upgrade(services.database)
+    with services.database.transaction(writing=False) as connection:
+        owner_id = user.find_id(connection, owner)
+    if owner_id is None:
+        _fail(f"{owner} is not registered: `projects-api users add {owner}`")
+    try:
+        project_id, strangers = import_archive(services, file, owner_id=owner_id, name=name)
+    except ArchiveRefused as refused:
+        _fail(f"{file} cannot be imported. {refused}")
+    for email in strangers:
+        typer.echo(f"{email} is not registered here, and so is no member.", err=True)
+    typer.echo(f"PROJECT_ID={project_id}")
+
+
 @app.command()
 def doctor() -> None:
     """Check settings, contract, database, artifact store and counts."""
@@ -294,6 +319,15 @@ def doctor() -> None:
             typer.echo(f"       {fault}")
     if failed:
         raise typer.Exit(1)
+
+
+def _check_person(*, name: str, email: str) -> None:
+    from projects_api.server.contract import Checker, contract
+
+    schemas = contract()["components"]["schemas"]
+    for schema, value in {"EmailAddress": email, "Name": name}.items():
+        if faults := Checker(schemas[schema]).faults(value, "body"):
+            raise typer.BadParameter(faults[0]["message"])
 
 
 def _settings() -> "Settings":

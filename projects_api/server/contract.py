@@ -1,6 +1,6 @@
 """The contract as the server reads it: one file, and its schemas compiled to validators."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -13,6 +13,8 @@ Schema = Mapping[str, Any]
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _LIMIT = 20
+_MOST_VALUES = 1000
+"""Of how many values the faults are told; each fault costs as much as a thousand good values."""
 
 
 def contract_text() -> bytes:
@@ -42,7 +44,16 @@ class Checker:
         self.accepts = self._validator.is_valid
 
     def faults(self, value: Any, location: str, *prefix: str) -> list[dict[str, str]]:
-        """Say where and how a value breaks the schema, as members of a problem's `errors`."""
+        """Say where and how a value breaks the schema, as members of a problem's `errors`.
+
+        Where it has very many values, only that it does: nobody's time may be spent by a body that
+        is wrong everywhere.
+        """
+        if _is_large(value):
+            if self.accepts(value):
+                return []
+            message = "breaks the schema, and has too many values to tell where"
+            return [{"location": location, "pointer": _pointer(prefix), "message": message}]
         return list(islice(self._faults(value, location, prefix), _LIMIT))
 
     def _faults(
@@ -55,12 +66,30 @@ class Checker:
             errors = self._validator.iter_errors(value)
         except ValueError as too_deep:
             # What is nested too deeply to be shown is too deep for every schema there is.
-            yield {"location": location, "pointer": "", "message": str(too_deep)}
+            yield {
+                "location": location,
+                "pointer": _pointer(prefix),
+                "message": str(too_deep),
+            }
             return
         for error in errors:
-            path = [*prefix, *(str(part) for part in error.instance_path)]
-            pointer = "".join(f"/{part.replace('~', '~0').replace('/', '~1')}" for part in path)
-            yield {"location": location, "pointer": pointer[:1000], "message": error.message[:1000]}
+            pointer = _pointer([*prefix, *(str(part) for part in error.instance_path)])
+            yield {"location": location, "pointer": pointer, "message": error.message[:1000]}
+
+
+def _pointer(path: Iterable[str]) -> str:
+    escaped = (part.replace("~", "~0").replace("/", "~1") for part in path)
+    return "".join(f"/{part}" for part in escaped)[:1000]
+
+
+def _is_large(value: Any) -> bool:
+    left, count = [value], 0
+    while left and count <= _MOST_VALUES:
+        one = left.pop()
+        parts = one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
+        count += len(parts)
+        left.extend(parts)
+    return count > _MOST_VALUES
 
 
 def _as_json_schema(schema: Any) -> Any:

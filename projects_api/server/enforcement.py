@@ -64,7 +64,7 @@ class EnforcedOperation:
         self._services = services
         self._handler = operation.function
         self._parameters = Parameters(operation.parameters)
-        self._body = compile_body(operation.request_body, services.settings.max_upload_bytes)
+        self._body = compile_body(operation.request_body, services.settings)
         self._responses = Responses(contract, operation.responses)
         parts = (self._parameters, self._body) if self._body else (self._parameters,)
         names = {name for part in parts for name in part.names}
@@ -102,7 +102,7 @@ class EnforcedOperation:
             # Before a large body is read, its sender must at least have a key for it.
             await self._in_thread(self._admit_alone, call)
             spool = resources.enter_context(
-                self._services.artifacts.spool(self._services.settings.max_upload_bytes)
+                self._services.artifacts.spool(self._body.max_file_bytes)
             )
             call.fill(await self._body.read(call.scope, receive, spool))
         elif self._body:

@@ -7,6 +7,7 @@ of it was looked at, and every id in it becomes a new one.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from sqlalchemy import Connection
@@ -24,6 +25,7 @@ from projects_api.server.archive_reader import (
 from projects_api.server.artifact_store import Content
 from projects_api.server.manifest import completed, manifest_faults
 from projects_api.server.project_rows import insert_members, insert_project
+from projects_api.server.services import Services
 from projects_api.server.tables import NotATable, inspect_table
 
 READ_AT_ONCE_BYTES = 4 * 1024 * 1024
@@ -88,6 +90,26 @@ def read_tables(unpacked: Unpacked, report: Report = lambda _percent: None) -> N
         unpacked.listed[name] = replace(unpacked.listed[name], media_type=facts.pop("media_type"))
         version.update(facts)
         report(100 * number / len(versions))
+
+
+def import_archive(
+    services: Services, path: Path, *, owner_id: str, name: str | None = None
+) -> tuple[str, list[str]]:
+    """Make a project of an archive at once; return its id, and what `insert_unpacked` does.
+
+    Raises ArchiveRefused; OSError where the archive cannot be read or the folder has no room.
+    """
+    project_id = new_id()
+    with TemporaryDirectory(prefix="projects-api-") as folder:
+        unpacked = unpack(path, Path(folder))
+        read_tables(unpacked)
+        with services.database.connect(writing=True) as connection:
+            with services.artifacts.keep(connection, unpacked.contents):
+                strangers = insert_unpacked(
+                    connection, unpacked, project_id=project_id, owner_id=owner_id, name=name
+                )
+            connection.commit()
+    return project_id, strangers
 
 
 def insert_unpacked(

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.resources import files
+from itertools import islice
 from typing import Any
 
 import yaml
@@ -22,6 +23,9 @@ _PARTS = {
     "reports": "Report",
     "deployments": "Deployment",
 }
+_LISTS = {**_PARTS, "members": "Member"}
+_MOST, _LONGEST = 8, 400
+"""How many faults are told, and how many characters of each."""
 _REPORT_TYPES = {"path": "text/html", "pdf_path": "application/pdf"}
 
 
@@ -37,7 +41,7 @@ def completed(document: Row) -> dict[str, Any]:
     """
     parts: dict[str, Any] = {
         part: [_completed(kind, row) for row in document.get(part, ())]
-        for part, kind in {**_PARTS, "members": "Member"}.items()
+        for part, kind in _LISTS.items()
     }
     for found in parts["datasets"]:
         found["versions"] = [_completed("DatasetVersion", row) for row in found["versions"]]
@@ -57,9 +61,8 @@ def placed_files(document: Row) -> Iterator[tuple[Row, str, str]]:
 
 def manifest_faults(document: Row, listed: Mapping[str, ListedFile]) -> list[str]:
     """Give the faults of a manifest as sentences: of its shape first, then of what it refers to."""
-    shape = _checker().faults(document, "manifest")
-    if shape:
-        return [f"In the manifest, {one['pointer'] or '/'}: {one['message']}." for one in shape]
+    if not _checker().accepts(document):
+        return list(islice(_shape_faults(document), _MOST + 1))
     whole = completed(document)
     return [
         *_repeated_ids(whole),
@@ -79,6 +82,30 @@ def _schema() -> dict[str, Any]:
 @cache
 def _checker() -> Checker:
     return Checker({**_schema(), "components": {"schemas": contract()["components"]["schemas"]}})
+
+
+@cache
+def _checker_of(kind: str) -> Checker:
+    components = {"schemas": contract()["components"]["schemas"]}
+    definitions = _schema()["$defs"]
+    return Checker({"$ref": f"#/$defs/{kind}", "$defs": definitions, "components": components})
+
+
+def _shape_faults(document: Row) -> Iterator[str]:
+    """Look for what is wrong row by row, and in the rest with nothing in its lists."""
+    rest = dict(document)
+    for part, kind in _LISTS.items():
+        if isinstance(rows := document.get(part), list):
+            rest[part] = []
+            for number, row in enumerate(rows):
+                if not _checker_of(kind).accepts(row):
+                    faults = _checker_of(kind).faults(row, "manifest", part, str(number))
+                    yield from map(_told, faults)
+    yield from map(_told, _checker().faults(rest, "manifest"))
+
+
+def _told(fault: Mapping[str, str]) -> str:
+    return f"In the manifest, {fault['pointer'] or '/'}: {fault['message']}."
 
 
 @cache
@@ -163,8 +190,9 @@ def _is_in_production(row: Row) -> bool:
     return (row["stage"], row["status"]) == ("production", "active")
 
 
-def sentences(faults: Iterable[str], most: int = 10) -> str:
-    """Put faults into one text: the first ones, and how many there are beyond."""
+def sentences(faults: Iterable[str]) -> str:
+    """Put faults into one text of less than 4000 characters."""
     every = list(faults)
-    more = [f"And {len(every) - most} more."] if len(every) > most else []
-    return " ".join([*every[:most], *more])
+    told = [f"{one[:_LONGEST]}..." if len(one) > _LONGEST else one for one in every[:_MOST]]
+    more = [f"And {len(every) - _MOST} more."] if len(every) > _MOST else []
+    return " ".join([*told, *more])

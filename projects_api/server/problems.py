@@ -278,6 +278,14 @@ class UnknownColumn(Problem):
     title = "The table has no such column"
 
 
+class ExportRefused(Problem):
+    """The uploaded archive is no export, or not a whole one."""
+
+    status = 422
+    slug = "not-an-export"
+    title = "The file is not an export"
+
+
 class IdempotencyKeyReused(Problem):
     """The key was used for another request."""
 

@@ -33,6 +33,8 @@ class Settings(BaseSettings):
     artifact_url: str = ""
     """Default: the folder `artifacts` in the data folder."""
     max_upload_bytes: int = Field(default=500 * 1024 * 1024, ge=1)
+    max_import_bytes: int = Field(default=5 * 1024 * 1024 * 1024, ge=1)
+    """Bytes of an archive that is imported, and again of all the files in it."""
     rate_limit: str | None = None
     """Requests per API key, such as `100/second`; no limit by default."""
     rate_limit_storage: str = "memory://"

@@ -23,9 +23,10 @@ from schemathesis.transport.serialization import Binary
 
 from projects_api.server.archive_reader import verify_archive
 from projects_api.server.contract import Checker, contract
+from tests.archives import empty_export
 
+UPLOADS = {"operation_id": ["upload_dataset", "import_project"]}
 REPORT_KINDS = ("project", "experiment", "model", "deployment")
-UPLOAD = {"operation_id": "upload_dataset"}
 START = {"operation_id": "create_experiment"}
 ABOVE_THE_LIMIT = b"number,square\n" + b"".join(b"%d,%d\n" % (n, n * n) for n in range(70_000))
 
@@ -282,11 +283,16 @@ def parquet_files(draw):
 
 
 _tables = st.one_of(csv_files(), csv_files(), parquet_files(), st.just(ABOVE_THE_LIMIT))
+_archives = st.one_of(
+    st.text(max_size=20).map(empty_export),
+    st.just(empty_export()),
+    st.binary(max_size=100).map(lambda content: empty_export()[:-22] + content),
+)
 
 
-@schemathesis.hook("flatmap_body").apply_to(**UPLOAD)
+@schemathesis.hook("flatmap_body").apply_to(**UPLOADS)
 def with_real_files(context, form):
-    """Put real tables in most places of random bytes; what is wrong about a form stays wrong."""
+    """Put real files in most places of random bytes; what is wrong about a form stays wrong."""
     body = getattr(form, "body", form)
     if not isinstance(body, dict):
         return st.just(form)
@@ -294,10 +300,10 @@ def with_real_files(context, form):
     body = {name: live.get(name, value) for name, value in body.items()}
     files = st.just(body.get("file"))
     if isinstance(body.get("file"), (Binary, bytes)):
-        tables = _tables.map(
-            Binary
-        )  # as Schemathesis itself wraps bytes, to check them like a text
-        files = st.one_of(files, tables, tables, tables)
+        is_import = context.operation.definition.raw["operationId"] == "import_project"
+        # As Schemathesis itself wraps bytes, to check them like a text.
+        real = (_archives if is_import else _tables).map(Binary)
+        files = st.one_of(files, real, real, real)
 
     def rebuild(file):
         filled = {**body, "file": file} if "file" in body else body
@@ -306,7 +312,7 @@ def with_real_files(context, form):
     return files.map(rebuild)
 
 
-@schemathesis.hook("before_call").apply_to(**UPLOAD)
+@schemathesis.hook("before_call").apply_to(**UPLOADS)
 def judge_forms_as_sent(context, case, kwargs):
     """Take a form for valid that is valid as it is sent.
 
@@ -321,26 +327,33 @@ def judge_forms_as_sent(context, case, kwargs):
         for name, value in case.body.items()
         if value is not None
     }
-    if case.meta and _is_valid(case.body):
+    operation = case.operation.definition.raw["operationId"]
+    if case.meta and _is_valid(operation, case.body):
         components = case.meta.components
         components[ParameterLocation.BODY] = ComponentInfo(mode=GenerationMode.POSITIVE)
         if all(part.mode is GenerationMode.POSITIVE for part in components.values()):
             case.meta.generation.mode = GenerationMode.POSITIVE
 
 
-_form = Checker(
-    {
-        "$ref": "#/components/schemas/DatasetUploadForm",
-        "components": {"schemas": contract()["components"]["schemas"]},
-    }
-)
+_forms = {
+    operation: Checker(
+        {
+            "$ref": f"#/components/schemas/{form}",
+            "components": {"schemas": contract()["components"]["schemas"]},
+        }
+    )
+    for operation, form in (
+        ("upload_dataset", "DatasetUploadForm"),
+        ("import_project", "ProjectImportForm"),
+    )
+}
 
 
-def _is_valid(form):
+def _is_valid(operation, form):
     texts = {name: value for name, value in form.items() if name != "file"}
     are_texts = all(isinstance(value, str) for value in texts.values())
     has_file = isinstance(form.get("file"), (Binary, bytes))
-    return are_texts and has_file and _form.accepts({**texts, "file": ""})
+    return are_texts and has_file and _forms[operation].accepts({**texts, "file": ""})
 
 
 ACCEPTED = {
@@ -348,6 +361,7 @@ ACCEPTED = {
     ("upload_dataset", RejectedPositiveData): "not-a-table",
     # Nor a name that is a column of this table from one that is none.
     ("create_experiment", RejectedPositiveData): "unknown-column",
+    ("import_project", RejectedPositiveData): "not-an-export",
     # What is not found is the person, and not the project that was just created.
     ("add_member", EnsureResourceAvailability): "user-not-registered",
 }

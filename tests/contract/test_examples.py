@@ -15,6 +15,7 @@ from projects_api.models import project as projects
 from projects_api.server import rate_limit
 from projects_api.server.idempotency import Repetition
 from projects_api.server.settings import Settings
+from tests.archives import as_zip, empty_export
 from tests.conftest import running
 from tests.contract.documented import (
     OPERATIONS,
@@ -205,6 +206,12 @@ def download_report(world: World, at, media_type: str) -> requests.Response:
     return send(world.alice, "download_report", params={"format": wanted})
 
 
+def import_project(world: World, at, _media_type: str) -> requests.Response:
+    at("2026-02-28T15:00:00Z", job=answer_of("import_project")["job_id"])
+    # The documented archive is cut short.
+    return send(world.alice, "import_project", files={"file": ("export.zip", empty_export())})
+
+
 PREPARED = {
     one.__name__: one
     for one in (
@@ -217,6 +224,7 @@ PREPARED = {
         create_report,
         download_report,
         create_experiment,
+        import_project,
     )
 }
 """The operations that need more than the documented values and the documented request."""
@@ -357,6 +365,10 @@ class Provoke:
 
     def unknown_column(self):
         return self._start(target_column="fraud")
+
+    def not_an_export(self):
+        archive = ("export.zip", as_zip(readme=b"no manifest"))
+        return send(self.alice, "import_project", files={"file": archive})
 
     def idempotency_key_reused(self):
         first, second = (

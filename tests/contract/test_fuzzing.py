@@ -31,7 +31,7 @@ LONG = EXAMPLES >= 500
 SEED = int(os.environ.get("FUZZING_SEED", random.randrange(2**32) if LONG else 1))
 PEOPLE = ("owner", "viewer", "alice", "bob", "stranger")
 
-CERTAIN = {"200", "201", "401", "404", "415", "422"}
+CERTAIN = {"200", "201", "202", "401", "404", "415", "422"}
 """What a short run reaches already; the others take luck, and a long run."""
 LUCKY = {
     "create_experiment",
@@ -66,6 +66,7 @@ OUT_OF_REACH = {
     "*": {"429", "500", "503"},
     # Both keys have all scopes, and everybody may create and list projects.
     "create_project": {"403", "409", "413"},
+    "import_project": {"400", "403", "409", "413"},
     "list_projects": {"403"},
     "get_experiment_capabilities": {"403"},
     # A job that the caller may not see is not found.

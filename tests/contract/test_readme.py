@@ -36,12 +36,13 @@ def run(command: list[str], folder: Path, environment: dict[str, str]) -> str:
 
 
 def test_the_session_with_curl(tmp_path, environment):
-    (script,) = snippets("sh", "curl")
-    printed = run(["bash", "-euo", "pipefail", "-c", script], tmp_path, environment)
+    script, back = snippets("sh", "curl")
+    printed = run(["bash", "-euo", "pipefail", "-c", script + back], tmp_path, environment)
     assert '"name":"Churn Prediction"' in printed
     assert '"overall_score":100.0' in printed
     assert '"rows":3,"columns":3' in printed
     assert "manifest.json" in printed
+    assert '"kind":"import_project","status":"queued"' in printed
 
 
 def test_the_session_with_requests(tmp_path, environment):

@@ -182,6 +182,7 @@ class TestCreateProject:
             {"name": "x", "description": "\x00"},
             {"name": "x", "unknown": 1},
             {"name": json.loads("[" * 900 + "]" * 900)},
+            {"name": "x", **{str(n): n for n in range(10_000)}},
             [],
             "text",
             None,

@@ -13,6 +13,7 @@ from projects_api.models import api_key
 from projects_api.models.base import to_text
 from projects_api.server.contract import contract
 from projects_api.server.resolver import operations
+from tests.archives import empty_export
 
 ROLES = ("viewer", "editor", "admin", "owner")
 CALLERS = ("no key", "unknown key", "expired key", "revoked key", "wrong scope", "stranger", *ROLES)
@@ -30,6 +31,7 @@ LEAST_ROLE = {
     "remove_member": "owner",
     "get_timeline": "viewer",
     "export_project": "viewer",
+    "import_project": "anybody",
     "upload_dataset": "editor",
     "list_datasets": "viewer",
     "get_dataset": "viewer",
@@ -91,6 +93,11 @@ REQUESTS: dict[str, Callable[[World], tuple[str, str, dict[str, Any]]]] = {
     ),
     "get_timeline": lambda w: ("GET", f"/api/projects/{w.project_id}/timeline", {}),
     "export_project": lambda w: ("GET", f"/api/projects/{w.project_id}/export", {}),
+    "import_project": lambda w: (
+        "POST",
+        "/api/projects/import",
+        {"files": {"file": ("export.zip", empty_export())}},
+    ),
     "upload_dataset": lambda w: (
         "POST",
         "/api/datasets/upload",
@@ -143,6 +150,8 @@ def expected(operation: str, caller: str) -> tuple[int, str | None]:
     """Give the status, and the problem's slug, that the rules promise."""
     least = LEAST_ROLE[operation]
     success = 201 if operation in CREATES else 200
+    if operation == "import_project":
+        success = 202
     if least == "nobody":
         return success, None
     if caller in {"no key", "unknown key", "expired key", "revoked key"}:

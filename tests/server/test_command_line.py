@@ -25,7 +25,7 @@ from tests.server.dying import keep
 from tests.server.processes import Deployment, Process, person_of, wait_until
 
 COMMANDS = {
-    (): ["serve", "db", "users", "keys", "demo", "verify", "doctor"],
+    (): ["serve", "db", "users", "keys", "demo", "verify", "import", "doctor"],
     ("serve",): ["--host", "--port", "--workers", "--reload"],
     ("db",): ["upgrade"],
     ("users",): ["add", "list"],
@@ -34,6 +34,7 @@ COMMANDS = {
     ("keys", "create"): ["email", "--scopes", "--name", "--days"],
     ("demo",): ["--email"],
     ("verify",): ["file"],
+    ("import",): ["file", "--owner", "--name"],
     ("doctor",): [],
 }
 
@@ -219,11 +220,19 @@ class TestDemoAndVerify:
         file = tmp_path / "export.zip"
         file.write_bytes(export)
         assert deployment.run("verify", str(file)) == f"{file} is whole.\n"
+        take = ("import", str(file), "--owner", "admin@localhost", "--name")
+        (back_id,) = re.fullmatch(r"PROJECT_ID=(.+)\n", deployment.run(*take, "Back")).groups()
+        with deployment.services.database.transaction(writing=False) as connection:
+            found, role = project.find_for_member(connection, back_id, me.user_id)
+        assert (found["name"], found["model_count"], role) == ("Back", 1, "owner")
         # In the midst of the model, which is stored as it is.
         at = export.index(b"PK\x03\x04", len(export) // 2) - 1000
         file.write_bytes(export[:at] + bytes([export[at] ^ 1]) + export[at + 1 :])
         assert verify_archive(file) != []
         assert ".skops" in deployment.run("verify", str(file), status=1)
+        assert ".skops" in deployment.run(*take, "Damaged", status=1)
+        nobody = ("import", str(file), "--owner", "nobody@example.com")
+        assert "users add nobody@example.com" in deployment.run(*nobody, status=1)
 
     def test_what_is_no_archive(self, local):
         (local.folder / "export.zip").write_bytes(b"no archive")

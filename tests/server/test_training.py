@@ -20,6 +20,7 @@ from sqlalchemy import delete, select
 from projects_api.models.job import jobs
 from projects_api.models.trained_model import trained_models
 from projects_api.server.archive_reader import verify_archive
+from projects_api.server.importing import check_archive
 from projects_api.server.worker import Workers
 from tests.conftest import Person, Server
 from tests.server.processes import wait_until
@@ -213,6 +214,7 @@ def test_from_the_table_to_the_models(lab: Lab, workers, tmp_path):
     archive = tmp_path / "export.zip"
     archive.write_bytes(lab.owner.get(f"/api/projects/{lab.project_id}/export").content)
     assert verify_archive(archive) == []
+    check_archive(archive, 10**9)  # so that it can be imported
     with zipfile.ZipFile(archive) as opened:
         manifest = orjson.loads(opened.read("manifest.json"))
         for one in manifest["models"]:

@@ -22,7 +22,8 @@ def spooled(artifacts: Artifacts, source: IO[bytes]) -> Iterator[Upload]:
     with artifacts.spool() as spool:
         while chunk := source.read(CHUNK_BYTES):
             spool.write(chunk)
-        yield Upload(spool.path, spool.content())
+        content = spool.content()
+        yield Upload(spool.path, content, content.size)
 
 
 def keep_upload(

@@ -1,0 +1,44 @@
+"""Import: an archive made a project again."""
+
+from sqlalchemy import Connection
+
+from projects_api.models import job
+from projects_api.models.api_key import Caller
+from projects_api.models.base import new_id
+from projects_api.server.archive_reader import ArchiveRefused
+from projects_api.server.artifacts import Artifacts
+from projects_api.server.bodies import Upload
+from projects_api.server.importing import check_archive
+from projects_api.server.manifest import sentences
+from projects_api.server.problems import ExportRefused
+
+MAX_SECONDS = 3 * 3600.0
+"""How long an import may take."""
+
+
+def import_project(
+    connection: Connection,
+    caller: Caller,
+    artifacts: Artifacts,
+    *,
+    file: Upload,
+    name: str | None = None,
+) -> dict[str, str]:
+    """Take an archive, and have a job make a project of it."""
+    try:
+        check_archive(file.path, file.max_bytes)
+    except ArchiveRefused as refused:
+        reasons = sentences(refused.faults)
+        raise ExportRefused(f"Send an export as it was downloaded. {reasons}") from refused
+    with artifacts.keep(connection, {file.path: file.content}):
+        job_id = job.create(
+            connection,
+            user_id=caller.user_id,
+            project_id=None,
+            kind="import_project",
+            entity_id=new_id(),
+            arguments={"name": name, "max_bytes": file.max_bytes},
+            max_runtime_seconds=MAX_SECONDS,
+            input_sha256=file.content.sha256,
+        )
+    return {"job_id": job_id}
