@@ -42,6 +42,7 @@ class Origin:
 
     moment: Callable[[], datetime]
     identifier: Callable[[], str]
+    is_repeatable: bool = False
 
 
 # UUIDs of version 7 are ordered by time, so that indexes stay dense.

@@ -15,9 +15,11 @@ STEP = timedelta(seconds=1)
 class RepeatableOrigin:
     """A clock that stands still until it is moved on, and ids that follow from it and a count."""
 
-    def __init__(self, moment: datetime) -> None:
+    def __init__(self, moment: datetime, first: int = 0) -> None:
+        """Begin at an aware moment, and count ids from `first`, which has at most 62 bits."""
         self._before = origin.moment, origin.identifier
-        self.start_at(moment)
+        self._moment = moment
+        self._numbers = count(first)
 
     def start_at(self, moment: datetime) -> None:
         """Begin anew at an aware moment, and count ids from nought."""
@@ -40,10 +42,12 @@ class RepeatableOrigin:
     def take_over(self) -> None:
         """Give the whole process these moments and ids."""
         origin.moment, origin.identifier = self.moment, self.identifier
+        origin.is_repeatable = True
 
     def give_back(self) -> None:
         """Give the process the moments and ids that it had before."""
         origin.moment, origin.identifier = self._before
+        origin.is_repeatable = False
 
     @contextmanager
     def in_charge(self) -> Iterator[Self]:

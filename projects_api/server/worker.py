@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from projects_api.jobs import KINDS
 from projects_api.models import job_lease
+from projects_api.models.base import now, origin
 from projects_api.server import ending
 from projects_api.server.database import Database
 from projects_api.server.ending import Ending
@@ -109,6 +110,7 @@ class Worker:
                 "settings": self._settings.model_dump(mode="json"),
                 "memory_bytes": memory_bytes,
                 "worker": os.getpid(),
+                "clock": now() if origin.is_repeatable else None,
             }
             process = JobProcess(task, folder)
             try:

@@ -10,8 +10,15 @@ from uuid import uuid4
 import boto3
 import pytest
 from moto.moto_server.threaded_moto_server import ThreadedMotoServer
+from sqlalchemy import delete
 
+from projects_api.jobs import KINDS
+from projects_api.models.job import jobs
+from projects_api.server.worker import Workers
+from tests.conftest import Server
+from tests.server import job_kinds
 from tests.server.processes import Deployment
+from tests.server.work import PROMPT, ROOT, Running, Work
 
 REGION = "us-east-1"
 
@@ -67,3 +74,41 @@ def local(tmp_path: Path) -> Iterator[Deployment]:
     deployment = Deployment(tmp_path)
     yield deployment
     deployment.close()
+
+
+@pytest.fixture
+def kinds(monkeypatch):
+    for kind in list(KINDS):
+        monkeypatch.delitem(KINDS, kind)
+    monkeypatch.setitem(KINDS, job_kinds.KIND, job_kinds.MODULE)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+
+
+@pytest.fixture
+def work(server: Server, kinds) -> Iterator[Work]:
+    owner = server.person()
+    yield Work(server, owner, owner.create_project())
+    with server.services.database.transaction() as connection:
+        connection.execute(delete(jobs))
+
+
+@pytest.fixture
+def workers(server: Server) -> Iterator[Workers]:
+    """One worker in this process, with little patience."""
+    with Workers(server.settings.model_copy(update=PROMPT), 1) as workers:
+        yield workers
+
+
+@pytest.fixture
+def start(server: Server, tmp_path: Path) -> Iterator:
+    started: list[Running] = []
+
+    def start(*words: str, **settings: object) -> Running:
+        log = tmp_path / f"worker{len(started)}.log"
+        started.append(Running(server, log, *words, **settings))
+        return started[-1]
+
+    yield start
+    for worker in started:
+        if worker.popen.poll() is None:
+            worker.kill()

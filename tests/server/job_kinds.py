@@ -1,4 +1,4 @@
-"""A kind of job for the tests of workers; as a program, a worker that knows it and no other."""
+"""A kind of job for the tests of workers; as a program, a worker or server that knows no other."""
 
 import os
 import re
@@ -14,6 +14,7 @@ from projects_api.jobs import KINDS
 from projects_api.models import artifact, experiment
 from projects_api.models.experiment import experiments
 from projects_api.server.artifact_store import describe
+from projects_api.server.run import run as serve
 from projects_api.server.run import run_workers
 from projects_api.server.running_job import JobFailed, RunningJob
 from projects_api.server.settings import Settings
@@ -128,4 +129,7 @@ def add_experiment(connection: Connection, project_id: str, name: str) -> str:
 if __name__ == "__main__":
     KINDS.clear()
     KINDS[KIND] = MODULE
-    run_workers(Settings(), 1)
+    if sys.argv[1:] == ["serve"]:
+        serve(Settings())
+    else:
+        run_workers(Settings(), 1)

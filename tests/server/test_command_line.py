@@ -1,8 +1,10 @@
 """The installed command, as a person at a terminal uses it."""
 
+import json
 import re
 import signal
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -22,11 +24,12 @@ from projects_api.server.doctor import examine
 from projects_api.server.schema import upgrade
 from tests.conftest import Person
 from tests.server.dying import keep
-from tests.server.processes import Deployment, Process, person_of, wait_until
+from tests.server.processes import COMMAND, PATIENCE, Deployment, Process, person_of, wait_until
 
 COMMANDS = {
-    (): ["serve", "db", "users", "keys", "demo", "verify", "import", "doctor"],
+    (): ["serve", "worker", "db", "users", "keys", "demo", "verify", "import", "doctor"],
     ("serve",): ["--host", "--port", "--workers", "--reload"],
+    ("worker",): ["--concurrency"],
     ("db",): ["upgrade"],
     ("users",): ["add", "list"],
     ("users", "add"): ["email", "--name"],
@@ -134,6 +137,25 @@ class TestServe:
         printed = local.run("serve", status=1)
         assert "is the database there" in printed
         assert "s3cr3t" not in printed
+
+
+class TestWorker:
+    @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+    def test_a_signal_ends_it_in_good_order(self, deployment, stop):
+        upgrade(deployment.services.database)
+        log = deployment.folder / "worker.log"
+        with log.open("wb") as output:
+            worker = subprocess.Popen(
+                [COMMAND, "worker", "--concurrency", "2"],
+                cwd=deployment.folder,
+                env=deployment.environment,
+                stderr=output,
+            )
+        wait_until(lambda: "workers_started" in log.read_text(), "the worker starts")
+        worker.send_signal(stop)
+        assert worker.wait(PATIENCE) == 0
+        (line,) = log.read_text().splitlines()
+        assert json.loads(line)["count"] == 2
 
 
 class TestPeopleAndKeys:
