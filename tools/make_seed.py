@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
+from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from sqlalchemy import Connection
@@ -24,10 +25,12 @@ from projects_api.models import (
     member,
     project,
     report,
+    report_facts,
     trained_model,
     user,
 )
 from projects_api.models.base import origin
+from projects_api.rendering import render
 from projects_api.server.artifact_store import describe
 from projects_api.server.repeatable import RepeatableOrigin
 from projects_api.server.schema import upgrade
@@ -156,11 +159,17 @@ class Filling:
                     else None,
                     duration=duration,
                 )
-                model_ids += [self.add_model(project_id, experiment_id, one) for one in own]
+                by_score = sorted(own, key=lambda one: -one.metrics["auc"])
+                model_ids += [
+                    self.add_model(project_id, experiment_id, one, by_score.index(one) + 1)
+                    for one in own
+                ]
         return model_ids
 
-    def add_model(self, project_id: str, experiment_id: str, model: content.Trained) -> str:
-        """Keep a model; return its id."""
+    def add_model(
+        self, project_id: str, experiment_id: str, model: content.Trained, rank: int
+    ) -> str:
+        """Keep a model with its place in the leaderboard; return its id."""
         return trained_model.create(
             self.connection,
             project_id,
@@ -168,9 +177,21 @@ class Filling:
             name=model.name,
             model_type=model.family,
             metrics=model.metrics,
+            rank=rank,
+            is_best=rank == 1,
             sha256=self.keep(model.path),
             media_type="application/vnd.skops",
         )
+
+    def add_report(self, project_id: str, model_id: str, folder: Path) -> None:
+        """Keep a report about a model."""
+        about: dict[str, Any] = {"kind": "model", "entity_id": model_id, "name": "Model report"}
+        report_id = report.create(self.connection, project_id, **about)
+        facts = report_facts.gather(self.connection, report_id)
+        assert facts is not None
+        files = render(facts, folder)
+        sha256_of = {media_type: self.keep(path) for media_type, path in files.items()}
+        report.put_documents(self.connection, project_id, report_id, sha256_of)
 
 
 def fill(filling: Filling, folder: Path) -> str:
@@ -189,17 +210,8 @@ def fill(filling: Filling, folder: Path) -> str:
         filling.add_dataset(project_id, path)
     models = list(content.train(folder, transactions))
     model_ids = filling.add_experiments(project_id, version_id, models)
-    document = content.render(folder / "report.html", models[0], FIRST_RUN_SECONDS)
     with at("2026-02-10T09:50:00Z"):
-        report_id = report.create(
-            filling.connection,
-            project_id,
-            kind="model",
-            entity_id=model_ids[0],
-            name="Model report",
-        )
-        sha256_of = {"text/html": filling.keep(document)}
-        report.put_documents(filling.connection, project_id, report_id, sha256_of)
+        filling.add_report(project_id, model_ids[0], folder)
     return project_id
 
 

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import duckdb
 import numpy as np
 import skops.io
-from jinja2 import Environment, PackageLoader, select_autoescape
 from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
@@ -67,15 +66,6 @@ class Trained(NamedTuple):
     name: str
     family: str
     metrics: dict[str, float]
-    weights: list[float]
-
-
-class Report(NamedTuple):
-    """What the template of the model report shows."""
-
-    metrics: dict[str, float]
-    importances: list[tuple[str, float]]
-    seconds: float
 
 
 def make_transactions(random_numbers: random.Random) -> Rows:
@@ -182,17 +172,4 @@ def train(folder: Path, rows: Rows) -> Iterator[Trained]:
                 "logloss": log_loss(known, probability),
             }
             metrics = {name: round(float(score), 6) for name, score in scores.items()}
-            weights = [float(one) for one in getattr(model, "feature_importances_", ())]
-            yield Trained(path, f"{family} {run + 1}", family, metrics, weights)
-
-
-def render(path: Path, trained: Trained, seconds: float) -> Path:
-    """Write the report of a model that weighs its features; training took so many seconds."""
-    by_weight = sorted(zip(FEATURES, trained.weights, strict=True), key=lambda one: -one[1])
-    shown = Report(trained.metrics, by_weight, seconds)
-    environment = Environment(
-        loader=PackageLoader("projects_api.server"), autoescape=select_autoescape()
-    )
-    template = environment.get_template("model_report.html")
-    path.write_text(template.render(training=shown, target=TARGET), encoding="utf-8")
-    return path
+            yield Trained(path, f"{family} {run + 1}", family, metrics)

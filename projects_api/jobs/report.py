@@ -9,6 +9,11 @@ from projects_api.server.running_job import JobFailed, RunningJob
 
 GONE = "What the report is about was deleted before it was rendered."
 
+NO_RENDERER = (
+    "This server cannot render reports: the extra `ml` of projects-api is not installed. Tell its "
+    "operator."
+)
+
 
 def run(job: RunningJob) -> None:
     """Render the report that the job is about, and keep its documents."""
@@ -19,10 +24,12 @@ def run(job: RunningJob) -> None:
     if facts is None:
         raise JobFailed(GONE)
     job.report(20, stage="rendering")
-    files = {
-        media_type: (path, describe(path)) for media_type, path in render(facts, job.folder).items()
-    }
+    try:
+        rendered = render(facts, job.folder)
+    except ModuleNotFoundError as missing:
+        raise JobFailed(NO_RENDERER) from missing
     job.report(90, stage="keeping the documents")
+    files = {media_type: (path, describe(path)) for media_type, path in rendered.items()}
     with job.finish(dict(files.values())) as connection:
         sha256_of = {media_type: content.sha256 for media_type, (_, content) in files.items()}
         report.put_documents(connection, job.project_id, job.entity_id, sha256_of)

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, select_autoescape
 from sqlalchemy import Connection
 
-from projects_api.models import dataset, experiment, project, report, trained_model, user
+from projects_api.models import dataset, experiment, project, trained_model, user
 from projects_api.server.artifact_store import Content, describe
+from projects_api.server.reporting import add_report
 from projects_api.server.services import Services
 from projects_api.server.tables import inspect_table
 
@@ -33,7 +33,6 @@ class Training:
 
     path: Path
     metrics: dict[str, float]
-    importances: list[tuple[str, float]]
     seconds: float
 
 
@@ -46,8 +45,10 @@ def fill(services: Services, email: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
         table = _write_table(Path(folder) / "breast_cancer.csv")
         training = _train(Path(folder) / "model.skops")
-        document = _render(training, Path(folder) / "report.html")
-        return _keep(services, owner_id, table, training, document)
+        project_id = _keep(services, owner_id, table, training)
+        about = {"kind": "project", "entity_id": project_id, "name": "Breast Cancer Diagnosis"}
+        add_report(services, project_id, Path(folder), **about)
+        return project_id
 
 
 def _write_table(path: Path) -> Path:
@@ -75,9 +76,6 @@ def _train(path: Path) -> Training:
     seconds = time.perf_counter() - began
     probability = model.predict_proba(unseen)[:, 1]
     path.write_bytes(skops.io.dumps(model))
-    by_weight = sorted(
-        zip(bunch.feature_names, model.feature_importances_, strict=True), key=lambda one: -one[1]
-    )
     return Training(
         path=path,
         metrics={
@@ -85,24 +83,12 @@ def _train(path: Path) -> Training:
             "accuracy": float(accuracy_score(unseen_target, probability > 0.5)),  # noqa: PLR2004
             "logloss": float(log_loss(unseen_target, probability)),
         },
-        importances=[(str(name), float(weight)) for name, weight in by_weight[:10]],
         seconds=round(seconds, 3),
     )
 
 
-def _render(training: Training, path: Path) -> Path:
-    environment = Environment(
-        loader=PackageLoader("projects_api.server"), autoescape=select_autoescape()
-    )
-    template = environment.get_template("model_report.html")
-    path.write_text(template.render(training=training, target=TARGET), encoding="utf-8")
-    return path
-
-
-def _keep(
-    services: Services, owner_id: str, table: Path, training: Training, document: Path
-) -> str:
-    contents = {path: describe(path) for path in (table, training.path, document)}
+def _keep(services: Services, owner_id: str, table: Path, training: Training) -> str:
+    contents = {path: describe(path) for path in (table, training.path)}
     facts = inspect_table(table)
     with services.database.connect(writing=True) as connection:
         with services.artifacts.keep(connection, contents):
@@ -124,12 +110,6 @@ def _keep(
             assert ids is not None
             _keep_training(
                 connection, project_id, ids["dataset_version_id"], training, contents[training.path]
-            )
-            report_id = report.create(
-                connection, project_id, kind="project", entity_id=project_id, name="Model report"
-            )
-            report.put_documents(
-                connection, project_id, report_id, {"text/html": contents[document].sha256}
             )
         connection.commit()
     return project_id
@@ -160,6 +140,8 @@ def _keep_training(
         name="Gradient boosting",
         model_type="GBM",
         metrics=training.metrics,
+        is_best=True,
+        training_seconds=training.seconds,
         sha256=content.sha256,
         media_type="application/vnd.skops",
     )

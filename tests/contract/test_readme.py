@@ -7,6 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
+
+from projects_api.models.job import jobs
+from tests.server.processes import wait_until
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -53,6 +57,31 @@ def test_the_session_with_requests(tmp_path, environment):
     assert printed[1].startswith("404 Nobody with this e-mail address is registered")
     assert printed[2].endswith("dataset cities.csv 2 rows")
     assert (tmp_path / "export.zip").stat().st_size > 0
+
+
+def test_the_report(server, tmp_path):
+    (tmp_path / "cities.csv").write_text("city,population\nParis,2102650\nOslo,717710\n")
+    (before,), (script,) = snippets("python", "requests"), snippets("python", "/api/reports")
+    person = server.person()
+    asked_for = select(jobs.c.id).where(jobs.c.user_id == person.user_id)
+
+    def find_job() -> str | None:
+        with server.services.database.transaction(writing=False) as connection:
+            return connection.scalar(asked_for)
+
+    with subprocess.Popen(
+        [sys.executable, "-c", before + script],
+        cwd=tmp_path,
+        env={**os.environ, "BASE_URL": server.url, "API_KEY": person.key},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as session:
+        wait_until(find_job, "a report is asked for")
+        server.run_job(find_job())
+        printed, _ = session.communicate(timeout=60)
+    expected = ["succeeded None", "text/html b'<!doc'", "application/pdf b'%PDF-'"]
+    assert printed.splitlines()[3:] == expected
+    assert {path.name for path in tmp_path.iterdir()} > {"report.html", "report.pdf"}
 
 
 def test_the_settings_are_all_described(server):

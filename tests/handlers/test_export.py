@@ -49,7 +49,7 @@ class TestExportProject:
         assert archive.testzip() is None
         (tmp_path / "e.zip").write_bytes(answer.content)
         assert verify_archive(tmp_path / "e.zip") == []
-        assert len(manifest["files"]) == 4
+        assert len(manifest["files"]) == 5
         for file in manifest["files"]:
             content = archive.read(file["path"])
             assert ".." not in file["path"].split("/")
@@ -66,7 +66,8 @@ class TestExportProject:
         assert files[model["path"]]["media_type"] == "application/vnd.skops"
         assert archive.getinfo(model["path"]).compress_type == zipfile.ZIP_STORED
         rendered, waiting = manifest["reports"]
-        assert b"<h1>Model report</h1>" in archive.read(rendered["path"])
+        assert b"<h1><bdi>Breast Cancer Diagnosis</bdi></h1>" in archive.read(rendered["path"])
+        assert archive.read(rendered["pdf_path"]).startswith(b"%PDF-")
         assert (waiting["status"], waiting["path"], waiting["pdf_path"]) == ("queued", None, None)
         (experiment,) = manifest["experiments"]
         assert model["experiment_id"] == experiment["id"]

@@ -14,7 +14,7 @@ STATEMENT = """
 import json
 from projects_api.server import contract, schema
 from projects_api.server.application import create_application
-from projects_api.server.demo import _render, Training
+from projects_api.rendering import render
 from projects_api.server.services import Services
 from projects_api.server.settings import Settings
 from pathlib import Path
@@ -23,7 +23,12 @@ services = Services.from_settings(settings)
 schema.upgrade(services.database)
 with services.database.transaction() as connection:
     differences = schema.differences(connection)
-report = _render(Training(Path("m"), {"auc": 1.0}, [("a", 1.0)], 1.0), Path("report.html"))
+counts = {"dataset_count": 0, "experiment_count": 0, "model_count": 0}
+moment = "2026-02-10T09:00:00Z"
+project = {"name": "Churn", "description": "", "created_at": moment, **counts}
+parts = {part: [] for part in ("datasets", "experiments", "models", "deployments", "detailed")}
+facts = {"kind": "project", "title": "Churn", "created_at": moment, "project": project, **parts}
+report = render(facts, Path())["text/html"]
 assert create_application(settings)
 print(json.dumps({
     "contract": contract.contract()["openapi"],
