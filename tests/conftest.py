@@ -79,6 +79,10 @@ class Person:
         data = {"project_id": project_id, "name": "table.csv", **fields}
         return self.post("/api/datasets/upload", data=data, files={"file": (data["name"], content)})
 
+    def upload_version(self, dataset_id: str, content: bytes, **options: Any):
+        path = f"/api/datasets/{dataset_id}/versions"
+        return self.post(path, files={"file": ("another.csv", content)}, **options)
+
     def share(self, project_id: str, other: "Person", role: str) -> requests.Response:
         return self.post(
             f"/api/projects/{project_id}/members", json={"email": other.email, "role": role}

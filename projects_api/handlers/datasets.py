@@ -1,4 +1,4 @@
-"""Data sets: upload, list, get, delete, download."""
+"""Data sets and their versions: upload, list, get, delete, describe, download."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -10,11 +10,14 @@ from projects_api.models import dataset, dataset_version
 from projects_api.server.artifact_store import CHUNK_BYTES
 from projects_api.server.artifacts import Artifacts
 from projects_api.server.bodies import Upload
+from projects_api.server.database import Database
 from projects_api.server.problems import DatasetNotFound, ProjectNotFound, TableRefused
+from projects_api.server.profiles import find_version, profile_of
 from projects_api.server.responses import File
 from projects_api.server.tables import (
     MEDIA_TYPES,
     NotATable,
+    TableFacts,
     TableFormat,
     convert_table,
     inspect_table,
@@ -31,10 +34,7 @@ def upload_dataset(
     description: str,
 ) -> dict[str, Any]:
     """Create a data set from an uploaded table."""
-    try:
-        table = inspect_table(file.path)
-    except NotATable as refused:
-        raise TableRefused(refused.reason) from refused
+    table = _inspected(file)
     with artifacts.keep(connection, {file.path: file.content}):
         ids = dataset.create(
             connection,
@@ -74,30 +74,105 @@ def delete_dataset(
     return {"ok": True}
 
 
+def list_dataset_versions(
+    connection: Connection, dataset_id: str, limit: int, offset: int
+) -> dict[str, Any]:
+    """List the versions of a data set, newest first."""
+    items, total = dataset_version.list_for_dataset(
+        connection, dataset_id, limit=limit, offset=offset
+    )
+    return {"items": items, "total": total, "limit": limit, "offset": offset}
+
+
+def upload_dataset_version(
+    connection: Connection,
+    project: dict[str, Any],
+    artifacts: Artifacts,
+    dataset_id: str,
+    *,
+    file: Upload,
+) -> dict[str, Any]:
+    """Make an uploaded table the newest version of a data set."""
+    table = _inspected(file)
+    with artifacts.keep(connection, {file.path: file.content}):
+        made = dataset.add_version(
+            connection,
+            project["id"],
+            dataset_id,
+            sha256=file.content.sha256,
+            **table.as_columns(),
+        )
+        if made is None:
+            raise DatasetNotFound
+    return {**made, "quality": {"overall_score": table.overall_score, "issues": table.issues}}
+
+
+def get_dataset_quality(
+    connection: Connection, dataset_id: str, version: int | None = None
+) -> dict[str, Any]:
+    """Get the judgement of a version that its upload came to."""
+    found = find_version(connection, dataset_id, version)
+    return {**_named(found), "quality": found["quality"]}
+
+
+def get_dataset_columns(
+    database: Database, artifacts: Artifacts, dataset_id: str, version: int | None = None
+) -> dict[str, Any]:
+    """Get the columns of a version with their statistics."""
+    found, profile = profile_of(database, artifacts, dataset_id, version)
+    return {**_named(found), "rows": found["rows"], "columns": profile["columns"]}
+
+
+def analyze_dataset(
+    database: Database, artifacts: Artifacts, dataset_id: str, version: int | None = None
+) -> dict[str, Any]:
+    """Get the distributions and the correlations of a version's columns."""
+    found, profile = profile_of(database, artifacts, dataset_id, version)
+    return {
+        **_named(found),
+        "rows": found["rows"],
+        "columns": found["columns"],
+        "distributions": profile["distributions"],
+        "correlations": profile["correlations"],
+    }
+
+
 def download_dataset(
     connection: Connection,
     artifacts: Artifacts,
     dataset_id: str,
     format: TableFormat | None = None,  # noqa: A002 - the contract's name for it
+    version: int | None = None,
 ) -> File:
-    """Send a data set as it was uploaded, or in another format."""
+    """Send a version as it was uploaded, or in another format."""
     found = dataset.find(connection, dataset_id)
     if found is None:
         raise DatasetNotFound
-    lease = artifacts.lease(connection, [found["sha256"]])
-    wanted: TableFormat = format or found["format"]
-    as_uploaded = wanted == found["format"]
-    chunks = artifacts.read(found["sha256"])
+    kept = find_version(connection, dataset_id, version)
+    lease = artifacts.lease(connection, [kept["sha256"]])
+    wanted: TableFormat = format or kept["format"]
+    as_uploaded = wanted == kept["format"]
+    chunks = artifacts.read(kept["sha256"])
     if not as_uploaded:
-        dialect = dataset_version.find_dialect(connection, found["dataset_version_id"])
-        chunks = _converted(artifacts, chunks, dialect, wanted)
+        chunks = _converted(artifacts, chunks, kept["dialect"], wanted)
     return File(
         chunks,
         media_type=MEDIA_TYPES[wanted],
         name=f"{found['name'].removesuffix(f'.{wanted}')}.{wanted}",
-        size=found["size_bytes"] if as_uploaded else None,
+        size=kept["size_bytes"] if as_uploaded else None,
         finish=lambda: artifacts.release(lease),
     )
+
+
+def _inspected(file: Upload) -> TableFacts:
+    try:
+        return inspect_table(file.path)
+    except NotATable as refused:
+        raise TableRefused(refused.reason) from refused
+
+
+def _named(found: dict[str, Any]) -> dict[str, Any]:
+    return {"dataset_version_id": found["id"], "version": found["version"]}
 
 
 def _converted(

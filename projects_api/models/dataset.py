@@ -12,6 +12,7 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    update,
 )
 from sqlmodel import Field, SQLModel
 
@@ -129,6 +130,29 @@ def create(
     )
     ids = dataset_version.create(connection, project_id, dataset_id, number=1, **version)
     return {"id": dataset_id, "dataset_id": dataset_id, **ids}
+
+
+def add_version(
+    connection: Connection, project_id: str, dataset_id: str, **version: Any
+) -> dict[str, Any] | None:
+    """Give a data set a newest version; return the ids and the version's number.
+
+    `version` is what `dataset_version.create` takes. `None` tells that the data set is gone.
+    """
+    # The project first, as all do that change what is in it, so that none waits for the other.
+    if not project.hold(connection, project_id):
+        return None
+    statement = (
+        update(datasets)
+        .where(datasets.c.id == dataset_id)
+        .values(version=datasets.c.version + 1, updated_at=now())
+        .returning(datasets.c.version)
+    )
+    number = connection.scalar(statement)
+    if number is None:
+        return None
+    ids = dataset_version.create(connection, project_id, dataset_id, number=number, **version)
+    return {"id": dataset_id, "dataset_id": dataset_id, **ids, "version": number}
 
 
 def remove(connection: Connection, project_id: str, dataset_id: str) -> bool:

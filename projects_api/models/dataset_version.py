@@ -2,12 +2,23 @@
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Connection, Index, UniqueConstraint, insert, select
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Connection,
+    Index,
+    UniqueConstraint,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlmodel import Field, SQLModel
 
 from projects_api.models import artifact
 from projects_api.models.artifact import artifacts
 from projects_api.models.base import Identifier, Timestamp, new_id, now, one_of, rows_of, table_of
+from projects_api.models.blob import blobs
 
 FORMATS = ("csv", "parquet")
 
@@ -39,6 +50,20 @@ class DatasetVersion(SQLModel, table=True):
 
 
 dataset_versions = table_of(DatasetVersion)
+
+_SHOWN = (
+    dataset_versions.c.id,
+    dataset_versions.c.dataset_id,
+    dataset_versions.c.version,
+    dataset_versions.c.format,
+    dataset_versions.c.rows,
+    dataset_versions.c.columns,
+    blobs.c.size_bytes,
+    artifacts.c.sha256,
+    dataset_versions.c.artifact_id,
+    dataset_versions.c.quality,
+    dataset_versions.c.created_at,
+)
 
 
 def create(
@@ -75,10 +100,46 @@ def create(
     return {"dataset_version_id": version_id, "artifact_id": artifact_id}
 
 
-def find_dialect(connection: Connection, version_id: str) -> dict[str, Any]:
-    """Find how a version's file is written; the version must exist."""
-    statement = select(dataset_versions.c.dialect).where(dataset_versions.c.id == version_id)
-    found: dict[str, Any] = connection.execute(statement).scalar_one()
+def find(
+    connection: Connection, dataset_id: str, number: int | None = None
+) -> dict[str, Any] | None:
+    """Find a version by its number, or the newest one, with all that is needed to read its file."""
+    statement = (
+        select(*_SHOWN, dataset_versions.c.dialect)
+        .join(artifacts, artifacts.c.id == dataset_versions.c.artifact_id)
+        .join(blobs, blobs.c.sha256 == artifacts.c.sha256)
+        .where(dataset_versions.c.dataset_id == dataset_id)
+        .order_by(dataset_versions.c.version.desc())
+        .limit(1)
+    )
+    if number is not None:
+        statement = statement.where(dataset_versions.c.version == number)
+    row = connection.execute(statement).first()
+    return None if row is None else row._asdict()
+
+
+def list_for_dataset(
+    connection: Connection, dataset_id: str, *, limit: int, offset: int
+) -> tuple[list[dict[str, Any]], int]:
+    """List the versions of a data set, newest first, and tell how many there are in all."""
+    here = dataset_versions.c.dataset_id == dataset_id
+    page = (
+        select(*_SHOWN)
+        .join(artifacts, artifacts.c.id == dataset_versions.c.artifact_id)
+        .join(blobs, blobs.c.sha256 == artifacts.c.sha256)
+        .where(here)
+        .order_by(dataset_versions.c.version.desc())
+        .limit(limit)
+        .offset(offset)
+    )
+    items = rows_of(connection.execute(page))
+    return items, connection.execute(select(func.count()).where(here)).scalar_one()
+
+
+def find_profile(connection: Connection, version_id: str) -> dict[str, Any] | None:
+    """Find what a closer look at a version found; `None` where nobody has looked."""
+    statement = select(dataset_versions.c.profile).where(dataset_versions.c.id == version_id)
+    found: dict[str, Any] | None = connection.scalar(statement)
     return found
 
 
@@ -96,11 +157,21 @@ def find_in_project(
     return None if row is None else row._asdict()
 
 
+def keep_profile(connection: Connection, version_id: str, profile: dict[str, Any]) -> None:
+    """Keep what a closer look found, unless another one was kept before."""
+    connection.execute(
+        update(dataset_versions)
+        .where(dataset_versions.c.id == version_id, dataset_versions.c.profile.is_(None))
+        .values(profile=profile)
+    )
+
+
 def list_for_project(connection: Connection, project_id: str) -> list[dict[str, Any]]:
     """List every version of every data set of a project, oldest first."""
-    # A version's artifact belongs to the version's project.
+    # A version's artifact belongs to the version's project. What is computed can be so again.
+    kept = [column for column in dataset_versions.c if column.name != "profile"]
     statement = (
-        select(dataset_versions)
+        select(*kept)
         .join(artifacts, artifacts.c.id == dataset_versions.c.artifact_id)
         .where(artifacts.c.project_id == project_id)
         .order_by(dataset_versions.c.dataset_id, dataset_versions.c.version)

@@ -199,6 +199,12 @@ def count(connection: Connection, project_id: str, column: Counted, difference: 
     return _COUNT[column].execute(connection, this=project_id, difference=difference) == 1
 
 
+def hold(connection: Connection, project_id: str) -> bool:
+    """Make other writers of a project wait until the transaction ends; tell whether it exists."""
+    statement = select(projects.c.id).where(projects.c.id == project_id).with_for_update()
+    return connection.execute(statement).first() is not None
+
+
 def _folded(**texts: str) -> dict[str, str]:
     return {f"{column}_folded": fold(text) for column, text in texts.items()}
 

@@ -100,6 +100,7 @@ def _as_json_schema(schema: Any) -> Any:
         return schema
     translated = {key: _as_json_schema(value) for key, value in schema.items()}
     translated.pop("discriminator", None)
-    if translated.pop("nullable", None) is True:
+    # A property may have the name, too.
+    if isinstance(translated.get("nullable"), bool) and translated.pop("nullable"):
         return {"anyOf": [translated, {"type": "null"}]}
     return translated

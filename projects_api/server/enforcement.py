@@ -77,6 +77,10 @@ class EnforcedOperation:
         self._moves_file = takes_file or self._responses.moves_file
         self._writing = operation.method != "get" or self._moves_file
         self._snapshot = self._moves_file and not takes_file
+        # What takes the database and no connection begins transactions of its own.
+        self._alone = self._moves_file or (
+            "database" in self._taken and "connection" not in self._taken
+        )
         # A read of SQLite or of nothing waits for nobody: a thread would only cost time.
         reads_only = not self._writing and self._taken.isdisjoint({"artifacts", "database"})
         self._at_once = reads_only and (services.database.is_embedded or self._access.scope is None)
@@ -138,11 +142,11 @@ class EnforcedOperation:
             injected: dict[str, Any] = {"connection": connection, "caller": caller}
             if self._access.role:
                 project, role = self._access.find_project(
-                    connection, caller, call.values, lock=self._writing and not self._moves_file
+                    connection, caller, call.values, lock=self._writing and not self._alone
                 )
                 injected |= {"project": project, "role_of_caller": role}
                 _check_unchanged(call, project)
-            if self._moves_file:
+            if self._alone:
                 # Nothing stays locked while bytes move; the handler begins its own transaction.
                 connection.rollback()
             answer = self._responses.write(self._handler(**self._arguments(call, injected)))

@@ -114,8 +114,8 @@ class DatasetVersionNotFound(NotFound):
     slug = "dataset-version-not-found"
     title = "No such data set version"
     detail = (
-        "No version of a data set of this project has this id. Get the data set to see its "
-        "`dataset_version_id`."
+        "No version of a data set of this project has this id or number. List the versions of the "
+        "data set to see them."
     )
 
 

@@ -25,7 +25,7 @@ from projects_api.server.archive_reader import verify_archive
 from projects_api.server.contract import Checker, contract
 from tests.archives import empty_export
 
-UPLOADS = {"operation_id": ["upload_dataset", "import_project"]}
+UPLOADS = {"operation_id": ["upload_dataset", "upload_dataset_version", "import_project"]}
 REPORT_KINDS = ("project", "experiment", "model", "deployment")
 START = {"operation_id": "create_experiment"}
 ABOVE_THE_LIMIT = b"number,square\n" + b"".join(b"%d,%d\n" % (n, n * n) for n in range(70_000))
@@ -177,6 +177,9 @@ def with_live_ids(context, parameters):
         live = _live(report_id, "report_id", _reports)
     elif project_id := parameters.get("project_id"):
         live = _live(project_id, "project_id", _projects)
+    version = parameters.get("version")
+    if isinstance(version, int) and version > 0 and version % 2 == 0:
+        live = {**live, "version": 1}  # which every data set has
     return {name: live.get(name, value) for name, value in parameters.items()}
 
 
@@ -345,6 +348,7 @@ _forms = {
     for operation, form in (
         ("upload_dataset", "DatasetUploadForm"),
         ("import_project", "ProjectImportForm"),
+        ("upload_dataset_version", "DatasetVersionUploadForm"),
     )
 }
 
@@ -362,6 +366,7 @@ ACCEPTED = {
     # Nor a name that is a column of this table from one that is none.
     ("create_experiment", RejectedPositiveData): "unknown-column",
     ("import_project", RejectedPositiveData): "not-an-export",
+    ("upload_dataset_version", RejectedPositiveData): "not-a-table",
     # What is not found is the person, and not the project that was just created.
     ("add_member", EnsureResourceAvailability): "user-not-registered",
 }

@@ -129,7 +129,7 @@ def _body(content: Place) -> dict:
     if media_type == "application/json":
         return {"json": body}
     fields = {name: value for name, value in body.items() if name != "file"}
-    return {"data": fields, "files": {"file": (body["name"], body["file"])}}
+    return {"data": fields, "files": {"file": ("transactions.csv", body["file"])}}
 
 
 def check_headers(answer: requests.Response, response: Place, case: str) -> None:
@@ -181,6 +181,27 @@ def download_dataset(world: World, at, media_type: str) -> requests.Response:
     return send(world.alice, "download_dataset", params={"format": wanted})
 
 
+def upload_dataset_version(world: World, at, _media_type: str) -> requests.Response:
+    assert upload_the_example(world, at).status_code == 201
+    uploaded = answer_of("upload_dataset_version")
+    at(
+        answer_of("get_dataset")["dataset"]["created_at"],
+        dataset_version=uploaded["dataset_version_id"],
+        artifact=uploaded["artifact_id"],
+    )
+    return send(world.alice, "upload_dataset_version")
+
+
+def get_dataset_columns(world: World, at, _media_type: str) -> requests.Response:
+    assert upload_the_example(world, at).status_code == 201
+    return send(world.alice, "get_dataset_columns")
+
+
+def analyze_dataset(world: World, at, _media_type: str) -> requests.Response:
+    assert upload_the_example(world, at).status_code == 201
+    return send(world.alice, "analyze_dataset")
+
+
 def export_project(world: World, at, _media_type: str) -> requests.Response:
     assert upload_the_example(world, at).status_code == 201
     return send(world.alice, "export_project")
@@ -219,6 +240,9 @@ PREPARED = {
         update_project,
         add_member,
         upload_dataset,
+        upload_dataset_version,
+        get_dataset_columns,
+        analyze_dataset,
         download_dataset,
         export_project,
         create_report,

@@ -40,10 +40,12 @@ LUCKY = {
     "delete_project",
     "remove_member",
     "upload_dataset",
+    "upload_dataset_version",
     "download_report",
 }
 """Operations whose success takes luck: the right id, of what is there at that moment."""
 READS = (
+    "analyze_dataset",
     "download_dataset",
     "explain_experiment",
     "export_project",
@@ -51,8 +53,11 @@ READS = (
     "get_experiment",
     "get_experiment_logs",
     "get_experiment_status",
+    "get_dataset_columns",
+    "get_dataset_quality",
     "get_project",
     "get_timeline",
+    "list_dataset_versions",
     "list_datasets",
     "list_engine_runs",
     "list_experiments",
@@ -81,6 +86,7 @@ OUT_OF_REACH = {
     # Forms are well-formed, and as requests come one after the other, none finds another one
     # running with its Idempotency-Key.
     "upload_dataset": {"400", "409"},
+    "upload_dataset_version": {"400", "409"},
 }
 
 

@@ -3,11 +3,19 @@
 import csv
 import hashlib
 import io
+import json
 import uuid
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from threading import BoundedSemaphore
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
+from projects_api.models import dataset_version
+from projects_api.server import profiles
+from projects_api.server.tables import NotATable, describe_table
 
 UNKNOWN = "0195d3a0-0000-7000-8000-000000000000"
 CSV = b"city,population\nParis,2100000\nRome,2800000\nOslo,700000\n"
@@ -27,6 +35,19 @@ FIELDS = {
     "quality",
     "created_at",
     "updated_at",
+}
+VERSION_FIELDS = {
+    "id",
+    "dataset_id",
+    "version",
+    "format",
+    "rows",
+    "columns",
+    "size_bytes",
+    "sha256",
+    "artifact_id",
+    "quality",
+    "created_at",
 }
 
 
@@ -269,6 +290,289 @@ class TestDeleteDataset:
         problem(owner.delete(path(bad)), 404, "dataset-not-found")
 
 
+class TestListDatasetVersions:
+    def test_lists_newest_first(self, owner, dataset_id):
+        second = owner.upload_version(dataset_id, b"a\n1\n2\n").json()
+        answer = owner.get(f"{path(dataset_id)}/versions")
+        assert answer.status_code == 200
+        listed = answer.json()
+        assert (listed["total"], listed["limit"], listed["offset"]) == (2, 50, 0)
+        assert set(listed["items"][0]) == VERSION_FIELDS
+        assert [one["version"] for one in listed["items"]] == [2, 1]
+        assert listed["items"][0]["id"] == second["dataset_version_id"]
+        assert [one["columns"] for one in listed["items"]] == [1, 2]
+        assert listed["items"][1]["sha256"] == hashlib.sha256(CSV).hexdigest()
+        page = owner.get(f"{path(dataset_id)}/versions", params={"limit": 1, "offset": 1}).json()
+        assert [one["version"] for one in page["items"]] == [1]
+
+    @pytest.mark.parametrize("bad", [UNKNOWN, "x"])
+    def test_no_such_dataset(self, owner, problem, bad):
+        problem(owner.get(f"{path(bad)}/versions"), 404, "dataset-not-found")
+
+
+class TestUploadDatasetVersion:
+    def test_makes_the_newest_version(self, owner, project_id, dataset_id):
+        before = owner.get(path(dataset_id)).json()["dataset"]
+        content = parquet_of(a=[1, 2], b=["x", None])
+        answer = owner.upload_version(dataset_id, content)
+        assert answer.status_code == 201, answer.text
+        made = answer.json()
+        assert set(made) == {
+            "id",
+            "dataset_id",
+            "dataset_version_id",
+            "artifact_id",
+            "version",
+            "quality",
+        }
+        assert (made["id"], made["dataset_id"], made["version"]) == (dataset_id, dataset_id, 2)
+        assert answer.headers["location"] == path(dataset_id)
+        now = owner.get(path(dataset_id)).json()["dataset"]
+        assert now["dataset_version_id"] == made["dataset_version_id"]
+        assert (now["version"], now["format"], now["rows"]) == (2, "parquet", 2)
+        assert now["quality"] == made["quality"] != before["quality"]
+        assert now["updated_at"] > before["updated_at"] == now["created_at"]
+        assert owner.get(f"/api/projects/{project_id}").json()["project"]["dataset_count"] == 1
+        (event,) = owner.get(f"/api/projects/{project_id}/timeline").json()["events"]
+        assert (event["id"], event["rows"]) == (dataset_id, 2)
+
+    def test_versions_at_once_get_numbers_of_their_own(self, owner, dataset_id):
+        with ThreadPoolExecutor(4) as threads:
+            contents = [f"a,b\n{number},1\n".encode() for number in range(8)]
+            answers = list(threads.map(lambda one: owner.upload_version(dataset_id, one), contents))
+        assert [answer.status_code for answer in answers] == [201] * 8
+        pairs = zip(answers, contents, strict=True)
+        made = {one.json()["version"]: content for one, content in pairs}
+        assert sorted(made) == list(range(2, 10))
+        for version, content in made.items():
+            answer = owner.get(f"{path(dataset_id)}/download", params={"version": version})
+            assert answer.content == content
+
+    def test_is_done_once_with_an_idempotency_key(self, owner, dataset_id):
+        headers = {"Idempotency-Key": dataset_id}
+        first, second = (
+            owner.upload_version(dataset_id, CSV, headers=headers).json() for _ in range(2)
+        )
+        assert first == second
+        assert owner.get(path(dataset_id)).json()["dataset"]["version"] == 2
+
+    def test_goes_with_its_project_and_its_files_with_it(self, server, owner, project_id):
+        before = stored_files(server)
+        dataset_id = owner.upload(project_id, b"one,two\nx,3\n").json()["id"]
+        assert owner.upload_version(dataset_id, b"one,two\nx,4\n").status_code == 201
+        assert len(stored_files(server) - before) == 2
+        assert owner.delete(path(dataset_id)).status_code == 200
+        assert stored_files(server) == before
+
+    def test_is_exported_beside_the_others(self, owner, project_id, dataset_id):
+        owner.upload_version(dataset_id, b"a;b\n1;2\n")
+        owner.get(f"{path(dataset_id)}/columns")
+        export = owner.get(f"/api/projects/{project_id}/export").content
+        with zipfile.ZipFile(io.BytesIO(export)) as archive:
+            manifest = json.loads(archive.read("manifest.json"))
+            versions = manifest["datasets"][0]["versions"]
+            contents = [archive.read(one["path"]) for one in versions]
+        assert [one["version"] for one in versions] == [1, 2]
+        assert contents == [CSV, b"a;b\n1;2\n"]
+        assert not any("profile" in one for one in versions)
+
+    def test_refuses_what_is_no_table(self, server, owner, problem, dataset_id):
+        before = stored_files(server)
+        problem(owner.upload_version(dataset_id, b"a,b\n1,2,3\n"), 422, "not-a-table")
+        assert stored_files(server) == before
+        assert spooled_files(server) == []
+        assert owner.get(path(dataset_id)).json()["dataset"]["version"] == 1
+
+    def test_refuses_a_form_with_more_than_a_file(self, owner, problem, dataset_id):
+        answer = owner.upload_version(dataset_id, CSV, data={"name": "another"})
+        problem(answer, 422, "contract-violation")
+
+    def test_refuses_a_file_above_the_limit(self, owner, problem, dataset_id):
+        answer = owner.upload_version(dataset_id, b"a,b\n" + b"1,2\n" * 500_000)
+        problem(answer, 413, "too-large")
+
+    @pytest.mark.parametrize("bad", [UNKNOWN, "x"])
+    def test_no_such_dataset(self, server, owner, problem, bad):
+        before = stored_files(server)
+        problem(owner.upload_version(bad, b"no,such\n1,2\n"), 404, "dataset-not-found")
+        assert stored_files(server) == before
+
+
+class TestGetDatasetQuality:
+    def test_is_what_the_upload_said(self, owner, project_id):
+        rows = "".join(f"{number},{'no' if number else 'yes'}\n" for number in range(60))
+        uploaded = owner.upload(project_id, f"n,label\n{rows}9999,no\n".encode()).json()
+        answer = owner.get(f"{path(uploaded['id'])}/quality")
+        assert answer.status_code == 200
+        assert answer.json() == {
+            "dataset_version_id": uploaded["dataset_version_id"],
+            "version": 1,
+            "quality": uploaded["quality"],
+        }
+        kinds = {issue["kind"]: issue["column"] for issue in uploaded["quality"]["issues"]}
+        assert kinds == {"outliers": "n", "class_imbalance": "label"}
+        assert uploaded["quality"]["overall_score"] == 90.0
+
+    def test_of_each_version(self, owner, problem, dataset_id):
+        owner.upload_version(dataset_id, b"a,b\n1,\n2,3\n")
+        url = f"{path(dataset_id)}/quality"
+        scores = [
+            owner.get(url, params=params).json()["quality"]["overall_score"]
+            for params in ({}, {"version": 1}, {"version": 2})
+        ]
+        assert scores == [75.0, 100.0, 75.0]
+        problem(owner.get(url, params={"version": 3}), 404, "dataset-version-not-found")
+        problem(owner.get(url, params={"version": 0}), 422, "contract-violation")
+
+    @pytest.mark.parametrize("bad", [UNKNOWN, "x"])
+    def test_no_such_dataset(self, owner, problem, bad):
+        problem(owner.get(f"{path(bad)}/quality"), 404, "dataset-not-found")
+
+
+class TestGetDatasetColumns:
+    def test_gets_types_and_statistics(self, owner, project_id):
+        content = (
+            "name;born;score;member;seen\nAnn;2001-02-03;1,5;true;2024-01-02 03:04:05\n"
+            "Bob;;2.5;false;2024-01-03 00:00:00\nAnn;1999-12-31;NA;true;\n"
+        )
+        uploaded = owner.upload(project_id, content.replace("1,5", "1.5").encode()).json()
+        answer = owner.get(f"{path(uploaded['id'])}/columns")
+        assert answer.status_code == 200, answer.text
+        found = answer.json()
+        assert (found["version"], found["rows"]) == (1, 3)
+        assert found["dataset_version_id"] == uploaded["dataset_version_id"]
+        columns = {one["name"]: one for one in found["columns"]}
+        assert {name: one["type"] for name, one in columns.items()} == {
+            "name": "text",
+            "born": "date",
+            "score": "number",
+            "member": "boolean",
+            "seen": "datetime",
+        }
+        assert [one["missing_count"] for one in found["columns"]] == [0, 1, 1, 0, 1]
+        assert [one["distinct_count"] for one in found["columns"]] == [2, 2, 2, 2, 2]
+        assert [one["nullable"] for one in found["columns"]] == [False, True, True, False, True]
+        score, born = columns["score"], columns["born"]
+        assert (score["min"], score["max"], score["mean"]) == (1.5, 2.5, 2.0)
+        assert score["standard_deviation"] == pytest.approx(0.5**0.5)
+        assert (born["earliest"], born["latest"]) == (
+            "1999-12-31T00:00:00Z",
+            "2001-02-03T00:00:00Z",
+        )
+        assert columns["seen"]["latest"] == "2024-01-03T00:00:00Z"
+        assert columns["name"]["top_values"] == [
+            {"value": "Ann", "count": 2},
+            {"value": "Bob", "count": 1},
+        ]
+        assert columns["member"]["top_values"][0] == {"value": "true", "count": 2}
+
+    def test_of_each_version(self, owner, problem, dataset_id):
+        url = f"{path(dataset_id)}/columns"
+        first = owner.get(url).json()
+        owner.upload_version(dataset_id, parquet_of(x=[[1], None]))
+        second = owner.get(url).json()
+        assert [one["name"] for one in first["columns"]] == ["city", "population"]
+        assert [(one["name"], one["type"]) for one in second["columns"]] == [("x", "other")]
+        assert owner.get(url, params={"version": 1}).json() == first
+        assert (first["version"], second["version"]) == (1, 2)
+        problem(owner.get(url, params={"version": 3}), 404, "dataset-version-not-found")
+
+    def test_is_computed_once(self, server, owner, dataset_id, monkeypatch):
+        calls = []
+
+        def counted(*arguments):
+            calls.append(arguments)
+            return describe_table(*arguments)
+
+        monkeypatch.setattr(profiles, "describe_table", counted)
+        with ThreadPoolExecutor(4) as threads:
+            urls = [f"{path(dataset_id)}/{name}" for name in ("columns", "analyze")] * 2
+            answers = list(threads.map(lambda url: owner.get(url).json(), urls))
+        assert answers[0] == answers[2]
+        assert answers[1] == answers[3]
+        assert len(calls) == 1
+        assert spooled_files(server) == []
+
+    def test_all_see_the_one_that_was_kept_first(self, server, owner, dataset_id, monkeypatch):
+        found = owner.get(path(dataset_id)).json()["dataset"]
+
+        def slow(source, dialect):
+            with server.services.database.transaction() as connection:
+                other = {"columns": [], "distributions": [], "correlations": []}
+                dataset_version.keep_profile(connection, found["dataset_version_id"], other)
+            return describe_table(source, dialect)
+
+        monkeypatch.setattr(profiles, "describe_table", slow)
+        assert owner.get(f"{path(dataset_id)}/columns").json()["columns"] == []
+
+    def test_of_what_is_deleted_meanwhile(self, server, owner, problem, dataset_id, monkeypatch):
+        def late(source, dialect):
+            described = describe_table(source, dialect)
+            assert owner.delete(path(dataset_id)).status_code == 200
+            return described
+
+        monkeypatch.setattr(profiles, "describe_table", late)
+        answer = owner.get(f"{path(dataset_id)}/columns")
+        problem(answer, 404, "dataset-version-not-found")
+        monkeypatch.undo()
+        assert spooled_files(server) == []
+
+    def test_what_takes_too_much_is_refused(self, owner, problem, dataset_id, monkeypatch):
+        def refuse(*_arguments):
+            raise NotATable("Reading the table takes more than 120 seconds.")
+
+        monkeypatch.setattr(profiles, "describe_table", refuse)
+        problem(owner.get(f"{path(dataset_id)}/columns"), 422, "not-a-table", "120 seconds")
+        monkeypatch.undo()
+        assert owner.get(f"{path(dataset_id)}/columns").status_code == 200
+
+    def test_too_many_at_once_are_asked_to_come_later(
+        self, owner, problem, dataset_id, monkeypatch
+    ):
+        monkeypatch.setattr(profiles, "_looks", BoundedSemaphore(1))
+        profiles._looks.acquire()
+        answer = owner.get(f"{path(dataset_id)}/columns")
+        problem(answer, 503, "unavailable", "Too many tables")
+        assert answer.headers["retry-after"] == "5"
+        profiles._looks.release()
+        assert owner.get(f"{path(dataset_id)}/columns").status_code == 200
+
+    @pytest.mark.parametrize("bad", [UNKNOWN, "x"])
+    def test_no_such_dataset(self, owner, problem, bad):
+        problem(owner.get(f"{path(bad)}/columns"), 404, "dataset-not-found")
+
+
+class TestAnalyzeDataset:
+    def test_gets_distributions_and_correlations(self, owner, project_id):
+        rows = "".join(f"{n},{-2 * n},{'even' if n % 2 == 0 else 'odd'}\n" for n in range(100))
+        dataset_id = owner.upload(project_id, f"a,b,kind\n{rows}".encode()).json()["id"]
+        answer = owner.get(f"{path(dataset_id)}/analyze")
+        assert answer.status_code == 200, answer.text
+        found = answer.json()
+        assert (found["version"], found["rows"], found["columns"]) == (1, 100, 3)
+        a, _, kind = found["distributions"]
+        assert [one["count"] for one in a["bins"]] == [5] * 20
+        assert (a["bins"][0]["lower"], a["bins"][-1]["upper"]) == (0, 99)
+        assert (a["top_values"], a["periods"], a["other_count"]) == ([], [], 100)
+        assert kind["top_values"] == [
+            {"value": "even", "count": 50},
+            {"value": "odd", "count": 50},
+        ]
+        assert (kind["bins"], kind["other_count"]) == ([], 0)
+        (correlation,) = found["correlations"]
+        assert (correlation["first"], correlation["second"]) == ("a", "b")
+        assert correlation["coefficient"] == pytest.approx(-1)
+
+    def test_no_rows(self, owner, project_id):
+        dataset_id = owner.upload(project_id, b"a,b\n").json()["id"]
+        found = owner.get(f"{path(dataset_id)}/analyze").json()
+        assert (found["rows"], found["columns"], found["correlations"]) == (0, 2, [])
+
+    @pytest.mark.parametrize("bad", [UNKNOWN, "x"])
+    def test_no_such_dataset(self, owner, problem, bad):
+        problem(owner.get(f"{path(bad)}/analyze"), 404, "dataset-not-found")
+
+
 class TestDownloadDataset:
     def test_as_uploaded(self, owner, dataset_id):
         answer = owner.get(f"{path(dataset_id)}/download")
@@ -296,6 +600,15 @@ class TestDownloadDataset:
         ]
         as_uploaded = owner.get(f"{path(dataset_id)}/download", params={"format": "parquet"})
         assert as_uploaded.content == content
+
+    def test_of_each_version(self, owner, problem, dataset_id):
+        content = parquet_of(a=[1, 2])
+        owner.upload_version(dataset_id, content)
+        url = f"{path(dataset_id)}/download"
+        assert owner.get(url).content == content
+        assert owner.get(url, params={"version": 1}).content == CSV
+        assert owner.get(url, params={"version": 2, "format": "csv"}).text == "a\n1\n2\n"
+        problem(owner.get(url, params={"version": 3}), 404, "dataset-version-not-found")
 
     def test_leaves_nothing_behind(self, server, owner, dataset_id):
         owner.get(f"{path(dataset_id)}/download", params={"format": "parquet"})

@@ -36,6 +36,11 @@ LEAST_ROLE = {
     "list_datasets": "viewer",
     "get_dataset": "viewer",
     "delete_dataset": "admin",
+    "list_dataset_versions": "viewer",
+    "upload_dataset_version": "editor",
+    "get_dataset_quality": "viewer",
+    "get_dataset_columns": "viewer",
+    "analyze_dataset": "viewer",
     "download_dataset": "viewer",
     "create_experiment": "editor",
     "list_experiments": "viewer",
@@ -55,9 +60,18 @@ LEAST_ROLE = {
     "check_readiness": "nobody",
 }
 READS = {
-    name for name in LEAST_ROLE if name.startswith(("list", "get", "export", "download", "explain"))
+    name
+    for name in LEAST_ROLE
+    if name.startswith(("list", "get", "analyze", "export", "download", "explain"))
 }
-CREATES = {"create_project", "add_member", "upload_dataset", "create_experiment", "create_report"}
+CREATES = {
+    "create_project",
+    "add_member",
+    "upload_dataset",
+    "upload_dataset_version",
+    "create_experiment",
+    "create_report",
+}
 
 
 @dataclass
@@ -106,6 +120,15 @@ REQUESTS: dict[str, Callable[[World], tuple[str, str, dict[str, Any]]]] = {
     "list_datasets": lambda w: ("GET", "/api/datasets", {"params": {"project_id": w.project_id}}),
     "get_dataset": lambda w: ("GET", f"/api/datasets/{w.dataset_id}", {}),
     "delete_dataset": lambda w: ("DELETE", f"/api/datasets/{w.dataset_id}", {}),
+    "list_dataset_versions": lambda w: ("GET", f"/api/datasets/{w.dataset_id}/versions", {}),
+    "upload_dataset_version": lambda w: (
+        "POST",
+        f"/api/datasets/{w.dataset_id}/versions",
+        {"files": {"file": CSV}},
+    ),
+    "get_dataset_quality": lambda w: ("GET", f"/api/datasets/{w.dataset_id}/quality", {}),
+    "get_dataset_columns": lambda w: ("GET", f"/api/datasets/{w.dataset_id}/columns", {}),
+    "analyze_dataset": lambda w: ("GET", f"/api/datasets/{w.dataset_id}/analyze", {}),
     "download_dataset": lambda w: ("GET", f"/api/datasets/{w.dataset_id}/download", {}),
     "create_experiment": lambda w: (
         "POST",

@@ -21,11 +21,14 @@ __all__ = [
     "TableFormat",
     "TableReaderError",
     "convert_table",
+    "describe_table",
     "inspect_table",
 ]
 
 READERS = 2
 _readers = ReaderPool(READERS)
+# Apart, so that an upload never waits until tables are described.
+_describers = ReaderPool(1)
 
 
 def inspect_table(path: Path) -> TableFacts:
@@ -46,7 +49,23 @@ def inspect_table(path: Path) -> TableFacts:
     memory; TableReaderError for faults that are the server's, a file that is not there included.
     """
     with _scratch_beside(path) as scratch:
-        return TableFacts(**_readers.perform("inspect", {"source": path, "scratch": scratch}))
+        return TableFacts(**_readers.perform("inspect", {"source": path, **scratch}))
+
+
+def describe_table(path: Path, dialect: Mapping[str, Any]) -> dict[str, Any]:
+    """Compute the statistics of a table that was inspected, as plain JSON.
+
+    `dialect` is `TableFacts.dialect`. The names and types of columns are those of the table as
+    Parquet (`convert_table`). `columns`, `distributions` and `correlations` are as the contract
+    shows them; `description` documents their bounds. One table is described at a time, others
+    wait; a CSV file needs room beside it for a copy as Parquet.
+
+    Raises as `inspect_table` does.
+    """
+    with _scratch_beside(path) as scratch:
+        paths = {"source": path, **scratch}
+        found: dict[str, Any] = _describers.perform("describe", paths, dialect=dict(dialect))
+        return found
 
 
 def convert_table(
@@ -67,7 +86,7 @@ def convert_table(
         try:
             _readers.perform(
                 "convert",
-                {**paths, "scratch": scratch},
+                {**paths, "scratch": scratch["scratch"]},
                 target_format=target_format,
                 dialect=dict(dialect),
             )
@@ -77,10 +96,12 @@ def convert_table(
 
 
 @contextmanager
-def _scratch_beside(path: Path) -> Iterator[Path]:
-    """Name a file for a reader, which cannot be trusted to live until it has removed it."""
-    scratch = path.with_name(f".{uuid4().hex}.text")
+def _scratch_beside(path: Path) -> Iterator[dict[str, Path]]:
+    """Name files for a reader, which cannot be trusted to live until it has removed them."""
+    stem = uuid4().hex
+    scratch = {name: path.with_name(f".{stem}.{name}") for name in ("scratch", "part")}
     try:
         yield scratch
     finally:
-        scratch.unlink(missing_ok=True)
+        for file in scratch.values():
+            file.unlink(missing_ok=True)

@@ -7,9 +7,9 @@ Every text that gets into SQL passes `literal` or `quoted_name`; columns are cal
 
 import glob
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -22,8 +22,11 @@ THREADS = 2
 MAX_COLUMNS = 10_000
 # A scan holds 2,048 rows of every column that it reads, several times over.
 COLUMNS_PER_PASS = 1000
+# And what is made of them comes on top.
+MAX_DERIVED = 200
 # Finding duplicates keeps a number per row in memory.
 MAX_ROWS_COMPARED = 1_000_000
+VECTOR_ROWS = 2048
 MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null")
 NUMBER = re.compile(r"\s*[-+]?\d+([.,]\d+)?\s*")
 
@@ -33,14 +36,24 @@ class Table:
     """A table as SQL: `scan` gives columns `c0`, `c1`, ...; `names` are theirs in the file.
 
     `cells` are expressions, NULL where a value is missing, that tell a column's values apart;
-    what they leave to be counted as missing, `present` leaves out.
+    what they leave to be counted as missing, `present` leaves out. `values` are the values
+    themselves, NULL where one is missing.
     """
 
     format: TableFormat
     scan: str
     names: list[str]
     cells: list[str]
+    values: list[str]
     present: str
+
+    def with_missing_texts(self, types: Sequence[str]) -> "Table":
+        """Take the markers of missing values for what they are in a CSV that became Parquet."""
+        values = [
+            _unless_marked(value) if kind == "VARCHAR" else value
+            for value, kind in zip(self.values, types, strict=True)
+        ]
+        return replace(self, values=values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,26 +119,56 @@ def csv_table(path: Path, dialect: Dialect, *, header: bool) -> Table:
         scan = f"(FROM {scan}, allow_quoted_nulls = false) WHERE c0 IS NOT NULL)"
     else:
         scan += ")"
-    missing = ", ".join(map(literal, MISSING))
     names = dialect.first_row if header else [f"column_{n + 1}" for n in range(len(columns))]
-    return Table("csv", scan, names, columns, f"value NOT IN ({missing})")
+    values = [_unless_marked(column) for column in columns]
+    return Table("csv", scan, names, columns, values, f"value NOT IN ({_markers()})")
 
 
-def parquet_table(connection: duckdb.DuckDBPyConnection, path: Path) -> Table:
-    """Describe a Parquet file; raises NotATable when it has no columns or too many."""
+def _unless_marked(column: str) -> str:
+    return f"CASE WHEN {column} NOT IN ({_markers()}) THEN {column} END"
+
+
+def _markers() -> str:
+    return ", ".join(map(literal, MISSING))
+
+
+def parquet_table(
+    connection: duckdb.DuckDBPyConnection, path: Path, *, vector_step: int = 1
+) -> Table:
+    """Describe a Parquet file; raises NotATable when it has no columns or too many.
+
+    With a step, only every so many groups of VECTOR_ROWS rows are read.
+    """
     relation = f"read_parquet({file_literal(path)}, hive_partitioning = false)"
     described = connection.execute(f"DESCRIBE FROM {relation}").fetchall()
     _check_width(len(described))
     columns = [f"c{index}" for index in range(len(described))]
-    cells = [
-        f"CASE WHEN {column} IS NULL{' OR isnan(' + column + ')' if floats else ''} "
-        f"THEN NULL ELSE hash({column}) END AS {column}"
+    values = [
+        f"CASE WHEN NOT isnan({column}) THEN {column} END" if floats else column
         for column, floats in zip(
             columns, (row[1] in {"FLOAT", "DOUBLE"} for row in described), strict=True
         )
     ]
+    cells = [
+        f"CASE WHEN {value} IS NOT NULL THEN hash({column}) END AS {column}"
+        for column, value in zip(columns, values, strict=True)
+    ]
     scan = f"{relation} AS file({', '.join(columns)})"
-    return Table("parquet", scan, [str(row[0]) for row in described], cells, "true")
+    names = [str(row[0]) for row in described]
+    if vector_step > 1:
+        scan = _every(vector_step, path, columns, names)
+    return Table("parquet", scan, names, cells, values, "true")
+
+
+def _every(step: int, path: Path, columns: list[str], names: list[str]) -> str:
+    numbered = f"read_parquet({file_literal(path)}, hive_partitioning = false, file_row_number = "
+    aliases = ", ".join(columns)
+    if "file_row_number" in map(str.lower, names):  # which DuckDB then has no other name for
+        return f"(FROM {numbered}false) AS file({aliases}) LIMIT {MAX_ROWS_COMPARED // step})"
+    return (
+        f"(FROM {numbered}true) AS file({aliases}, position) "
+        f"WHERE position // {VECTOR_ROWS} % {step} = 0)"
+    )
 
 
 def declared_rows(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
@@ -160,6 +203,13 @@ def profile(connection: duckdb.DuckDBPyConnection, table: Table) -> Profile:
         for count, differs in zip(present, distinct, strict=True)
     ]
     return Profile(rows, present, constant, _count_duplicates(connection, table, rows))
+
+
+def column_types(connection: duckdb.DuckDBPyConnection, table: Table) -> list[str]:
+    """Tell the SQL types of a table's values."""
+    columns = ", ".join(f"c{index}" for index in range(len(table.names)))
+    described = connection.execute(f"DESCRIBE SELECT {columns} FROM {table.scan}").fetchall()
+    return [str(row[1]) for row in described]
 
 
 def _check_width(columns: int) -> None:

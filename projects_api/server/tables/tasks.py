@@ -1,4 +1,4 @@
-"""What a reader process does with a table: inspect it, convert it."""
+"""What a reader process does with a table: inspect it, describe it, convert it."""
 
 import shutil
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import duckdb
 
-from projects_api.server.tables import conversion, engine
+from projects_api.server.tables import conversion, description, engine, sample
 from projects_api.server.tables.facts import MEDIA_TYPES, NotATable, TableFacts
 from projects_api.server.tables.quality import judge
 from projects_api.server.tables.rows import count_lines, count_rows
@@ -25,14 +25,34 @@ MAX_DETAIL_CHARACTERS = 300
 Result = TypeVar("Result")
 
 
-def inspect(source: Path, scratch: Path) -> dict[str, Any]:
-    """Find the facts of a table; a CSV file may be written again, as UTF-8, to `scratch`.
+def inspect(source: Path, scratch: Path, part: Path) -> dict[str, Any]:
+    """Find the facts of a table.
 
+    A CSV file may be written again, as UTF-8, to `scratch`, and a sample of it is to `part`.
     Raises NotATable, and duckdb.OutOfMemoryException when the table does not fit the limit.
     """
-    with engine.connect(source, scratch) as connection:
-        facts = (_parquet_facts if _is_parquet(source) else _csv_facts)(connection, source, scratch)
+    with engine.connect(source, scratch, part) as connection:
+        if _is_parquet(source):
+            facts = _parquet_facts(connection, source)
+        else:
+            facts = _csv_facts(connection, source, scratch, part)
     return asdict(facts)
+
+
+def describe(source: Path, scratch: Path, part: Path, dialect: dict[str, Any]) -> dict[str, Any]:
+    """Describe the columns of a table that was inspected; a CSV's are written to `part` first.
+
+    Raises as `convert` does.
+    """
+    if _is_parquet(source):
+        with engine.connect(source) as connection:
+            table = engine.parquet_table(connection, source)
+            return description.describe(connection, table, dialect["rows"])
+    convert(source, scratch, part, "parquet", dialect)
+    with engine.connect(part) as connection:
+        table = engine.parquet_table(connection, part)
+        marked = table.with_missing_texts(engine.column_types(connection, table))
+        return description.describe(connection, marked, dialect["rows"])
 
 
 def convert(
@@ -66,13 +86,14 @@ def _is_parquet(path: Path) -> bool:
         return file.read(len(PARQUET_MAGIC)) == PARQUET_MAGIC
 
 
-def _parquet_facts(
-    connection: duckdb.DuckDBPyConnection, source: Path, _scratch: Path
-) -> TableFacts:
+def _parquet_facts(connection: duckdb.DuckDBPyConnection, source: Path) -> TableFacts:
     try:
         table = engine.parquet_table(connection, source)
         profile = engine.profile(connection, table)
         declared = engine.declared_rows(connection, source)
+        step = sample.vector_step(profile.rows, len(table.names))
+        part = engine.parquet_table(connection, source, vector_step=step)
+        looks = sample.look(connection, part)
     except duckdb.OutOfMemoryException:
         raise
     except (duckdb.Error, RuntimeError) as error:
@@ -85,10 +106,12 @@ def _parquet_facts(
             f"The Parquet file says that it has {declared} rows and has {profile.rows}, so it is "
             "damaged. Write it again and send it again."
         )
-    return _facts(table, profile, encoding=None, delimiter=None, has_header=None)
+    return _facts(table, profile, looks, encoding=None, delimiter=None, has_header=None)
 
 
-def _csv_facts(connection: duckdb.DuckDBPyConnection, source: Path, scratch: Path) -> TableFacts:
+def _csv_facts(
+    connection: duckdb.DuckDBPyConnection, source: Path, scratch: Path, part: Path
+) -> TableFacts:
     encoding = find_encoding(source)
 
     def read(text: Path) -> TableFacts:
@@ -97,8 +120,10 @@ def _csv_facts(connection: duckdb.DuckDBPyConnection, source: Path, scratch: Pat
         table = engine.csv_table(text, dialect, header=header)
         profile = engine.profile(connection, table)
         _check_rows(connection, text, dialect, profile.rows + header)
+        sample.write_sample(text, part)
+        looks = sample.look(connection, engine.csv_table(part, dialect, header=header))
         return _facts(
-            table, profile, encoding=encoding, delimiter=dialect.delimiter, has_header=header
+            table, profile, looks, encoding=encoding, delimiter=dialect.delimiter, has_header=header
         )
 
     try:
@@ -170,12 +195,13 @@ def _with_text(
 def _facts(
     table: engine.Table,
     profile: engine.Profile,
+    looks: dict[int, sample.Look],
     *,
     encoding: str | None,
     delimiter: str | None,
     has_header: bool | None,
 ) -> TableFacts:
-    score, issues = judge(table.names, profile)
+    score, issues = judge(table.names, profile, looks)
     return TableFacts(
         format=table.format,
         media_type=MEDIA_TYPES[table.format],

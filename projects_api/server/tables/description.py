@@ -1,0 +1,318 @@
+"""What the columns of a table hold, in numbers; runs only in a reader process.
+
+Values are counted one row a cell, as many columns at a time as keep the memory bounded. All that
+is counted is exact, unless a column has more different values than MAX_DISTINCT.
+"""
+
+# ruff: noqa: S608 - as in engine, whose functions quote every text
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import combinations
+from math import isfinite
+from typing import Any
+
+import duckdb
+
+from projects_api.server.tables.engine import MAX_DERIVED, Table, column_types
+
+CELLS_PER_PASS = 4_000_000
+MAX_DISTINCT = 10_000_000
+MAX_DISTRIBUTIONS = 100
+MAX_CORRELATED = 20
+BINS = 20
+TOP_VALUES = 20
+TOP_VALUES_SHOWN = 5
+MAX_NAME_CHARACTERS = 1000
+MAX_VALUE_CHARACTERS = 100
+# Squares of larger numbers, summed up, are none.
+LARGEST = 1e150
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+FIRST_MICROSECOND = (datetime(1, 1, 1, tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
+LAST_MICROSECOND = (datetime.max.replace(tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
+TYPES = {
+    "BOOLEAN": "boolean",
+    **dict.fromkeys(("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"), "integer"),
+    **dict.fromkeys(("UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"), "integer"),
+    **dict.fromkeys(("FLOAT", "DOUBLE"), "number"),
+    "DATE": "date",
+    **dict.fromkeys(("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"), "datetime"),
+    "TIMESTAMP WITH TIME ZONE": "datetime",
+    **dict.fromkeys(("VARCHAR", "UUID"), "text"),
+}
+
+
+@dataclass(slots=True)
+class Column:
+    """A column and what was found of it.
+
+    `measure` is SQL for its values as finite numbers, of dates and times as microseconds since
+    1970; None where they are none.
+    """
+
+    name: str
+    type: str
+    value: str
+    measure: str | None
+    present: int = 0
+    distinct: int = 0
+    is_exact: bool = True
+    measures: tuple[float | None, ...] = (None, None, None, None)
+    """Minimum, maximum, mean and standard deviation."""
+    top: list[dict[str, Any]] = field(default_factory=list)
+    bins: list[int] = field(default_factory=list)
+
+    @property
+    def is_numeric(self) -> bool:
+        """Tell whether its values are numbers."""
+        return self.type in {"integer", "number"}
+
+    @property
+    def is_dated(self) -> bool:
+        """Tell whether its values are dates or times."""
+        return self.type in {"date", "datetime"}
+
+
+def describe(connection: duckdb.DuckDBPyConnection, table: Table, rows: int) -> dict[str, Any]:
+    """Describe every column, the distributions of the first ones, and how numbers go together."""
+    columns = _columns(connection, table)
+    for start, batch in _batches(columns, rows):
+        _count(connection, table, start, batch, rows)
+        _measure(connection, table, start, batch)
+    analysed = columns[:MAX_DISTRIBUTIONS]
+    for start, batch in _batches(analysed, rows):
+        _fill_bins(connection, table, start, batch)
+    return {
+        "columns": [_column(column, rows) for column in columns],
+        "distributions": [_distribution(column, rows) for column in analysed],
+        "correlations": _correlations(connection, table, analysed),
+    }
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, table: Table) -> list[Column]:
+    types = column_types(connection, table)
+    described = zip(table.names, types, table.values, strict=True)
+    return [_typed(name, kind, value) for name, kind, value in described]
+
+
+def _typed(name: str, sql_type: str, value: str) -> Column:
+    kind = TYPES.get(sql_type, "other")
+    if sql_type.startswith("DECIMAL"):
+        kind = "number"
+    elif sql_type.startswith("ENUM"):
+        kind = "text"
+    column = Column(name.replace("\0", "")[:MAX_NAME_CHARACTERS], kind, value, None)
+    if column.is_numeric:
+        number = f"CAST({value} AS DOUBLE)"
+        column.measure = f"CASE WHEN isfinite({number}) THEN {number} END"
+    elif column.is_dated:
+        moment = f"CASE WHEN isfinite({value}) THEN epoch_us({value}) END"
+        within = f"BETWEEN {FIRST_MICROSECOND} AND {LAST_MICROSECOND}"
+        column.measure = f"CASE WHEN ({moment}) {within} THEN CAST({moment} AS DOUBLE) END"
+    return column
+
+
+def _batches(columns: list[Column], rows: int) -> Iterator[tuple[int, list[Column]]]:
+    size = min(MAX_DERIVED, max(1, CELLS_PER_PASS // max(1, rows)))
+    for start in range(0, len(columns), size):
+        yield start, columns[start : start + size]
+
+
+def _cells(table: Table, expressions: Iterable[tuple[int, str]]) -> str:
+    """Write a relation of (name, value), one row for each value that is not missing."""
+    selected = ", ".join(f"{expression} AS c{position}" for position, expression in expressions)
+    return (
+        f"(FROM (UNPIVOT (SELECT {selected} FROM {table.scan}) "
+        "ON COLUMNS(*) INTO NAME name VALUE value))"
+    )
+
+
+def _count(
+    connection: duckdb.DuckDBPyConnection, table: Table, start: int, batch: list[Column], rows: int
+) -> None:
+    """Count values, different ones, and how often the most frequent ones occur."""
+    hashes = [
+        (position, f"CASE WHEN {column.value} IS NOT NULL THEN hash({column.value}) END")
+        for position, column in enumerate(batch, start)
+    ]
+    if rows > MAX_DISTINCT and _estimate(connection, _cells(table, hashes), batch):
+        return
+    found = connection.execute(
+        f"SELECT name, sum(times)::BIGINT, count(*), max({{'times': times, 'hash': value}}, "
+        f"{TOP_VALUES}) FROM (SELECT name, value, count(*) AS times "
+        f"FROM {_cells(table, hashes)} GROUP BY name, value) GROUP BY name"
+    ).fetchall()
+    frequent = {}
+    for name, present, distinct, top in found:
+        column = batch[int(name[1:]) - start]
+        column.present, column.distinct = present, distinct
+        if column.type != "other" and (not column.measure or distinct <= TOP_VALUES):
+            frequent[int(name[1:])] = {one["hash"]: one["times"] for one in top}
+    repeated = {position: times for position, times in frequent.items() if max(times.values()) > 1}
+    if repeated:
+        _name_top_values(connection, table, start, batch, repeated)
+
+
+def _estimate(connection: duckdb.DuckDBPyConnection, cells: str, batch: list[Column]) -> bool:
+    """Estimate the different values of one column; tell whether counting them is too much."""
+    (column,) = batch
+    found = connection.execute(
+        f"SELECT count(value), approx_count_distinct(value) FROM {cells}"
+    ).fetchone()
+    assert found is not None
+    column.present, column.distinct = found
+    column.is_exact = column.distinct <= MAX_DISTINCT
+    return not column.is_exact
+
+
+def _name_top_values(
+    connection: duckdb.DuckDBPyConnection,
+    table: Table,
+    start: int,
+    batch: list[Column],
+    repeated: dict[int, dict[int, int]],
+) -> None:
+    """Find the values that have these hashes."""
+    cells = []
+    for position, times in repeated.items():
+        value = batch[position - start].value
+        listed = ", ".join(f"{one}::UBIGINT" for one in times)
+        text = f"left(CAST({value} AS VARCHAR), {MAX_VALUE_CHARACTERS})"
+        pair = f"{{'hash': hash({value}), 'text': {text}}}"
+        cells.append((position, f"CASE WHEN hash({value}) IN ({listed}) THEN {pair} END"))
+    found = connection.execute(
+        "SELECT name, value.hash, any_value(value.text) "
+        f"FROM {_cells(table, cells)} GROUP BY name, value.hash"
+    ).fetchall()
+    for name, hashed, text in found:
+        position = int(name[1:])
+        value = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+        count = repeated[position][hashed]
+        batch[position - start].top.append({"value": value, "count": count})
+    for column in batch:
+        column.top.sort(key=lambda one: (-one["count"], one["value"]))
+
+
+def _measure(
+    connection: duckdb.DuckDBPyConnection, table: Table, start: int, batch: list[Column]
+) -> None:
+    expressions = [
+        (position, column.measure) for position, column in enumerate(batch, start) if column.measure
+    ]
+    if not expressions:
+        return
+    found = connection.execute(
+        "SELECT name, min(value), max(value), avg(bounded), stddev_samp(bounded) "
+        f"FROM (SELECT *, CASE WHEN abs(value) <= {LARGEST} THEN value END AS bounded "
+        f"FROM {_cells(table, expressions)}) GROUP BY name"
+    ).fetchall()
+    for name, *measures in found:
+        batch[int(name[1:]) - start].measures = tuple(map(_finite, measures))
+
+
+def _fill_bins(
+    connection: duckdb.DuckDBPyConnection, table: Table, start: int, batch: list[Column]
+) -> None:
+    """Count values in intervals of equal width, of which the last one has its upper end too."""
+    expressions, bounds = [], []
+    for position, column in enumerate(batch, start):
+        low, high = column.measures[:2]
+        if column.measure and low is not None and high is not None and isfinite(high - low):
+            expressions.append((position, column.measure))
+            bounds.append(f"('c{position}', {low!r}::DOUBLE, {high!r}::DOUBLE)")
+            column.bins = [0] * (BINS if high > low else 1)
+    if not expressions:
+        return
+    found = connection.execute(
+        f"SELECT name, least(floor((value - low) / (high - low) * {BINS}), {BINS - 1})::INTEGER "
+        f"AS bin, count(*) FROM {_cells(table, expressions)} "
+        f"JOIN (VALUES {', '.join(bounds)}) AS bounds(name, low, high) USING (name) "
+        "GROUP BY name, bin"
+    ).fetchall()
+    for name, bin_number, count in found:
+        bins = batch[int(name[1:]) - start].bins
+        bins[bin_number if len(bins) > 1 else 0] += count
+
+
+def _correlations(
+    connection: duckdb.DuckDBPyConnection, table: Table, columns: list[Column]
+) -> list[dict[str, Any]]:
+    """Correlate the first numeric columns that vary, the strongest first."""
+    numeric = [column for column in columns if column.is_numeric and column.distinct > 1]
+    pairs = list(combinations(numeric[:MAX_CORRELATED], 2))
+    if not pairs:
+        return []
+    numbers = {
+        id(column): f"CASE WHEN abs({column.measure}) <= {LARGEST} THEN {column.measure} END"
+        for column in numeric[:MAX_CORRELATED]
+    }
+    selected = ", ".join(f"corr({numbers[id(a)]}, {numbers[id(b)]})" for a, b in pairs)
+    found = connection.execute(f"SELECT {selected} FROM {table.scan}").fetchone()
+    assert found is not None
+    correlations = [
+        {"first": a.name, "second": b.name, "coefficient": max(-1.0, min(1.0, coefficient))}
+        for (a, b), coefficient in zip(pairs, map(_finite, found), strict=True)
+        if coefficient is not None
+    ]
+    return sorted(correlations, key=lambda one: -abs(float(str(one["coefficient"]))))
+
+
+def _column(column: Column, rows: int) -> dict[str, Any]:
+    low, high, mean, deviation = column.measures if column.is_numeric else [None] * 4
+    earliest, latest = column.measures[:2] if column.is_dated else [None] * 2
+    return {
+        "name": column.name,
+        "type": column.type,
+        "nullable": column.present < rows,
+        "missing_count": rows - column.present,
+        "distinct_count": column.distinct,
+        "distinct_is_exact": column.is_exact,
+        "min": low,
+        "max": high,
+        "mean": mean,
+        "standard_deviation": deviation,
+        "earliest": _moment(earliest),
+        "latest": _moment(latest),
+        "top_values": column.top[:TOP_VALUES_SHOWN],
+    }
+
+
+def _distribution(column: Column, rows: int) -> dict[str, Any]:
+    return {
+        "name": column.name,
+        "type": column.type,
+        "missing_count": rows - column.present,
+        "bins": [
+            {"lower": lower, "upper": upper, "count": count}
+            for lower, upper, count in _intervals(column)
+            if column.is_numeric
+        ],
+        "periods": [
+            {"start": _moment(start), "end": _moment(end), "count": count}
+            for start, end, count in _intervals(column)
+            if column.is_dated
+        ],
+        "top_values": column.top,
+        "other_count": column.present - sum(one["count"] for one in column.top),
+    }
+
+
+def _intervals(column: Column) -> Iterator[tuple[float, float, int]]:
+    low, high = column.measures[:2]
+    if low is None or high is None:
+        return
+    count = len(column.bins)
+    edges = [low + (high - low) * number / max(1, count) for number in range(count)] + [high]
+    yield from zip(edges, edges[1:], column.bins, strict=False)
+
+
+def _moment(microseconds: float | None) -> str | None:
+    if microseconds is None:
+        return None
+    moment = EPOCH + timedelta(microseconds=microseconds)
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and isfinite(value) else None

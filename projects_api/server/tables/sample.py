@@ -1,0 +1,139 @@
+"""A part of a table that is small, and spread over all of it; runs only in a reader process.
+
+What takes long to look for is looked for here, so that an upload does not take much longer.
+"""
+
+# ruff: noqa: S608 - as in engine, whose functions quote every text
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from projects_api.server.tables.engine import MAX_DERIVED, VECTOR_ROWS, Table, column_types
+from projects_api.server.tables.text import CHUNK_BYTES
+
+BLOCK_BYTES = 256 * 1024
+BLOCK_LINES = 4
+SAMPLE_BYTES = 8 * 1024 * 1024
+MAX_ROWS = 100_000
+MAX_CELLS = 2_000_000
+MAX_VALUE_CHARACTERS = 64
+FENCE = 3
+NESTED_OR_BINARY = ("STRUCT", "MAP", "UNION", "BLOB", "BIT", "VARIANT", "GEOMETRY")
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a sample shows of a column: how many of its values are what.
+
+    `low` and `high` are `FENCE` interquartile ranges away from the quartiles of the numbers, and
+    `outside` numbers are beyond; both are None where no value is a number.
+    """
+
+    present: int
+    numbers: int
+    dates: int
+    distinct: int
+    commonest: str
+    commonest_count: int
+    low: float | None
+    high: float | None
+    outside: int
+
+
+def write_sample(path: Path, target: Path) -> None:
+    """Write lines of a UTF-8 CSV file: the first and blocks from all over it; all if it is small.
+
+    A block begins and ends at a line end that is outside quotes.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as source, target.open("wb") as sample:
+        if size <= SAMPLE_BYTES:
+            sample.write(source.read())
+            return
+        head = source.read(SAMPLE_BYTES // 8)
+        length = max(BLOCK_BYTES, BLOCK_LINES * len(head) // (head.count(b"\n") + 1))
+        step, quoted = size * length // SAMPLE_BYTES, False
+        for start in range(0, size, step):
+            source.seek(start)
+            block = source.read(min(length, step))
+            sample.write(_whole_lines(block, quoted=quoted, first=start == 0))
+            quoted ^= block.count(b'"') % 2 == 1
+            while source.tell() < start + step and (
+                passed := source.read(min(CHUNK_BYTES, start + step - source.tell()))
+            ):
+                quoted ^= passed.count(b'"') % 2 == 1
+
+
+def vector_step(rows: int, columns: int) -> int:
+    """Choose which part of a Parquet table is a sample: one of so many groups of rows."""
+    wanted = min(MAX_ROWS, max(VECTOR_ROWS, MAX_CELLS // columns))
+    return max(1, -(-rows // wanted))
+
+
+def look(connection: duckdb.DuckDBPyConnection, table: Table) -> dict[int, Look]:
+    """Look at a sample; give what was found by the position of the column.
+
+    Columns without values, and those of nested or binary values, are left out.
+    """
+    types = column_types(connection, table)
+    readable = [
+        position
+        for position, kind in enumerate(types)
+        if not kind.startswith(NESTED_OR_BINARY) and "[" not in kind
+    ]
+    looks: dict[int, Look] = {}
+    for start in range(0, len(readable), MAX_DERIVED):
+        positions = readable[start : start + MAX_DERIVED]
+        looks |= {
+            int(name[1:]): Look(*found)
+            for name, *found in connection.execute(_query(table, positions)).fetchall()
+        }
+    return looks
+
+
+def _query(table: Table, positions: list[int]) -> str:
+    # What marks a missing value in CSV is left out further down, which takes less memory.
+    values = [f"c{index}" for index in positions]
+    if table.format != "csv":
+        values = [table.values[index] for index in positions]
+    cells = ", ".join(
+        f"CAST({value} AS VARCHAR) AS c{index}"
+        for value, index in zip(values, positions, strict=True)
+    )
+    outside = f"number NOT BETWEEN lower - {FENCE} * (upper - lower) AND upper + {FENCE} * "
+    return (
+        f"WITH cells AS MATERIALIZED (SELECT name, left(value, {MAX_VALUE_CHARACTERS}) AS value "
+        f"FROM (UNPIVOT (SELECT {cells} FROM {table.scan}) "
+        "ON COLUMNS(*) INTO NAME name VALUE value) "
+        f"WHERE {table.present}), "
+        "counted AS (SELECT name, value, count(*) AS times FROM cells GROUP BY name, value), "
+        "parsed AS (SELECT *, try_cast(trim(value) AS DOUBLE) AS parsed FROM counted), "
+        # An infinite number is none.
+        "typed AS MATERIALIZED (SELECT name, value, times, "
+        "CASE WHEN isfinite(parsed) THEN parsed END AS number, "
+        "parsed IS NULL AND try_cast(trim(value) AS TIMESTAMP) IS NOT NULL AS dated FROM parsed), "
+        "numbers AS (SELECT name, try_cast(trim(value) AS DOUBLE) AS number FROM cells), "
+        "quartiles AS (SELECT name, quantile_cont(number, 0.25) AS lower, "
+        "quantile_cont(number, 0.75) AS upper FROM numbers WHERE isfinite(number) GROUP BY name) "
+        "SELECT name, sum(times)::BIGINT, "
+        "sum(CASE WHEN number IS NULL THEN 0 ELSE times END)::BIGINT, "
+        "sum(CASE WHEN dated THEN times ELSE 0 END)::BIGINT, count(*), "
+        "max({'times': times, 'value': value}).value, max(times), "
+        f"any_value(lower - {FENCE} * (upper - lower)), "
+        f"any_value(upper + {FENCE} * (upper - lower)), "
+        f"sum(CASE WHEN {outside}(upper - lower) THEN times ELSE 0 END)::BIGINT "
+        "FROM typed LEFT JOIN quartiles USING (name) GROUP BY name"
+    )
+
+
+def _whole_lines(block: bytes, *, quoted: bool, first: bool) -> bytes:
+    """Cut a block at its first and its last line end outside quotes."""
+    pieces = block.split(b'"')
+    for index in range(not quoted, len(pieces), 2):
+        pieces[index] = b"x" * len(pieces[index])
+    masked = b'"'.join(pieces)
+    end = b"\n" if b"\n" in masked else b"\r"
+    start = 0 if first else masked.find(end) + 1
+    return block[start : masked.rfind(end) + 1]
