@@ -582,7 +582,11 @@ class TestReaders:
         answer = reader.perform(
             {
                 "task": "inspect",
-                "paths": {"source": str(path), "scratch": str(path) + ".text"},
+                "paths": {
+                    "source": str(path),
+                    "scratch": f"{path}.scratch",
+                    "part": f"{path}.part",
+                },
                 "options": {},
             }
         )
