@@ -23,7 +23,7 @@ _TEXT_VALUES = 30
 _WORD = re.compile(r"\w+")
 _ID_ROWS = 20
 _ID_SHARE = 0.95
-_ID_NAME = re.compile(r"(?i)(?:^|[\W_])(?:id|index|key|no|nr|number|row)$|[a-z](?:Id|ID)$|^unnamed")
+_ID_NAME = re.compile(r"(?:^|[\W_])(?i:id|index|key|no|nr|number|row)$|[a-z]I[dD]$|^(?i:unnamed)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +45,9 @@ def read_column(name: str, values: pa.ChunkedArray) -> Column:
         values = values.cast(values.type.value_type)
     if pa.types.is_time(values.type):
         values = values.cast(pa.string())
-    kind = _kind_of(values.type)
     if values.null_count == len(values):
         raise Unusable("has no values")
+    kind = _kind_of(values.type)
     if kind == "category":
         return _read_text(name, values)
     numbers = _READ[kind](values)

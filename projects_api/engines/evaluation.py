@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
+from scipy.stats import rankdata
 from sklearn import metrics
 from sklearn.preprocessing import label_binarize
 
@@ -122,8 +123,15 @@ def _by_label(measure: Callable[..., float]) -> Measure:
     return measured
 
 
+def _auc(right: np.ndarray, probability: np.ndarray) -> float:
+    """Area under the ROC curve, by ranks: scikit-learn's takes most of an explanation's time."""
+    positive = int(right.sum())
+    ranks = rankdata(probability)[right].sum()
+    return float((ranks - positive * (positive + 1) / 2) / (positive * (len(right) - positive)))
+
+
 _LABELS: dict[str, Measure] = {
-    "auc": _by_label(metrics.roc_auc_score),
+    "auc": _by_label(_auc),
     "logloss": _log_loss,
     "accuracy": _accuracy,
     "f1": _by_choice(metrics.f1_score),

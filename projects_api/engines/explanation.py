@@ -89,11 +89,12 @@ def _shap(model: Any, values: np.ndarray, made_of: np.ndarray, count: int) -> np
     contributions = _contributions(model, values)
     if contributions is None:
         return None
-    prepared = contributions.shape[-1]
-    by_column = np.zeros((prepared, count))
-    by_column[np.arange(prepared), made_of] = 1
-    absolute = np.abs(contributions @ by_column)
-    return np.asarray(absolute.mean(axis=(0, 1)))
+    order = np.argsort(made_of, kind="stable")
+    columns, starts = np.unique(made_of[order], return_index=True)
+    by_column = np.add.reduceat(contributions[:, :, order], starts, axis=2)
+    told = np.zeros(count)
+    told[columns] = np.abs(by_column).mean(axis=(0, 1))
+    return told
 
 
 def _contributions(model: Any, values: np.ndarray) -> np.ndarray | None:

@@ -16,6 +16,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 _CELLS_PER_THREAD = 500_000
+_LEAST_SECONDS = 0.001
 _BOOSTERS = {"lgbm", "xgb_limitdepth"}
 _LINEAR = {"lrl2": {"max_iter": 300}, "enet": {"max_iter": 2000}}
 
@@ -41,8 +42,6 @@ def fit(
     large tables with all cores that the process may use; on small ones threads only wait for each
     other. The model predicts with one: the sums of several threads differ in their last digits.
     """
-    if seconds <= 0:
-        raise OutOfTime
     learner_class = task.estimator_class_from_str(learner)
     threads = min(joblib.cpu_count(), 1 + values.size // _CELLS_PER_THREAD)
     settings = {**config, "n_jobs": threads, "random_state": seed}
@@ -50,12 +49,14 @@ def fit(
         settings |= {"deterministic": True, "force_row_wise": True}
     wrapper = learner_class(task=task, **settings)
     if learner in _BOOSTERS:
-        wrapper.fit(values, target, budget=seconds, sample_weight=weights)
+        wrapper.fit(values, target, budget=max(seconds, _LEAST_SECONDS), sample_weight=weights)
         model = wrapper.model
         if learner != "lgbm":
             model.set_params(callbacks=None)
             model.get_booster().set_param({"nthread": 1})
         return model.set_params(n_jobs=1)
+    if seconds <= 0:
+        raise OutOfTime
     with _time_limit(seconds):
         return _fit_plain(learner, wrapper, values, target, weights)
 

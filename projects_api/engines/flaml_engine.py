@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import sklearn
 from flaml.automl.task.factory import task_factory
 
 from projects_api.engines import candidates, described, table
@@ -41,7 +42,7 @@ def train(task: Task, folder: Path, progress: Progress) -> TrainingResult:
     sort_metric, stopping_metric = _metrics(task)
     learners = _choose_learners(task)
     clock = Clock(task.config.max_runtime_secs)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), sklearn.config_context(skip_parameter_validation=True):
         warnings.simplefilter("ignore")
         progress.report(0, stage="reading the table", seconds_left=clock.left())
         data = table.read(task, progress)

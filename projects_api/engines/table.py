@@ -118,10 +118,16 @@ def _read_labels(target: pa.ChunkedArray, name: str) -> tuple[np.ndarray, list[A
             f"the target {name!r} has {len(labels)} different values; a classification tells at "
             f"most {MAX_LABELS} apart: choose regression, or another target"
         )
-    if sorted(np.bincount(codes))[-2] < MIN_ROWS // 2:
+    counts = np.sort(np.bincount(codes))
+    if len(labels) > len(codes) / 2:
         raise TrainingRefused(
-            f"the target {name!r} has at least {MIN_ROWS // 2} rows of one value at most; "
-            "a classification needs as many of two"
+            f"the target {name!r} has {len(labels)} different values, most of them once: that is "
+            "nothing to tell apart; choose another target"
+        )
+    if counts[-2] < MIN_ROWS // 2:
+        raise TrainingRefused(
+            f"a classification needs at least {MIN_ROWS // 2} rows of one value of the target "
+            f"{name!r} and as many of another"
         )
     return codes, labels.tolist()
 

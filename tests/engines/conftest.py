@@ -66,7 +66,7 @@ def trained(train):
             tables.digits,
             "target",
             "classification",
-            {"exclude_algos": ["gbm", "xgboost"], "max_models": 3},
+            {"exclude_algos": ["gbm", "xgboost", "Drf"], "max_models": 2},
         ),
         "diabetes": (tables.diabetes, "target", "regression", {"nfolds": 3}),
         "titanic": (tables.titanic, "survived", "classification", {"balance_classes": True}),
