@@ -1,5 +1,7 @@
 """Trainings that the tests share: each is run once, when the first test asks for it."""
 
+import fcntl
+import pickle
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -56,26 +58,35 @@ def train(tmp_path_factory):
     return run
 
 
+TRAININGS = {
+    "breast cancer": (tables.breast_cancer, "target", "classification", {}),
+    "wine": (tables.wine, "target", "classification", {"sort_metric": "logloss"}),
+    "digits": (
+        tables.digits,
+        "target",
+        "classification",
+        {"exclude_algos": ["gbm", "xgboost", "Drf"], "max_models": 2},
+    ),
+    "diabetes": (tables.diabetes, "target", "regression", {"nfolds": 3}),
+    "titanic": (tables.titanic, "survived", "classification", {"balance_classes": True}),
+    "titanic fares": (tables.titanic, "fare", "regression", {"nfolds": 0}),
+}
+
+
 @pytest.fixture(scope="session")
-def trained(train):
-    """Find a training by its name, which was run once for all tests of the session."""
-    trainings = {
-        "breast cancer": (tables.breast_cancer, "target", "classification", {}),
-        "wine": (tables.wine, "target", "classification", {"sort_metric": "logloss"}),
-        "digits": (
-            tables.digits,
-            "target",
-            "classification",
-            {"exclude_algos": ["gbm", "xgboost", "Drf"], "max_models": 2},
-        ),
-        "diabetes": (tables.diabetes, "target", "regression", {"nfolds": 3}),
-        "titanic": (tables.titanic, "survived", "classification", {"balance_classes": True}),
-        "titanic fares": (tables.titanic, "fare", "regression", {"nfolds": 0}),
-    }
+def trained(train, tmp_path_factory, worker_id):
+    """Find a training by its name, run once for all tests in all processes."""
+    shared = tmp_path_factory.getbasetemp()
+    shared = shared if worker_id == "master" else shared.parent
 
     @cache
     def find(name: str) -> Trained:
-        make, target, problem_type, config = trainings[name]
-        return train(make(), target, problem_type, **config)
+        make, target, problem_type, config = TRAININGS[name]
+        path = shared / f"{name}.trained"
+        with path.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not path.exists():
+                path.write_bytes(pickle.dumps(train(make(), target, problem_type, **config)))
+            return pickle.loads(path.read_bytes())
 
     return find

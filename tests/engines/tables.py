@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import sklearn.datasets
 
+from projects_api.engines.table import split
+
 
 def breast_cancer() -> pd.DataFrame:
     return sklearn.datasets.load_breast_cancer(as_frame=True).frame
@@ -22,7 +24,7 @@ def diabetes() -> pd.DataFrame:
     return sklearn.datasets.load_diabetes(as_frame=True).frame
 
 
-def titanic(rows: int = 400) -> pd.DataFrame:
+def titanic(rows: int = 300) -> pd.DataFrame:
     """Passengers, of whom some survive, by rules with noise: every kind of column, and gaps."""
     random = np.random.default_rng(1912)
     sex = random.choice(["male", "female"], rows, p=[0.65, 0.35])
@@ -59,3 +61,12 @@ def titanic(rows: int = 400) -> pd.DataFrame:
             "ticket": [f"T{number:06}" for number in random.permutation(rows)],
         }
     )
+
+
+def held_out(trained):
+    """The rows that the training held out, by position, and all others."""
+    target = trained.frame[trained.task.target]
+    if trained.task.problem_type == "regression":
+        return split(target.to_numpy(), None, trained.task.config.seed)
+    labels, codes = np.unique(target.to_numpy(), return_inverse=True)
+    return split(codes, labels.tolist(), trained.task.config.seed)

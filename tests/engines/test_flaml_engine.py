@@ -1,7 +1,6 @@
 """Real trainings on real tables: leaderboards, what they are worth, and that they repeat."""
 
 import json
-import math
 
 import lightgbm
 import numpy as np
@@ -9,26 +8,17 @@ import pytest
 from sklearn.metrics import log_loss, roc_auc_score, root_mean_squared_error
 
 from projects_api import engines
-from projects_api.engines.table import split
 
 from . import tables
+from .conftest import TRAININGS
+from .tables import held_out
 
-ALL = ["breast cancer", "wine", "digits", "diabetes", "titanic", "titanic fares"]
 TYPES = {"GBM", "XGBoost", "GLM", "DRF", "XRT"}
 LINEAR = {"exclude_algos": ["GBM", "XGBoost", "DRF", "XRT"]}
 CONFIG = ("max_models", "nfolds", "balance_classes", "seed")
 
 
-def held_out(trained):
-    """The rows that the training held out, by position, and all others."""
-    target = trained.frame[trained.task.target]
-    if trained.task.problem_type == "regression":
-        return split(target.to_numpy(), None, trained.task.config.seed)
-    labels, codes = np.unique(target.to_numpy(), return_inverse=True)
-    return split(codes, labels.tolist(), trained.task.config.seed)
-
-
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", TRAININGS)
 def test_a_leaderboard_holds_every_model_in_order(trained, name):
     training = trained(name)
     result = training.result
@@ -44,7 +34,7 @@ def test_a_leaderboard_holds_every_model_in_order(trained, name):
     assert len({candidate.name for candidate in result.candidates}) == len(result.candidates)
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", TRAININGS)
 def test_everything_told_is_json_without_nan(trained, name):
     training = trained(name)
     for told in (
@@ -205,102 +195,6 @@ def test_rare_labels_weigh_more_when_balanced(train):
         for balanced in (False, True)
     }  # fmt: skip
     assert recall[True] > recall[False]
-
-
-@pytest.mark.parametrize("name", ["breast cancer", "wine", "digits", "titanic"])
-def test_the_evaluation_of_a_classification_adds_up(trained, name):
-    training = trained(name)
-    labels = [str(label).lower() for label in training.result.signature["labels"]]
-    for candidate in training.result.candidates:
-        told = candidate.evaluation
-        matrix = np.array(told["confusion"]["matrix"])
-        assert told["confusion"]["labels"] == labels
-        assert matrix.sum() == told["rows"] == len(held_out(training)[1])
-        assert matrix.sum(axis=1).tolist() == list(told["class_balance"].values())
-        assert math.isclose(np.trace(matrix) / told["rows"], candidate.metrics["accuracy"])
-        assert [curve["label"] for curve in told["roc"]] == labels
-        assert all(2 <= len(curve["points"]) <= 100 for curve in told["roc"])
-        assert all(curve["points"][0] == [0, 0] for curve in told["roc"])
-        assert all(curve["points"][-1] == [1, 1] for curve in told["roc"])
-        assert len(told["precision_recall"]) == len(labels)
-    if len(labels) == 2:
-        assert math.isclose(told["roc"][1]["auc"], candidate.metrics["auc"])
-
-
-def test_the_evaluation_of_a_regression_shows_residuals(trained):
-    training = trained("diabetes")
-    _, tested = held_out(training)
-    for candidate in training.result.candidates:
-        pairs = np.array(candidate.evaluation["residuals"])
-        assert pairs[:, 1].tolist() == training.frame["target"].to_numpy()[tested].tolist()
-        assert math.isclose(
-            root_mean_squared_error(pairs[:, 1], pairs[:, 0]), candidate.metrics["rmse"]
-        )
-
-
-def test_explanations_name_what_matters(trained):
-    for candidate in trained("titanic").result.candidates:
-        importance = candidate.explanation["permutation_importance"]
-        values = [item["importance"] for item in importance]
-        assert values == sorted(values, reverse=True)
-        assert len(importance) == 9
-    best = trained("diabetes").result.candidates
-    for candidate in best:
-        leading = {item["feature"] for item in candidate.explanation["permutation_importance"][:3]}
-        assert leading & {"bmi", "s5"}
-
-
-def test_shap_is_told_where_the_model_allows(trained):
-    for name in ("wine", "titanic", "diabetes"):
-        for candidate in trained(name).result.candidates:
-            shap = candidate.explanation["shap"]
-            assert (shap is None) == (candidate.model_type in {"DRF", "XRT"})
-            if shap is not None:
-                values = [item["mean_absolute"] for item in shap]
-                assert values == sorted(values, reverse=True)
-                assert values[0] > 0
-
-
-def test_the_signature_tells_what_models_take(trained):
-    signature = trained("titanic").result.signature
-    assert signature["labels"] == [False, True]
-    kinds = {field["name"]: field["kind"] for field in signature["inputs"]}
-    assert kinds == {
-        "class": "number",
-        "name": "text",
-        "sex": "category",
-        "age": "number",
-        "alone": "boolean",
-        "fare": "number",
-        "cabin deck": "category",
-        "home": "category",
-        "boarded": "date",
-    }
-    categories = {field["name"]: field["categories"] for field in signature["inputs"]}
-    assert categories["sex"] == ["female", "male"]
-    assert categories["age"] is None
-    lines = " ".join(trained("titanic").progress.lines)
-    assert all(name in lines for name in ("'PassengerId'", "'ship'", "'ticket'"))
-
-
-def test_the_reference_tells_how_training_rows_are_spread(trained):
-    training = trained("titanic")
-    told = training.result.reference
-    rows = training.frame.iloc[held_out(training)[0]]
-    assert told["rows"] == len(rows)
-    age = told["inputs"]["age"]
-    assert sum(age["counts"]) + age["missing"] == len(rows)
-    assert age["missing"] == rows["age"].isna().sum()
-    assert age["edges"][0] == rows["age"].min()
-    assert age["edges"][-1] == rows["age"].max()
-    assert age["sample"] == sorted(age["sample"])
-    assert told["inputs"]["sex"]["counts"] == rows["sex"].value_counts().to_dict()
-    alone = told["inputs"]["alone"]["counts"]
-    assert alone == {"true": rows["alone"].sum(), "false": (~rows["alone"]).sum()}
-    assert set(told["inputs"]["boarded"]["counts"]) == {"1912-04"}
-    home = told["inputs"]["home"]
-    assert len(home["counts"]) == 50
-    assert sum(home["counts"].values()) + home["other"] == len(rows)
 
 
 def test_leaderboards_of_several_engines_become_one(trained):

@@ -15,7 +15,8 @@ from projects_api.engines import prediction
 from projects_api.engines.evaluation import score
 from projects_api.engines.inputs import check_rows
 
-from .test_flaml_engine import ALL, held_out
+from .conftest import TRAININGS
+from .tables import held_out
 
 
 def rows_of(frame: pd.DataFrame) -> list[dict]:
@@ -24,7 +25,7 @@ def rows_of(frame: pd.DataFrame) -> list[dict]:
     return json.loads(json.dumps(rows, default=lambda value: value.isoformat()))
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", TRAININGS)
 def test_every_stored_model_answers_as_it_was_measured(trained, name):
     training = trained(name)
     signature = json.loads(json.dumps(training.result.signature))
