@@ -13,6 +13,15 @@ RUN pip install --no-cache-dir --constraint requirements.lock ".${EXTRAS}"
 
 FROM python:3.11-slim-trixie
 
+# LightGBM uses the system's OpenMP runtime. Its version follows the image, which has no other.
+ARG EXTRAS="[ml]"
+# hadolint ignore=DL3008
+RUN case "$EXTRAS" in *ml*) \
+        apt-get update \
+        && apt-get install --yes --no-install-recommends libgomp1 \
+        && rm --recursive --force /var/lib/apt/lists/* ;; \
+    esac
+
 # The number is fixed, so that an orchestrator can tell that it is not root and volumes stay ours.
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin projects-api \
     && install --directory --owner=projects-api --group=projects-api /data
