@@ -5,18 +5,7 @@ There is no table of events. What happened is what exists, so that the two can n
 
 from typing import Any
 
-from sqlalchemy import (
-    Column,
-    Connection,
-    Label,
-    bindparam,
-    cast,
-    literal,
-    null,
-    select,
-    union_all,
-)
-from sqlalchemy.sql import Subquery
+from sqlalchemy import Connection, Select, Table, bindparam, func, literal, select, union_all
 
 from projects_api.models.dataset import datasets
 from projects_api.models.dataset_version import dataset_versions
@@ -24,71 +13,63 @@ from projects_api.models.experiment import experiments
 from projects_api.models.prepared import Prepared
 
 
-def _no(column: Column[Any]) -> Label[Any]:
-    """Stand for a column that one kind of event does not have, with the type of the other kind."""
-    return cast(null(), column.type).label(column.name)
+def _moments(table: Table, kind: str, *, cut: bool) -> Select[Any]:
+    """Find when things of a kind came to be: an index has all of it."""
+    moments = select(
+        table.c.id, literal(kind).label("type"), table.c.created_at.label("timestamp")
+    ).where(table.c.project_id == bindparam("project_id"))
+    if not cut:
+        return moments
+    moments = moments.order_by(table.c.created_at, table.c.id).limit(bindparam("reach"))
+    return select(moments.subquery())
 
 
-_DATASETS = (
-    select(
-        datasets.c.id,
-        literal("dataset").label("type"),
-        datasets.c.name,
-        datasets.c.created_at.label("timestamp"),
-        dataset_versions.c.rows,
-        dataset_versions.c.columns,
-        _no(experiments.c.status),
-        _no(experiments.c.target_column),
-        _no(experiments.c.problem_type),
-        _no(experiments.c.best_model_type),
-        _no(experiments.c.duration),
-    )
-    .join(
-        dataset_versions,
-        (dataset_versions.c.dataset_id == datasets.c.id)
-        & (dataset_versions.c.version == datasets.c.version),
-    )
-    .where(datasets.c.project_id == bindparam("project_id"))
-    .order_by(datasets.c.created_at, datasets.c.id)
-    .limit(bindparam("reach"))
-)
-_EXPERIMENTS = (
-    select(
-        experiments.c.id,
-        literal("experiment").label("type"),
-        experiments.c.name,
-        experiments.c.created_at.label("timestamp"),
-        _no(dataset_versions.c.rows),
-        _no(dataset_versions.c.columns),
-        experiments.c.status,
-        experiments.c.target_column,
-        experiments.c.problem_type,
-        experiments.c.best_model_type,
-        experiments.c.duration,
-    )
-    .where(experiments.c.project_id == bindparam("project_id"))
-    .order_by(experiments.c.created_at, experiments.c.id)
-    .limit(bindparam("reach"))
-)
-
-
-def _page(events: Subquery) -> Prepared:
-    return Prepared(
-        select(events)
-        .order_by(events.c.timestamp, events.c.id)
+def _page(*kinds: Select[Any]) -> Prepared:
+    """Build a page, which is cut from the indexes before any of the tables is read."""
+    moments = (union_all(*kinds) if len(kinds) > 1 else kinds[0]).subquery()
+    events = (
+        select(moments)
+        .order_by(moments.c.timestamp, moments.c.id)
         .limit(bindparam("limit"))
         .offset(bindparam("offset"))
+        .subquery()
     )
+    shown = (
+        select(
+            events,
+            func.coalesce(datasets.c.name, experiments.c.name).label("name"),
+            dataset_versions.c.rows,
+            dataset_versions.c.columns,
+            experiments.c.status,
+            experiments.c.target_column,
+            experiments.c.problem_type,
+            experiments.c.best_model_type,
+            experiments.c.duration,
+        )
+        .outerjoin(datasets, (events.c.type == "dataset") & (datasets.c.id == events.c.id))
+        .outerjoin(
+            dataset_versions,
+            (dataset_versions.c.dataset_id == datasets.c.id)
+            & (dataset_versions.c.version == datasets.c.version),
+        )
+        .outerjoin(experiments, (events.c.type == "experiment") & (experiments.c.id == events.c.id))
+        .order_by(events.c.timestamp, events.c.id)
+    )
+    return Prepared(shown)
 
 
-# Each side is cut before the merge, so that a page reads its index and no more than it must.
-_PAGES = {
-    None: _page(
-        union_all(select(_DATASETS.subquery()), select(_EXPERIMENTS.subquery())).subquery()
-    ),
-    "dataset": _page(_DATASETS.subquery()),
-    "experiment": _page(_EXPERIMENTS.subquery()),
-}
+def _pages(*, cut: bool) -> dict[str | None, Prepared]:
+    of_datasets = _moments(datasets, "dataset", cut=cut)
+    of_experiments = _moments(experiments, "experiment", cut=cut)
+    return {
+        None: _page(of_datasets, of_experiments),
+        "dataset": _page(of_datasets),
+        "experiment": _page(of_experiments),
+    }
+
+
+# PostgreSQL merges two indexes where each side is cut already, SQLite where neither is.
+_PAGES = {"postgresql": _pages(cut=True), "sqlite": _pages(cut=False)}
 _FIELDS = {
     "dataset": ("id", "type", "name", "timestamp", "rows", "columns"),
     "experiment": (
@@ -114,7 +95,8 @@ def list_events(
     offset: int,
 ) -> list[dict[str, Any]]:
     """List events, oldest first; `kind` keeps one kind of them."""
-    rows = _PAGES[kind].all(
-        connection, project_id=project_id, limit=limit, offset=offset, reach=limit + offset
-    )
+    parameters: dict[str, Any] = {"project_id": project_id, "limit": limit, "offset": offset}
+    if connection.dialect.name == "postgresql":
+        parameters["reach"] = limit + offset
+    rows = _PAGES[connection.dialect.name][kind].all(connection, **parameters)
     return [{field: row[field] for field in _FIELDS[row["type"]]} for row in rows]
