@@ -121,6 +121,11 @@ def list_of_project(connection: Connection, table: Table, project_id: str) -> li
     return rows_of(connection.execute(statement))
 
 
+def total_of(found: int, *, limit: int, offset: int) -> int | None:
+    """Tell how many there are in all where a page shows it, because it is the last one."""
+    return offset + found if found < limit and (found or not offset) else None
+
+
 def to_text(moment: datetime) -> str:
     """Write a moment as RFC 3339 in UTC with `Z`."""
     return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat()}Z"

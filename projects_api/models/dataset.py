@@ -26,6 +26,7 @@ from projects_api.models.base import (
     new_id,
     now,
     table_of,
+    total_of,
 )
 from projects_api.models.blob import blobs
 from projects_api.models.dataset_version import dataset_versions
@@ -104,7 +105,8 @@ def list_for_project(
 ) -> tuple[list[dict[str, Any]], int]:
     """List the data sets of a project, newest first, and tell how many there are in all."""
     items = _PAGE.all(connection, project_id=project_id, limit=limit, offset=offset)
-    return items, _TOTAL.scalar(connection, project_id=project_id)
+    known = total_of(len(items), limit=limit, offset=offset)
+    return items, _TOTAL.scalar(connection, project_id=project_id) if known is None else known
 
 
 def create(

@@ -5,7 +5,11 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     Connection,
+    Identity,
     Index,
+    Integer,
+    Text,
+    UniqueConstraint,
     bindparam,
     delete,
     func,
@@ -24,6 +28,7 @@ from projects_api.models.base import (
     now,
     one_of,
     table_of,
+    total_of,
 )
 from projects_api.models.prepared import Prepared
 from projects_api.models.user import users
@@ -33,30 +38,35 @@ ROLES = ("viewer", "editor", "admin", "owner")
 
 
 SORT_FIELDS = ("name", "created_at", "dataset_count", "experiment_count", "model_count")
+COPIED_FIELDS = (*SORT_FIELDS, "name_folded", "description_folded")
+"""What a membership copies from its project."""
 
 
 class Member(SQLModel, table=True):
     """A person's role in a project.
 
-    The columns `project_...` are copies of what the project is sorted by. Triggers keep them equal
-    (migration 0002), so that a person's projects in any order are a walk through one index.
+    The columns `project_...` are copies of what the project is sorted by and searched in. Triggers
+    keep them equal (migrations 0002 and 0004), so that a person's projects in any order are a walk
+    through one index. On SQLite a trigger gives `number`, so that a person's memberships are kept
+    beside one another.
     """
 
     __tablename__ = "members"
     __table_args__ = (
         one_of("role", ROLES),
+        UniqueConstraint("project_id", "user_id"),
+        Index(None, "project_id", "created_at", "user_id", "role"),
         *(Index(None, "user_id", f"project_{field}", "project_id") for field in SORT_FIELDS),
     )
 
-    project_id: str = Field(
-        primary_key=True, foreign_key="projects.id", ondelete="CASCADE", sa_type=Identifier
-    )
-    user_id: str = Field(
+    number: int | None = Field(
+        default=None,
         primary_key=True,
-        foreign_key="users.id",
-        ondelete="CASCADE",
-        sa_type=Identifier,
+        sa_type=BigInteger().with_variant(Integer(), "sqlite"),
+        sa_column_args=[Identity()],
     )
+    project_id: str = Field(foreign_key="projects.id", ondelete="CASCADE", sa_type=Identifier)
+    user_id: str = Field(foreign_key="users.id", ondelete="CASCADE", sa_type=Identifier)
     role: str = Field(max_length=16)
     created_at: str = Field(sa_type=Timestamp)
     project_name: str | None = Field(default=None, sa_type=binary_text(255))
@@ -64,6 +74,8 @@ class Member(SQLModel, table=True):
     project_dataset_count: int | None = Field(default=None, sa_type=BigInteger)
     project_experiment_count: int | None = Field(default=None, sa_type=BigInteger)
     project_model_count: int | None = Field(default=None, sa_type=BigInteger)
+    project_name_folded: str | None = Field(default=None, sa_type=Text)
+    project_description_folded: str | None = Field(default=None, sa_type=Text)
 
 
 members = table_of(Member)
@@ -82,9 +94,9 @@ _TOTAL = Prepared(select(func.count()).where(_HERE))
 _THIS = _HERE & (members.c.user_id == bindparam("user_id"))
 _FIND = Prepared(_WITH_USER.where(_THIS))
 _ADD = Prepared(
-    insert(members).values(
-        {name: bindparam(name) for name in ("project_id", "user_id", "role", "created_at")}
-    )
+    insert(members)
+    .values({name: bindparam(name) for name in ("project_id", "user_id", "role", "created_at")})
+    .inline()  # It needs to know no number.
 )
 _CHANGE = Prepared(update(members).where(_THIS).values(role=bindparam("new_role")))
 _REMOVE = Prepared(delete(members).where(_THIS))
@@ -103,7 +115,8 @@ def list_for_project(
 ) -> tuple[list[dict[str, Any]], int]:
     """List members in the order in which they joined, and tell how many there are in all."""
     items = _PAGE.all(connection, project_id=project_id, limit=limit, offset=offset)
-    return items, _TOTAL.scalar(connection, project_id=project_id)
+    known = total_of(len(items), limit=limit, offset=offset)
+    return items, _TOTAL.scalar(connection, project_id=project_id) if known is None else known
 
 
 def add(connection: Connection, project_id: str, user_id: str, role: str) -> None:

@@ -5,7 +5,6 @@ from typing import Any, Literal
 
 from sqlalchemy import (
     BigInteger,
-    BindParameter,
     Connection,
     Text,
     asc,
@@ -20,6 +19,7 @@ from sqlalchemy import (
 from sqlmodel import Field, SQLModel
 
 from projects_api.models import member
+from projects_api.models import search as search_index
 from projects_api.models.base import (
     Identifier,
     Timestamp,
@@ -30,6 +30,7 @@ from projects_api.models.base import (
     one_of,
     rows_of,
     table_of,
+    total_of,
 )
 from projects_api.models.member import members
 from projects_api.models.prepared import Prepared
@@ -128,27 +129,29 @@ def list_for_member(
     code point, and the id decides between equals, in the same direction.
     """
     parameters: dict[str, Any] = {"user_id": user_id, "limit": limit, "offset": offset}
+    kind = None
     if search:
-        parameters["pattern"] = _pattern(search)
-    page, total = _list_statements(sort_field, sort_direction, searching=bool(search))
-    return page.all(connection, **parameters), total.scalar(connection, **parameters)
+        parameters["text"] = fold(search)
+        kind = search_index.kind_of(parameters["text"])
+    dialect = connection.dialect.name
+    page, total = _list_statements(dialect, sort_field, sort_direction, search=kind)
+    items = page.all(connection, **parameters)
+    known = total_of(len(items), limit=limit, offset=offset)
+    return items, total.scalar(connection, **parameters) if known is None else known
 
 
 @cache
 def _list_statements(
-    sort_field: str, sort_direction: str, *, searching: bool
+    dialect: str, sort_field: str, sort_direction: str, *, search: search_index.Kind | None
 ) -> tuple[Prepared, Prepared]:
     """Build the page and the total of a listing: once for each way to ask, for building is slow."""
-    mine = select(members.c.project_id).where(members.c.user_id == bindparam("user_id"))
-    if searching:
-        pattern: BindParameter[str] = bindparam("pattern")
-        mine = mine.join(projects).where(
-            projects.c.name_folded.like(pattern, escape="/")
-            | projects.c.description_folded.like(pattern, escape="/")
-        )
+    condition = members.c.user_id == bindparam("user_id")
+    if search:
+        condition = search_index.matches(dialect, search)
+    mine = select(members.c.project_id).where(condition)
     turn = asc if sort_direction == "asc" else desc
     sort_key = members.c[f"project_{sort_field}"]
-    # The page is cut from the index before any project is read.
+    # The page is cut before any project is read.
     page = mine.order_by(turn(sort_key), turn(members.c.project_id))
     cut = page.limit(bindparam("limit")).offset(bindparam("offset")).subquery()
     shown = select(*COLUMNS).join(cut, cut.c.project_id == projects.c.id)
@@ -207,8 +210,3 @@ def hold(connection: Connection, project_id: str) -> bool:
 
 def _folded(**texts: str) -> dict[str, str]:
     return {f"{column}_folded": fold(text) for column, text in texts.items()}
-
-
-def _pattern(search: str) -> str:
-    escaped = fold(search).replace("/", "//").replace("%", "/%").replace("_", "/_")
-    return f"%{escaped}%"

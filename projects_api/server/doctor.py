@@ -8,11 +8,12 @@ from tempfile import TemporaryDirectory
 from sqlalchemy import Connection, func, make_url, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from projects_api.models import search
 from projects_api.models.artifact import artifacts
 from projects_api.models.blob import blobs
 from projects_api.models.dataset import datasets
 from projects_api.models.experiment import experiments
-from projects_api.models.member import SORT_FIELDS, members
+from projects_api.models.member import COPIED_FIELDS, members
 from projects_api.models.project import projects
 from projects_api.models.trained_model import trained_models
 from projects_api.server import schema
@@ -36,7 +37,8 @@ def examine(settings: Settings) -> Iterator[tuple[str, list[str]]]:
     with_database: dict[str, Callable[[Connection], list[str]]] = {
         f"database {make_url(settings.database)!r}": _check_schema,
         "counts equal what they count": _check_counts,
-        "memberships are sorted as their projects are": _check_sort_keys,
+        "memberships are sorted and searched as their projects are": _check_copies,
+        "the search index has every membership": _check_search,
         f"artifact store {settings.artifacts.partition('?')[0]}": partial(_check_store, settings),
     }
     with closing(Database(settings.database)) as database:
@@ -86,14 +88,20 @@ def _check_counts(connection: Connection) -> list[str]:
     return faults
 
 
-def _check_sort_keys(connection: Connection) -> list[str]:
-    pairs = [(members.c[f"project_{field}"], projects.c[field]) for field in SORT_FIELDS]
+def _check_copies(connection: Connection) -> list[str]:
+    pairs = [(members.c[f"project_{field}"], projects.c[field]) for field in COPIED_FIELDS]
     differ = or_(*(copy.is_distinct_from(original) for copy, original in pairs))
     wrong = select(members.c.project_id, members.c.user_id).join(projects).where(differ)
     return [
         f"the membership of user {row.user_id} in project {row.project_id} has an old copy"
         for row in connection.execute(wrong.limit(_LIMIT))
     ]
+
+
+def _check_search(connection: Connection) -> list[str]:
+    missing, strange = search.difference(connection)
+    faults = [f"membership {number} is not in the search index" for number in missing]
+    return faults + [f"the search index has {number}, which is no membership" for number in strange]
 
 
 def _check_store(settings: Settings, connection: Connection) -> list[str]:

@@ -67,6 +67,8 @@ class Facts:
     """Everybody but the caller."""
     owned: int
     """How many projects the caller has."""
+    events: int
+    """How many events the project with the long timeline has."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,9 @@ class Plan:
             }
 
     def _project(self, number: int) -> Row:
-        name = f"{SUBJECTS[number % 25]} {TASKS[number // 25 % 7]} {number}"
+        # The caller's projects, which lie apart, have all the subjects too.
+        subject = SUBJECTS[(number + number // (self.projects // self.owned)) % 25]
+        name = f"{subject} {TASKS[number // 25 % 7]} {number}"
         description = f"Predictions for department {number // 7 % 1000}"
         datasets, experiments, models = self.counts(number)
         return {
@@ -250,6 +254,7 @@ def seed(settings: Settings, *, projects: int, events: int, export_bytes: int) -
         export_bytes=sum(content.size for content in large),
         emails=[email_of(number) for number in range(1, USERS)],
         owned=plan.owned,
+        events=events,
     )
 
 

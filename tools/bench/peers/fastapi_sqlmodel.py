@@ -198,9 +198,15 @@ def get_current_user(session: SessionDep, token: TokenDep) -> User:
 CurrentUser = Annotated[User, Depends(get_current_user)]
 
 
+def find_membership(session: Session, project_id: str, user_id: str) -> Member | None:
+    """Find a membership by what is unique in it."""
+    here = (Member.project_id == project_id) & (Member.user_id == user_id)
+    return session.exec(select(Member).where(here)).first()
+
+
 def get_membership(project_id: uuid.UUID, session: SessionDep, user: CurrentUser) -> Member:
     """Find the user's membership in the project that the path names."""
-    member = session.get(Member, (str(project_id), user.id))
+    member = find_membership(session, str(project_id), user.id)
     if not member:
         raise HTTPException(404, "No such project.")
     return member
@@ -323,7 +329,7 @@ def add_member(body: MemberAdd, member: Membership, session: SessionDep) -> Any:
     user = session.exec(select(User).where(User.email == body.email.lower())).first()
     if not user:
         raise HTTPException(404, "No such user.")
-    added = session.get(Member, (member.project_id, user.id))
+    added = find_membership(session, member.project_id, user.id)
     if not added:
         added = Member(project_id=member.project_id, user_id=user.id, role="", created_at=now())
     added.role = body.role
@@ -335,7 +341,8 @@ def add_member(body: MemberAdd, member: Membership, session: SessionDep) -> Any:
     if not session.exec(owners).one():
         raise HTTPException(409, "The last owner stays.")
     session.commit()
-    session.refresh(added)
+    # SQLite has given a new member another number than the session knows.
+    added = find_membership(session, member.project_id, user.id)
     return {"member": {**added.model_dump(), "email": user.email, "name": user.name}}
 
 
