@@ -13,7 +13,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
+from sqlalchemy import make_url
 
 from projects_api.handlers.export import export_project
 from projects_api.models import member, user
@@ -81,10 +83,17 @@ def world_on(database_url: str, folder: Path) -> Iterator[World]:
     services.close()
 
 
-@pytest.fixture(scope="module")
-def world(database_url, tmp_path_factory) -> Iterator[World]:
-    """A world on each database in turn."""
-    with world_on(database_url, tmp_path_factory.mktemp("importing")) as world:
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def world(request, tmp_path_factory) -> Iterator[World]:
+    """A world in a database of its own, of each kind in turn: its files are in its own store."""
+    folder = tmp_path_factory.mktemp("importing")
+    url = f"sqlite:///{folder / 'importing.db'}"
+    if request.param == "postgresql":
+        existing = request.getfixturevalue("postgresql")
+        with psycopg.connect(existing, autocommit=True) as connection:
+            connection.execute("CREATE DATABASE importing")
+        url = make_url(existing).set(database="importing").render_as_string(hide_password=False)
+    with world_on(url, folder) as world:
         yield world
 
 
