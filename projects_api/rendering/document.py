@@ -115,6 +115,8 @@ def table_of(
 
 def metric_name(name: str) -> str:
     """Write a metric's name as people do."""
+    if name.startswith("cv_"):
+        return f"{metric_name(name.removeprefix('cv_'))}, cross-validated"
     return _METRICS.get(name) or label(name, 40).replace("_", " ").capitalize()
 
 

@@ -101,11 +101,12 @@ class _Pages(FPDF):
 
     def add_section(self, section: Section) -> None:
         """Write a section, its heading never alone at the end of a page."""
-        first = section.blocks[0]
-        # One that only announces others takes them along.
-        needed = 40.0 if len(section.blocks) > 1 else 90.0
-        if isinstance(first, Picture):
-            needed = _millimetres(first.height) + 25
+        needed = 40.0
+        match section.blocks:
+            case [Note()]:
+                needed = 90.0  # It announces others, and takes them along.
+            case [Picture(height=height), *_]:
+                needed = _millimetres(height) + 25
         if self.will_page_break(needed):
             self.add_page()
         self.ln(4 if section.subordinate else 6)
@@ -131,6 +132,8 @@ class _Pages(FPDF):
                 self._add_picture(block)
 
     def _add_table(self, table: Table, widths: tuple[float, ...]) -> None:
+        if table.headings and self.will_page_break(25):
+            self.add_page()  # Not for a row or two.
         self.set_draw_color(*LINE)
         self.set_line_width(0.2)
         self.write_in(INK, 8)

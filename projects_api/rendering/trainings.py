@@ -94,7 +94,8 @@ def _leaderboard(
     if not models:
         return
     metric = _metric(experiment, models)
-    names = [metric, *(one for one in models[0]["metrics"] if one != metric)][:MAX_METRICS]
+    others = [one for one in models[0]["metrics"] if one != metric and not one.startswith("cv_")]
+    names = [metric, *others][:MAX_METRICS]
     if metric and len(models) > 1:
         yield figures.leaderboard(models, metric, subject or models[0]["id"])
     marked = next((row for row, one in enumerate(models) if one["id"] == subject), None)

@@ -64,7 +64,10 @@ def experiment(kind: str, **changes: Any) -> dict[str, Any]:
 def models(kind: str) -> list[dict[str, Any]]:
     """Give two models in the order of the leaderboard, the first with all that can be shown."""
     scores = {
-        "classification": ({"auc": 0.9375, "logloss": 0.25}, {"auc": 0.8125, "logloss": 0.5}),
+        "classification": (
+            {"auc": 0.9375, "logloss": 0.25, "cv_auc": 0.875},
+            {"auc": 0.8125, "logloss": 0.5},
+        ),
         "regression": ({"rmse": 56.5, "r2": 0.5}, {"rmse": 60.25, "r2": 0.25}),
     }[kind]
     explained = [

@@ -88,6 +88,10 @@ class TestHtml:
             assert label(name) in read.text
         assert "\u202e" not in read.text
 
+    def test_tells_what_was_measured_how(self, model_report):
+        text = Reader(model_report["text/html"].read_text()).text
+        assert text.count("AUC, cross-validated 0.8750") == 1
+
     def test_leaves_what_is_unwanted_away(self, tmp_path):
         facts = made.report("experiment", sections=["configuration"])
         read = Reader(render(facts, tmp_path)["text/html"].read_text())
