@@ -9,18 +9,20 @@ import random
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
-from itertools import chain
+from datetime import datetime, timedelta
+from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from sqlalchemy import Connection
 
+from projects_api.engines import Candidate, TrainingResult
 from projects_api.handlers.export import export_project
 from projects_api.models import (
     blob,
     dataset,
+    dataset_version,
     experiment,
     member,
     project,
@@ -29,7 +31,7 @@ from projects_api.models import (
     trained_model,
     user,
 )
-from projects_api.models.base import origin
+from projects_api.models.base import origin, to_text
 from projects_api.rendering import render
 from projects_api.server.artifact_store import describe
 from projects_api.server.repeatable import RepeatableOrigin
@@ -70,16 +72,38 @@ DATASETS = {
         "019c75a0-d301-7e05-b4a2-71c8d9f06e3b",
     ),
 }
-FIRST_RUN_SECONDS = 342.0
 # Four models belong to each of the first three.
-EXPERIMENTS = {
-    "AutoML Run 1": ("completed", FIRST_RUN_SECONDS, "2026-02-10T09:40:00Z"),
+EXPERIMENTS: dict[str, tuple[str, float | None, str]] = {
+    "AutoML Run 1": ("completed", 342.0, "2026-02-10T09:40:00Z"),
     "AutoML Run 2": ("succeeded", 518.5, "2026-02-13T08:00:00Z"),
     "AutoML Run 3": ("succeeded", 611.0, "2026-02-20T08:30:00Z"),
     "AutoML Run 4": ("failed", 12.5, "2026-02-21T08:30:00Z"),
     "AutoML Run 5": ("cancelled", None, "2026-02-21T09:00:00Z"),
 }
-EXPERIMENT_IDS = {"AutoML Run 1": ["019c46ec-0980-7e17-9b2c-4a8d6f3e5c70"]}
+# Of an experiment and of its best model.
+EXPERIMENT_IDS = {
+    "AutoML Run 1": [
+        "019c46ec-0980-7e17-9b2c-4a8d6f3e5c70",
+        "019c46f1-4460-7b29-8c5d-0e7a3f6b9d14",
+    ],
+    "AutoML Run 4": ["019c7f51-e740-7c83-b5d1-4e9a6f0c2b78"],
+    "AutoML Run 5": ["019c7f6d-5e80-7a41-9c6e-2f8d0b5a7e13"],
+}
+# Beside what all have.
+EXPERIMENT_FACTS: dict[str, dict[str, Any]] = {
+    "AutoML Run 4": {
+        "config": {"max_runtime_secs": 5},
+        "message": (
+            "No model was trained in the 5 seconds that `max_runtime_secs` allows. Allow more."
+        ),
+    },
+    "AutoML Run 5": {
+        "config": {"max_runtime_secs": 600},
+        "message": "Somebody cancelled it.",
+        "started_at": None,
+        "finished_at": "2026-02-21T09:00:20Z",
+    },
+}
 
 
 @contextmanager
@@ -139,59 +163,83 @@ class Filling:
         return made["dataset_version_id"]
 
     def add_experiments(
-        self, project_id: str, version_id: str, models: list[content.Trained]
-    ) -> list[str]:
-        """Keep the experiments with their models; return the models' ids."""
-        model_ids = []
-        for number, (name, (status, duration, moment)) in enumerate(EXPERIMENTS.items()):
-            own = models[4 * number : 4 * number + 4]
+        self, project_id: str, version_id: str, trainings: list[TrainingResult]
+    ) -> str:
+        """Keep the experiments with their models; return the best model's id of the first."""
+        first = ""
+        for (name, (_, _, moment)), trained in zip_longest(EXPERIMENTS.items(), trainings):
             with at(moment, *EXPERIMENT_IDS.get(name, [])):
                 experiment_id = experiment.create(
                     self.connection,
                     project_id,
                     dataset_version_id=version_id,
                     name=name,
-                    status=status,
                     target_column=content.TARGET,
                     problem_type="classification",
-                    best_model_type=max(own, key=lambda one: one.metrics["auc"]).family
-                    if own
-                    else None,
-                    duration=duration,
+                    **facts_of(name, trained),
                 )
-                by_score = sorted(own, key=lambda one: -one.metrics["auc"])
-                model_ids += [
-                    self.add_model(project_id, experiment_id, one, by_score.index(one) + 1)
-                    for one in own
-                ]
-        return model_ids
+                for one in trained.candidates if trained else ():
+                    model_id = self.add_model(project_id, experiment_id, one)
+                    first = first or model_id
+        return first
 
-    def add_model(
-        self, project_id: str, experiment_id: str, model: content.Trained, rank: int
-    ) -> str:
-        """Keep a model with its place in the leaderboard; return its id."""
+    def add_model(self, project_id: str, experiment_id: str, model: Candidate) -> str:
+        """Keep a model; return its id."""
         return trained_model.create(
             self.connection,
             project_id,
             experiment_id,
             name=model.name,
-            model_type=model.family,
+            model_type=model.model_type,
             metrics=model.metrics,
-            rank=rank,
-            is_best=rank == 1,
             sha256=self.keep(model.path),
-            media_type="application/vnd.skops",
+            media_type=model.media_type,
+            engine=model.engine,
+            rank=model.rank,
+            is_best=model.is_best,
+            parameters=model.parameters,
+            explanation=model.explanation,
+            evaluation=model.evaluation,
+            training_seconds=model.training_seconds,
         )
 
     def add_report(self, project_id: str, model_id: str, folder: Path) -> None:
-        """Keep a report about a model."""
+        """Render the report of a model, and keep it."""
         about: dict[str, Any] = {"kind": "model", "entity_id": model_id, "name": "Model report"}
         report_id = report.create(self.connection, project_id, **about)
         facts = report_facts.gather(self.connection, report_id)
         assert facts is not None
-        files = render(facts, folder)
-        sha256_of = {media_type: self.keep(path) for media_type, path in files.items()}
+        sha256_of = {
+            media_type: self.keep(path) for media_type, path in render(facts, folder).items()
+        }
         report.put_documents(self.connection, project_id, report_id, sha256_of)
+
+
+def facts_of(name: str, trained: TrainingResult | None) -> dict[str, Any]:
+    """Give the columns of an experiment that say how it went."""
+    status, duration, moment = EXPERIMENTS[name]
+    began = datetime.fromisoformat(moment) + timedelta(seconds=1)
+    best = trained.candidates[0].model_type if trained else None
+    run = {
+        "engine": "flaml",
+        "status": "succeeded" if trained else status,
+        "model_count": len(trained.candidates) if trained else 0,
+        "best_model_type": best,
+        "duration": duration,
+        "message": None,
+    }
+    facts = {
+        "status": status,
+        "duration": duration,
+        "config": content.CONFIG,
+        "best_model_type": best,
+        "engine_runs": [run],
+        "signature": trained.signature if trained else None,
+        "reference": trained.reference if trained else None,
+        "started_at": to_text(began),
+        "finished_at": to_text(began + timedelta(seconds=duration or 0)),
+    }
+    return facts | EXPERIMENT_FACTS.get(name, {})
 
 
 def fill(filling: Filling, folder: Path) -> str:
@@ -208,10 +256,12 @@ def fill(filling: Filling, folder: Path) -> str:
     ]
     for path in more:
         filling.add_dataset(project_id, path)
-    models = list(content.train(folder, transactions))
-    model_ids = filling.add_experiments(project_id, version_id, models)
+    version = dataset_version.find_in_project(filling.connection, project_id, version_id)
+    assert version is not None
+    trainings = [content.train(folder, table, version, run) for run in range(3)]
+    model_id = filling.add_experiments(project_id, version_id, trainings)
     with at("2026-02-10T09:50:00Z"):
-        filling.add_report(project_id, model_ids[0], folder)
+        filling.add_report(project_id, model_id, folder)
     return project_id
 
 

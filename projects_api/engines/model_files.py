@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline
 
 from projects_api.engines.model_types import LOADERS, TYPES
 
-MEDIA_TYPE = "application/vnd.skops+zip"
+MEDIA_TYPE = "application/vnd.skops"
 _SCHEMA = "schema.json"
 _MAX_BYTES = 4 << 30
 

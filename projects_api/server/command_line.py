@@ -243,8 +243,8 @@ def revoke_key(key_id: str) -> None:
 def demo(
     email: Annotated[str, typer.Option(help="Who owns the project.")] = FIRST_USER,
 ) -> None:
-    """Fill a project with a real data set, a trained model and a report."""
-    from projects_api.server.demo import UnknownOwnerError, fill
+    """Fill a project with a real data set, models that are trained on it, and a report."""
+    from projects_api.server.demo import JobNotDoneError, UnknownOwnerError, fill
     from projects_api.server.schema import upgrade
     from projects_api.server.services import Services
 
@@ -254,6 +254,8 @@ def demo(
         typer.echo(f"PROJECT_ID={fill(services, email)}")
     except UnknownOwnerError:
         _fail(f"{email} is not registered: `projects-api users add {email}`")
+    except JobNotDoneError as error:
+        _fail(str(error))
     except ImportError as error:
         _fail(f"{error}: install `projects-api[ml]`")
 

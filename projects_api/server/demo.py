@@ -1,58 +1,65 @@
-"""A project as it looks after real work: a data set, a training, a model, a report.
+"""A project as it looks after real work: a data set, a training, models, a report.
 
-Everything is real: the data set comes with scikit-learn, the model is trained on it here, its
-metrics are measured on rows that it has not seen, and the report shows them.
+It is made as callers make theirs: the data set, which comes with scikit-learn, is kept as an upload
+is, and the training and the report are jobs, done by a worker here or by one that was faster.
 """
 
 import csv
 import tempfile
-import time
-from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from sqlalchemy import Connection
 
-from projects_api.models import dataset, experiment, project, trained_model, user
+from projects_api.models import dataset, experiment, job, project, report, user
 from projects_api.server.artifact_store import Content, describe
-from projects_api.server.reporting import add_report
 from projects_api.server.services import Services
-from projects_api.server.tables import inspect_table
+from projects_api.server.tables import TableFacts, inspect_table
+from projects_api.server.worker import Worker
 
 TARGET = "diagnosis"
-SEED = 42
+CONFIG = {"max_runtime_secs": 60, "max_models": 4, "nfolds": 0, "seed": 42}
 
 
 class UnknownOwnerError(LookupError):
     """Nobody with this address is registered."""
 
 
-@dataclass(frozen=True, slots=True)
-class Training:
-    """A trained model on disk, what it scored on unseen rows, and how long it took."""
-
-    path: Path
-    metrics: dict[str, float]
-    seconds: float
+class JobNotDoneError(RuntimeError):
+    """A job of the demo did not succeed; the text is its reason."""
 
 
 def fill(services: Services, email: str) -> str:
-    """Make the project for a registered person and return its id; raises `UnknownOwnerError`."""
+    """Make the project for a registered person and return its id.
+
+    Raises `UnknownOwnerError`, `JobNotDoneError`, and `ImportError` without the extra `ml`.
+    """
     with services.database.transaction(writing=False) as connection:
         owner_id = user.find_id(connection, email)
     if owner_id is None:
         raise UnknownOwnerError(email)
     with tempfile.TemporaryDirectory() as folder:
         table = _write_table(Path(folder) / "breast_cancer.csv")
-        training = _train(Path(folder) / "model.skops")
-        project_id = _keep(services, owner_id, table, training)
-        about = {"kind": "project", "entity_id": project_id, "name": "Breast Cancer Diagnosis"}
-        add_report(services, project_id, Path(folder), **about)
-        return project_id
+        content, facts = describe(table), inspect_table(table)
+        with services.database.connect(writing=True) as connection:
+            with services.artifacts.keep(connection, {table: content}):
+                project_id, job_id = _begin(connection, owner_id, content, facts)
+            connection.commit()
+    _see_through(services, owner_id, job_id)
+    with services.database.transaction() as connection:
+        about: dict[str, Any] = {"kind": "project", "entity_id": project_id}
+        _, job_id = report.request(
+            connection, project_id, owner_id, name="Breast Cancer Diagnosis", **about
+        )
+    _see_through(services, owner_id, job_id)
+    return project_id
 
 
 def _write_table(path: Path) -> Path:
-    bunch = _load()
+    from sklearn.datasets import load_breast_cancer  # noqa: PLC0415 - an optional dependency
+
+    bunch = load_breast_cancer()
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow([*bunch.feature_names, TARGET])
@@ -61,93 +68,52 @@ def _write_table(path: Path) -> Path:
     return path
 
 
-def _train(path: Path) -> Training:
-    import skops.io  # noqa: PLC0415 - an optional dependency, as scikit-learn is
-    from sklearn.ensemble import GradientBoostingClassifier  # noqa: PLC0415
-    from sklearn.metrics import accuracy_score, log_loss, roc_auc_score  # noqa: PLC0415
-    from sklearn.model_selection import train_test_split  # noqa: PLC0415
-
-    bunch = _load()
-    known, unseen, known_target, unseen_target = train_test_split(
-        bunch.data, bunch.target, test_size=0.25, random_state=SEED, stratify=bunch.target
+def _begin(
+    connection: Connection, owner_id: str, content: Content, facts: TableFacts
+) -> tuple[str, str]:
+    """Make the project and its data set, and queue the training; return project and job."""
+    made = project.create(
+        connection,
+        owner_id,
+        name="Breast Cancer Diagnosis",
+        description="Benign or malignant, from measurements of cell nuclei",
     )
-    began = time.perf_counter()
-    model = GradientBoostingClassifier(random_state=SEED).fit(known, known_target)
-    seconds = time.perf_counter() - began
-    probability = model.predict_proba(unseen)[:, 1]
-    path.write_bytes(skops.io.dumps(model))
-    return Training(
-        path=path,
-        metrics={
-            "auc": float(roc_auc_score(unseen_target, probability)),
-            "accuracy": float(accuracy_score(unseen_target, probability > 0.5)),  # noqa: PLR2004
-            "logloss": float(log_loss(unseen_target, probability)),
-        },
-        seconds=round(seconds, 3),
-    )
-
-
-def _keep(services: Services, owner_id: str, table: Path, training: Training) -> str:
-    contents = {path: describe(path) for path in (table, training.path)}
-    facts = inspect_table(table)
-    with services.database.connect(writing=True) as connection:
-        with services.artifacts.keep(connection, contents):
-            made = project.create(
-                connection,
-                owner_id,
-                name="Breast Cancer Diagnosis",
-                description="Benign or malignant, from measurements of cell nuclei",
-            )
-            project_id: str = made["id"]
-            ids = dataset.create(
-                connection,
-                project_id,
-                name=table.name,
-                description="569 tumours with 30 measurements each",
-                sha256=contents[table].sha256,
-                **facts.as_columns(),
-            )
-            assert ids is not None
-            _keep_training(
-                connection, project_id, ids["dataset_version_id"], training, contents[training.path]
-            )
-        connection.commit()
-    return project_id
-
-
-def _keep_training(
-    connection: Connection,
-    project_id: str,
-    dataset_version_id: str,
-    training: Training,
-    content: Content,
-) -> None:
-    experiment_id = experiment.create(
+    project_id: str = made["id"]
+    ids = dataset.create(
         connection,
         project_id,
-        dataset_version_id=dataset_version_id,
+        name="breast_cancer.csv",
+        description="569 tumours with 30 measurements each",
+        sha256=content.sha256,
+        **facts.as_columns(),
+    )
+    assert ids is not None
+    started = experiment.start(
+        connection,
+        project_id,
+        owner_id,
+        engines=["flaml"],
+        execution_mode="single",
+        config=CONFIG,
+        use_gpu=False,
+        dataset_version_id=ids["dataset_version_id"],
         name="AutoML Run 1",
-        status="succeeded",
         target_column=TARGET,
         problem_type="classification",
-        best_model_type="GBM",
-        duration=training.seconds,
     )
-    trained_model.create(
-        connection,
-        project_id,
-        experiment_id,
-        name="Gradient boosting",
-        model_type="GBM",
-        metrics=training.metrics,
-        is_best=True,
-        training_seconds=training.seconds,
-        sha256=content.sha256,
-        media_type="application/vnd.skops",
-    )
+    return project_id, started["job_id"]
 
 
-def _load() -> Any:
-    from sklearn.datasets import load_breast_cancer  # noqa: PLC0415 - an optional dependency
-
-    return load_breast_cancer()
+def _see_through(services: Services, user_id: str, job_id: str) -> None:
+    """Do a job, or wait for the worker that took it first."""
+    pause = Event()
+    worker = Worker(services.settings, services.database, pause, only=job_id)
+    while True:
+        with services.database.transaction(writing=False) as connection:
+            found = job.find_for_user(connection, job_id, user_id)
+        if found is None or found["status"] in job.FINAL:
+            break
+        if not worker.work_once():
+            pause.wait(services.settings.job_poll_seconds)
+    if found is None or found["status"] != "succeeded":
+        raise JobNotDoneError(found["message"] if found else "The project was deleted.")

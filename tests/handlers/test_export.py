@@ -49,7 +49,7 @@ class TestExportProject:
         assert archive.testzip() is None
         (tmp_path / "e.zip").write_bytes(answer.content)
         assert verify_archive(tmp_path / "e.zip") == []
-        assert len(manifest["files"]) == 5
+        assert len(manifest["files"]) == 4 + 4
         for file in manifest["files"]:
             content = archive.read(file["path"])
             assert ".." not in file["path"].split("/")
@@ -61,7 +61,9 @@ class TestExportProject:
         assert files[second["versions"][0]["path"]]["media_type"] == "text/csv"
         assert first["name"] == "../../evil/../name.csv"
         assert archive.read(first["versions"][0]["path"]) == b"a,b\n1,2\n"
-        (model,) = manifest["models"]
+        assert len(manifest["models"]) == 4
+        model = manifest["models"][0]
+        assert model["is_best"]
         assert model["metrics"]["auc"] > 0.9
         assert files[model["path"]]["media_type"] == "application/vnd.skops"
         assert archive.getinfo(model["path"]).compress_type == zipfile.ZIP_STORED
@@ -75,7 +77,7 @@ class TestExportProject:
         assert (project["dataset_count"], project["experiment_count"], project["model_count"]) == (
             2,
             1,
-            1,
+            4,
         )
 
     @pytest.mark.parametrize(

@@ -235,7 +235,7 @@ class TestDemoAndVerify:
             (project_id,) = re.fullmatch(r"PROJECT_ID=(.+)\n", deployment.run("demo")).groups()
             project = me.get(f"/api/projects/{project_id}").json()["project"]
             counts = [project[f"{kind}_count"] for kind in ("dataset", "experiment", "model")]
-            assert counts == [1, 1, 1]
+            assert counts == [1, 1, 4]
             export = me.get(f"/api/projects/{project_id}/export").content
         with deployment.services.database.transaction(writing=False) as connection:
             assert connection.execute(select(blob_leases.c.id)).all() == []

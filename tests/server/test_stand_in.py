@@ -1,5 +1,6 @@
 """The ephemeral server: what it holds, how it is set back, how it fails, and that nothing stays."""
 
+import csv
 import io
 import os
 import subprocess
@@ -8,22 +9,25 @@ import time
 import zipfile
 from datetime import UTC, datetime
 
-import numpy as np
 import orjson
 import pytest
 import requests
-import skops.io
 from sklearn.metrics import roc_auc_score
 
+from projects_api.engines import Task, TrainingConfig, table
+from projects_api.engines.inputs import check_rows
+from projects_api.engines.prediction import load
 from projects_api.server.archive_reader import verify_archive
 from projects_api.server.contract import contract
 from projects_api.server.doctor import examine
 from projects_api.server.ephemeral import EphemeralServer
 from projects_api.server.resolver import operations
 from projects_api.server.seed import DEMO, PEOPLE
-from projects_api.server.tables import inspect_table
+from projects_api.server.tables import convert_table, inspect_table
+from tests.contract.documented import answer_of
 from tests.handlers.conftest import assert_problem
 from tests.server.processes import COMMAND, PATIENCE
+from tools.seed_content import Quiet
 
 CLOCK = "2026-03-01T00:00:00Z"
 
@@ -38,6 +42,14 @@ def send(server, method: str, path: str, role: str = "owner", **options) -> requ
 def manifest_of(archive: bytes) -> dict:
     with zipfile.ZipFile(io.BytesIO(archive)) as opened:
         return orjson.loads(opened.read("manifest.json"))
+
+
+def as_asked(signature: dict, row: dict[str, str]) -> dict:
+    """Turn the cells of a CSV into what a caller would send."""
+    kinds = {one["name"]: one["kind"] for one in signature["inputs"]}
+    return {
+        name: float(cell) if kinds.get(name) == "number" else cell for name, cell in row.items()
+    }
 
 
 def listed(server) -> list[dict]:
@@ -203,24 +215,46 @@ class TestSeed:
                 del columns["media_type"]
                 assert {name: version[name] for name in columns} == columns
 
-    def test_its_models_score_what_their_metrics_say(self):
+    def test_its_models_score_what_their_metrics_say(self, tmp_path):
         with zipfile.ZipFile(DEMO) as archive:
             manifest = orjson.loads(archive.read("manifest.json"))
-            (path,) = (
-                entry["path"]
-                for entry in manifest["files"]
-                if entry["path"].endswith("transactions.csv")
-            )
-            text = archive.read(path).decode().splitlines()
-            unseen = [line.split(",") for line in text[40_001:]]
-            features = np.array([row[5:-1] for row in unseen], dtype=float)
-            target = np.array([int(row[-1]) for row in unseen])
-            for model in manifest["models"]:
-                content = archive.read(model["path"])
-                trusted = skops.io.get_untrusted_types(data=content)
-                probability = skops.io.loads(content, trusted=trusted).predict_proba(features)[:, 1]
-                found = roc_auc_score(target, probability)
-                assert found == pytest.approx(model["metrics"]["auc"], abs=1e-6)
+            archive.extractall(tmp_path)
+        (version,) = next(
+            one["versions"] for one in manifest["datasets"] if one["name"] == "transactions.csv"
+        )
+        rows = list(csv.DictReader((tmp_path / version["path"]).read_text().splitlines()))
+        convert_table(
+            tmp_path / version["path"], version["dialect"], "parquet", tmp_path / "t.parquet"
+        )
+        first = next(one for one in manifest["experiments"] if one["name"] == "AutoML Run 1")
+        config = TrainingConfig.from_mapping(first["config"])
+        task = Task(tmp_path / "t.parquet", "is_fraud", "classification", config)
+        unseen = [rows[number] for number in table.read(task, Quiet()).held_out]
+        truth = [row["is_fraud"] == "1" for row in unseen]
+        trained = {one["id"]: one for one in manifest["experiments"]}
+        asked = check_rows(first["signature"], [as_asked(first["signature"], r) for r in unseen])
+        for model in manifest["models"]:
+            signature = trained[model["experiment_id"]]["signature"]
+            answers = load(tmp_path / model["path"], signature).predict(asked)
+            found = roc_auc_score(truth, [one["probabilities"]["1"] for one in answers])
+            assert found == pytest.approx(model["metrics"]["auc"], abs=1e-6)
+
+    def test_it_has_the_documented_values(self):
+        with zipfile.ZipFile(DEMO) as archive:
+            manifest = orjson.loads(archive.read("manifest.json"))
+        runs = {one["id"]: one for one in manifest["experiments"]}
+        shown = answer_of("get_experiment")["experiment"]
+        same = set(shown) - {"project_id", "job_id"}
+        for one in [shown, *answer_of("list_experiments")["items"]]:
+            kept = runs[one["id"]]
+            assert {name: kept[name] for name in same} == {name: one[name] for name in same}
+        (best,) = (
+            one
+            for one in manifest["models"]
+            if one["experiment_id"] == shown["id"] and one["is_best"]
+        )
+        explained = answer_of("explain_experiment")
+        assert (best["id"], best["model_type"]) == (explained["model_id"], explained["model_type"])
 
     def test_an_archive_of_ones_own_is_a_seed(self, projects_api_server, tmp_path):
         made = send(projects_api_server, "POST", "/api/projects", json={"name": "Été"}).json()
