@@ -142,6 +142,10 @@ def taken_apart(path: Path, folder: Path) -> Unpacked:
     return unpacked
 
 
+def versions_of(document: Document) -> list[Document]:
+    return [one for found in document["datasets"] for one in found["versions"]]
+
+
 class TestBack:
     def test_an_export_of_an_import_is_the_export(self, world, tmp_path):
         project_id, (stranger,) = bring_in(
@@ -210,7 +214,7 @@ class TestBack:
                     version |= {"rows": 7, "quality": "bad", "dialect": None, "format": "x"}
 
         unpacked = taken_apart(rewrite(world.full, tmp_path / "lie.zip", lie), tmp_path / "files")
-        versions = [one for found in unpacked.document["datasets"] for one in found["versions"]]
+        versions = versions_of(unpacked.document)
         assert sorted((one["format"], one["rows"]) for one in versions) == [
             ("csv", 21),
             ("csv", 30),
@@ -240,6 +244,9 @@ class TestBack:
         again = read_manifest(export(world.services, project_id, tmp_path / "again.zip"))
         first = read_manifest(seed)
         first["members"] = again["members"] = []
+        # Tables are read again, by what may know more of them than what made the seed did.
+        for version in (one for part in (first, again) for one in versions_of(part)):
+            del version["dialect"], version["quality"]
         assert normalised(again) == normalised(first)
 
 
