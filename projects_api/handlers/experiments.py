@@ -6,12 +6,13 @@ from typing import Any
 from sqlalchemy import Connection
 
 from projects_api import engines as automl
-from projects_api.models import dataset_version, experiment, job, trained_model
+from projects_api.models import dataset_version, deployment, experiment, job, trained_model
 from projects_api.models.api_key import Caller
 from projects_api.server.problems import (
     DatasetVersionNotFound,
     EngineUnavailable,
     ExperimentNotFound,
+    ModelDeployed,
     NoModelYet,
     UnknownColumn,
 )
@@ -79,7 +80,9 @@ def get_experiment(connection: Connection, experiment_id: str) -> dict[str, Any]
 def delete_experiment(
     connection: Connection, project: dict[str, Any], experiment_id: str
 ) -> dict[str, Any]:
-    """Delete an experiment with its models, and cancel its job."""
+    """Delete an experiment with its models, unless one is deployed, and cancel its job."""
+    if deployment.answers_for_experiment(connection, experiment_id):
+        raise ModelDeployed
     found = _find(connection, experiment_id)
     if found["job_id"]:
         job.request_cancel(connection, found["job_id"])

@@ -2,7 +2,18 @@
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Index, text
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Index,
+    exists,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
 from sqlmodel import Field, SQLModel
 
 from projects_api.models.base import (
@@ -10,9 +21,13 @@ from projects_api.models.base import (
     Timestamp,
     binary_text,
     list_of_project,
+    new_id,
+    now,
     one_of,
+    rows_of,
     table_of,
 )
+from projects_api.models.trained_model import trained_models
 
 STAGES = ("staging", "production")
 STATUSES = ("active", "archived", "inactive")
@@ -56,6 +71,134 @@ class Deployment(SQLModel, table=True):
 deployments = table_of(Deployment)
 
 
+def find_project_id(connection: Connection, deployment_id: str) -> str | None:
+    """Find the project that a deployment belongs to."""
+    statement = select(deployments.c.project_id).where(deployments.c.id == deployment_id)
+    found: str | None = connection.scalar(statement)
+    return found
+
+
+def find(connection: Connection, deployment_id: str) -> dict[str, Any] | None:
+    """Find a deployment."""
+    row = connection.execute(select(deployments).where(deployments.c.id == deployment_id)).first()
+    return None if row is None else row._asdict()
+
+
+def list_page(
+    connection: Connection, project_id: str, *, limit: int, offset: int
+) -> tuple[list[dict[str, Any]], int]:
+    """List the deployments of a project, newest first, and tell how many there are in all."""
+    here = deployments.c.project_id == project_id
+    page = (
+        select(deployments)
+        .where(here)
+        .order_by(deployments.c.created_at.desc(), deployments.c.id.desc())
+        .limit(limit)
+        .offset(offset)
+    )
+    items = rows_of(connection.execute(page))
+    return items, connection.execute(select(func.count()).where(here)).scalar_one()
+
+
 def list_for_project(connection: Connection, project_id: str) -> list[dict[str, Any]]:
     """List the deployments of a project, oldest first."""
     return list_of_project(connection, deployments, project_id)
+
+
+def answers(connection: Connection, *, model_id: str) -> bool:
+    """Tell whether a model answers in an active deployment."""
+    return _any_active(connection, deployments.c.model_id == model_id)
+
+
+def answers_for_experiment(connection: Connection, experiment_id: str) -> bool:
+    """Tell whether a model of an experiment answers in an active deployment."""
+    own = select(trained_models.c.id).where(trained_models.c.experiment_id == experiment_id)
+    return _any_active(connection, deployments.c.model_id.in_(own))
+
+
+def _any_active(connection: Connection, which: ColumnElement[bool]) -> bool:
+    active = exists().where(which, deployments.c.status == "active")
+    return bool(connection.scalar(select(active)))
+
+
+def create(
+    connection: Connection,
+    project_id: str,
+    *,
+    model_id: str,
+    name: str,
+    stage: str,
+    traffic_percent: int,
+) -> dict[str, Any]:
+    """Deploy a model; the one that was in production before gives way to one in production."""
+    moment = now()
+    created = {
+        "id": new_id(),
+        "project_id": project_id,
+        "model_id": model_id,
+        "name": name,
+        "stage": stage,
+        "status": "active",
+        "traffic_percent": traffic_percent,
+        "replaced_id": _vacate(connection, project_id) if stage == "production" else None,
+        "created_at": moment,
+        "updated_at": moment,
+    }
+    connection.execute(insert(deployments), created)
+    return created
+
+
+def promote(connection: Connection, deployment: dict[str, Any], stage: str) -> dict[str, Any]:
+    """Make a deployment active in a stage, whatever it was before; return it as it is then."""
+    if (deployment["stage"], deployment["status"]) == (stage, "active"):
+        return deployment
+    changes: dict[str, str | None] = {"stage": stage, "status": "active"}
+    if stage == "production":
+        changes["replaced_id"] = _vacate(connection, deployment["project_id"])
+    return _change(connection, deployment, **changes)
+
+
+def roll_back(connection: Connection, deployment: dict[str, Any]) -> dict[str, Any] | None:
+    """Put the deployment that a given one replaced back into production, and return it.
+
+    `None` where the given one is not in production, or what it replaced is no longer archived.
+    """
+    former = deployment["replaced_id"] and find(connection, deployment["replaced_id"])
+    if (deployment["stage"], deployment["status"]) != ("production", "active"):
+        return None
+    if not former or (former["stage"], former["status"]) != ("production", "archived"):
+        return None
+    _change(connection, deployment, status="archived")
+    return _change(connection, former, status="active")
+
+
+def deactivate(connection: Connection, deployment: dict[str, Any]) -> dict[str, Any]:
+    """Let a deployment answer no longer; return it as it is then."""
+    if deployment["status"] == "inactive":
+        return deployment
+    return _change(connection, deployment, status="inactive")
+
+
+def _vacate(connection: Connection, project_id: str) -> str | None:
+    """Archive what is in production; return its id."""
+    statement = (
+        update(deployments)
+        .where(
+            deployments.c.project_id == project_id,
+            deployments.c.stage == "production",
+            deployments.c.status == "active",
+        )
+        .values(status="archived", updated_at=now())
+        .returning(deployments.c.id)
+    )
+    found: str | None = connection.scalar(statement)
+    return found
+
+
+def _change(
+    connection: Connection, deployment: dict[str, Any], **changes: str | None
+) -> dict[str, Any]:
+    changed = {**changes, "updated_at": now()}
+    this = deployments.c.id == deployment["id"]
+    connection.execute(update(deployments).where(this).values(**changed))
+    return {**deployment, **changed}

@@ -169,6 +169,29 @@ def find_signature(connection: Connection, model_id: str) -> dict[str, Any] | No
     return found
 
 
+def find_asked(connection: Connection, model_id: str) -> dict[str, Any] | None:
+    """Find what a model is asked with: `sha256` of its file, `engine`, and `signature`."""
+    statement = (
+        select(artifacts.c.sha256, trained_models.c.engine, experiments.c.signature)
+        .join(artifacts, artifacts.c.id == trained_models.c.artifact_id)
+        .join(experiments, experiments.c.id == trained_models.c.experiment_id)
+        .where(trained_models.c.id == model_id)
+    )
+    row = connection.execute(statement).first()
+    return None if row is None else row._asdict()
+
+
+def find_reference(connection: Connection, model_id: str) -> dict[str, Any] | None:
+    """Find how the data were spread that a model was trained on; `None` where nobody knows."""
+    statement = (
+        select(experiments.c.reference)
+        .join(trained_models, trained_models.c.experiment_id == experiments.c.id)
+        .where(trained_models.c.id == model_id)
+    )
+    found: dict[str, Any] | None = connection.scalar(statement)
+    return found
+
+
 def list_page(
     connection: Connection, project_id: str, experiment_id: str | None, *, limit: int, offset: int
 ) -> tuple[list[dict[str, Any]], int]:

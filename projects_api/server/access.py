@@ -11,16 +11,18 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from projects_api.models import dataset, experiment, project, report
+from projects_api.models import dataset, deployment, experiment, project, report, trained_model
 from projects_api.models.api_key import SCOPES, Caller
 from projects_api.models.member import ROLES, rank
 from projects_api.server.problems import (
     DatasetNotFound,
+    DeploymentNotFound,
     ExperimentNotFound,
     InsufficientRole,
     InsufficientScope,
     JobNotFound,
     MemberNotFound,
+    ModelNotFound,
     NotFound,
     ProjectNotFound,
     ReportNotFound,
@@ -32,12 +34,16 @@ NOT_FOUND: Mapping[str, type[NotFound]] = {
     "experiment_id": ExperimentNotFound,
     "job_id": JobNotFound,
     "report_id": ReportNotFound,
+    "deployment_id": DeploymentNotFound,
+    "model_id": ModelNotFound,
     "member_id": MemberNotFound,
 }
 _OWNERS: Mapping[str, Callable[[Connection, str], str | None]] = {
     "dataset_id": dataset.find_project_id,
     "experiment_id": experiment.find_project_id,
     "report_id": report.find_project_id,
+    "deployment_id": deployment.find_project_id,
+    "model_id": trained_model.find_project_id,
 }
 
 

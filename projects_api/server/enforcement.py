@@ -75,14 +75,17 @@ class EnforcedOperation:
         )
         takes_file = isinstance(self._body, MultipartBody)
         self._moves_file = takes_file or self._responses.moves_file
-        self._writing = operation.method != "get" or self._moves_file
+        # A prediction takes time in which nobody else should wait to write.
+        changes = operation.method != "get" and self._access.scope != "predict"
+        self._writing = changes or self._moves_file
         self._snapshot = self._moves_file and not takes_file
         # What takes the database and no connection begins transactions of its own.
         self._alone = self._moves_file or (
             "database" in self._taken and "connection" not in self._taken
         )
         # A read of SQLite or of nothing waits for nobody: a thread would only cost time.
-        reads_only = not self._writing and self._taken.isdisjoint({"artifacts", "database"})
+        slow = {"artifacts", "database", "predictions"}
+        reads_only = not self._writing and self._taken.isdisjoint(slow)
         self._at_once = reads_only and (services.database.is_embedded or self._access.scope is None)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -177,6 +180,7 @@ class EnforcedOperation:
         offered = {
             "artifacts": self._services.artifacts,
             "database": self._services.database,
+            "predictions": self._services.predictions,
             **injected,
             **call.values,
         }

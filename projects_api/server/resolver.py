@@ -13,7 +13,17 @@ from connexion.resolver import Resolver
 
 Handler = Callable[..., Any]
 
-INJECTED = frozenset({"connection", "caller", "project", "role_of_caller", "artifacts", "database"})
+INJECTED = frozenset(
+    {
+        "connection",
+        "caller",
+        "project",
+        "role_of_caller",
+        "artifacts",
+        "database",
+        "predictions",
+    }
+)
 """What a handler may take beside what the contract declares."""
 
 

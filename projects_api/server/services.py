@@ -8,6 +8,7 @@ from typing import Self
 from projects_api.server.artifact_store import ArtifactStore
 from projects_api.server.artifacts import Artifacts
 from projects_api.server.database import Database
+from projects_api.server.predictions import Predictions
 from projects_api.server.rate_limit import RateLimit
 from projects_api.server.settings import Settings
 
@@ -20,18 +21,25 @@ class Services:
     database: Database
     artifacts: Artifacts
     rate_limit: RateLimit | None
+    predictions: Predictions
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
         """Open the database and the artifact store that the settings name."""
         database = Database(settings.database, connections=settings.threads)
+        artifacts = Artifacts(database, ArtifactStore(settings.artifacts))
         return cls(
             settings,
             database,
-            Artifacts(database, ArtifactStore(settings.artifacts)),
+            artifacts,
             RateLimit(settings.rate_limit, settings.rate_limit_storage)
             if settings.rate_limit
             else None,
+            Predictions(
+                artifacts,
+                processes=settings.prediction_processes,
+                hot_bytes=settings.hot_model_bytes,
+            ),
         )
 
     @cached_property
@@ -40,6 +48,7 @@ class Services:
         return ThreadPoolExecutor(self.settings.threads, thread_name_prefix="request")
 
     def close(self) -> None:
-        """Let running requests end, then close the database."""
+        """Let running requests end, then close the database and the prediction processes."""
         self.threads.shutdown()
+        self.predictions.close()
         self.database.close()

@@ -35,6 +35,10 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(default=500 * 1024 * 1024, ge=1)
     max_import_bytes: int = Field(default=5 * 1024 * 1024 * 1024, ge=1)
     """Bytes of an archive that is imported, and again of all the files in it."""
+    prediction_processes: int = Field(default=2, ge=1, le=256)
+    """Processes in which models are asked, at most, for each server process."""
+    hot_model_bytes: int = Field(default=256 * 1024 * 1024, ge=0)
+    """Bytes of the files of models that each of them keeps in memory."""
     rate_limit: str | None = None
     """Requests per API key, such as `100/second`; no limit by default."""
     rate_limit_storage: str = "memory://"

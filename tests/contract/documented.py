@@ -5,13 +5,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert
+from sqlalchemy import Connection, delete, insert, select, update
 
 from projects_api.models import (
     artifact,
     blob,
     dataset,
     dataset_version,
+    deployment,
     experiment,
     job,
     job_log,
@@ -22,13 +23,41 @@ from projects_api.models import (
 from projects_api.models import project as projects
 from projects_api.models import user as users
 from projects_api.models.base import fold, new_id
+from projects_api.server.artifact_store import describe
 from projects_api.server.contract import contract
 from tests.conftest import Person, Server
+from tests.training import Training
 from tools.contract_tree import Place, examples, operations
 
 TREE = Place(contract())
 OPERATIONS = {one["operationId"].value: one for one in operations(TREE)}
 REQUEST_ID = TREE["components"]["headers"]["X-Request-Id"]["example"].value
+
+
+REFERENCE = {
+    "rows": 40_000,
+    "inputs": {
+        "amount": {
+            "kind": "number",
+            "edges": [0, 250, 500, 750, 1000],
+            "counts": [10_000] * 4,
+            "sample": [2 * number for number in range(500)],
+            "missing": 0,
+        },
+        "country": {
+            "kind": "category",
+            "counts": {"DE": 20_000, "FR": 12_000, "IT": 8_000},
+            "other": 0,
+            "missing": 0,
+        },
+    },
+}
+"""What the documented models were trained on."""
+ASKED = [
+    {"amount": 600 + number % 400, "country": ("DE", "DE", "DE", "FR", "IT")[number % 5]}
+    for number in range(300)
+]
+"""What the documented deployment was asked about."""
 
 
 def response_of(operation_id: str) -> Place:
@@ -51,10 +80,45 @@ class World:
     server: Server
     alice: Person
     bob: Person
+    training: Training
 
     @property
     def project_id(self) -> str:
         return answer_of("get_project")["project"]["id"]
+
+    def train(self) -> None:
+        """Give the documented model a file that was really trained, in the place of none."""
+        (candidate,) = (
+            each for each in self.training.result.candidates if each.model_type == "DRF"
+        )
+        content = describe(candidate.path)
+        services = self.server.services
+        with (
+            services.database.connect(writing=True) as connection,
+            services.artifacts.keep(connection, {candidate.path: content}),
+        ):
+            model_id = answer_of("get_model")["model"]["id"]
+            models = trained_model.trained_models
+            file = select(models.c.artifact_id).where(models.c.id == model_id).scalar_subquery()
+            connection.execute(
+                update(artifact.artifacts)
+                .where(artifact.artifacts.c.id == file)
+                .values(sha256=content.sha256)
+            )
+            connection.commit()
+
+    def replay_deployments(
+        self, *, production: str | None = None, staging: str | None = None
+    ) -> None:
+        """Go back to a time when there were only these deployments, active in their stages."""
+        rows = deployment.deployments
+        kept = {"staging": staging, "production": production}
+        left = {stage: one for stage, one in kept.items() if one}
+        with self.server.services.database.transaction() as connection:
+            connection.execute(delete(rows).where(rows.c.id.not_in(list(left.values()))))
+            for stage, one in left.items():
+                changed = update(rows).where(rows.c.id == one)
+                connection.execute(changed.values(stage=stage, status="active", replaced_id=None))
 
     def empty(self) -> None:
         """Take everything out of the project that stands for a file that nobody has."""
@@ -65,7 +129,7 @@ class World:
 
 
 @contextmanager
-def documented(server: Server):
+def documented(server: Server, training: Training):
     """Keep the documented values in the database while the block runs."""
     project = answer_of("get_project")["project"]
     people = answer_of("list_members")["items"]
@@ -75,12 +139,13 @@ def documented(server: Server):
             _add_dataset(connection, each)
         _add_trainings(connection, project)
         connection.execute(insert(report.reports), answer_of("list_reports")["items"])
+        _add_deployments(connection)
     try:
         alice, bob = (
             Person(server, one["user_id"], one["email"], server.key(one["user_id"]))
             for one in people
         )
-        yield World(server, alice, bob)
+        yield World(server, alice, bob, training)
     finally:
         with server.services.database.transaction() as connection:
             connection.execute(delete(projects.projects))
@@ -130,10 +195,14 @@ def _add_trainings(connection: Connection, project: dict) -> None:
     between = {**first, "job_id": None, "created_at": "2026-02-20T08:30:00Z"}
     others = project["experiment_count"] - 1 - len(newest)
     rows = [first, *newest, *({**between, "id": new_id()} for _ in range(others))]
-    runs = answer_of("list_engine_runs")["items"]
-    connection.execute(insert(experiment.experiments), [{**r, "engine_runs": runs} for r in rows])
+    known = {
+        "engine_runs": answer_of("list_engine_runs")["items"],
+        "signature": answer_of("get_model")["signature"],
+        "reference": REFERENCE,
+    }
+    connection.execute(insert(experiment.experiments), [{**row, **known} for row in rows])
     _add_job(connection, first, answer_of("get_experiment_logs")["logs"])
-    _add_models(connection, project, first)
+    _add_models(connection, project, others=rows[-1]["id"])
 
 
 def _add_job(connection: Connection, one: dict, lines: list[str]) -> None:
@@ -157,26 +226,29 @@ def _add_job(connection: Connection, one: dict, lines: list[str]) -> None:
     job_log.append(connection, one["job_id"], lines)
 
 
-def _add_models(connection: Connection, project: dict, one: dict) -> None:
-    best = answer_of("explain_experiment")
-    moment = one["finished_at"]
-    for number in range(1, project["model_count"] + 1):
-        connection.execute(
-            insert(trained_model.trained_models),
-            {
-                "id": best["model_id"] if number == 1 else new_id(),
-                "project_id": project["id"],
-                "experiment_id": one["id"],
-                "artifact_id": _add_file(connection, project["id"], moment, "0" * 64, 1),
-                "name": f"{best['model_type']} {number}",
-                "model_type": best["model_type"],
-                "rank": number,
-                "is_best": number == 1,
-                "metrics": {},
-                "explanation": best["explanation"],
-                "created_at": moment,
-            },
-        )
+def _add_models(connection: Connection, project: dict, others: str) -> None:
+    """Add the models that are shown, and as many more, of another experiment, as are counted."""
+    best, *following = answer_of("list_models")["items"]
+    explained = {
+        "explanation": answer_of("explain_model")["explanation"],
+        "parameters": answer_of("get_model_parameters")["parameters"],
+    }
+    _add_model(connection, {**best, **explained})
+    for each in following:
+        _add_model(connection, each)
+    for _ in range(1 + len(following), project["model_count"]):
+        _add_model(connection, {**best, "id": new_id(), "experiment_id": others})
+
+
+def _add_model(connection: Connection, one: dict) -> None:
+    file = [one.pop(name) for name in ("sha256", "size_bytes")]
+    artifact_id = _add_file(connection, one["project_id"], one["created_at"], *file)
+    connection.execute(insert(trained_model.trained_models).values(artifact_id=artifact_id, **one))
+
+
+def _add_deployments(connection: Connection) -> None:
+    for each in answer_of("list_deployments")["items"]:
+        connection.execute(insert(deployment.deployments), each)
 
 
 def _add_file(

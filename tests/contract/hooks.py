@@ -10,6 +10,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
+from zipfile import ZipFile
 
 import pyarrow as pa
 import schemathesis
@@ -41,6 +42,8 @@ _experiments: dict[str, str] = {}
 _jobs: dict[str, str] = {}
 _gone: set[str] = set()
 """What went with its project, which Schemathesis does not know of."""
+_models: dict[str, str] = {}
+_deployments: dict[str, str] = {}
 _keys: set[str] = set()
 _numbers = itertools.count()
 
@@ -68,7 +71,7 @@ def _listed_projects(_path, _case, answer):
 
 def _deleted_project(path, _case, _answer):
     _projects.pop(path["project_id"], None)
-    for known in (_datasets, _experiments, _jobs, _reports):
+    for known in (_datasets, _experiments, _jobs, _reports, _models, _deployments):
         for gone in [one for one, owner in known.items() if owner == path["project_id"]]:
             del known[gone]
             _gone.add(gone)
@@ -123,6 +126,22 @@ def _listed_reports(_path, _case, answer):
     _reports.update({item["id"]: item["project_id"] for item in answer["items"]})
 
 
+def _listed_models(_path, _case, answer):
+    _models.update({item["id"]: item["project_id"] for item in answer["items"]})
+
+
+def _deleted_model(path, _case, _answer):
+    _models.pop(path["model_id"], None)
+
+
+def _created_deployment(_path, _case, answer):
+    _deployments[answer["deployment_id"]] = answer["deployment"]["project_id"]
+
+
+def _listed_deployments(_path, _case, answer):
+    _deployments.update({item["id"]: item["project_id"] for item in answer["items"]})
+
+
 _LEARN = {
     "create_project": _created_project,
     "list_projects": _listed_projects,
@@ -138,6 +157,10 @@ _LEARN = {
     "create_experiment": _created_experiment,
     "list_experiments": _listed_experiments,
     "delete_experiment": _deleted_experiment,
+    "list_models": _listed_models,
+    "delete_model": _deleted_model,
+    "create_deployment": _created_deployment,
+    "list_deployments": _listed_deployments,
 }
 
 
@@ -157,6 +180,18 @@ def _live(generated, name, others):
     return {name: list(others)[number % len(others)]} if others else {}
 
 
+_KNOWN = {
+    "dataset_id": _datasets,
+    "experiment_id": _experiments,
+    "job_id": _jobs,
+    "report_id": _reports,
+    "model_id": _models,
+    "deployment_id": _deployments,
+    "project_id": _projects,
+}
+"""What there is, by the name of its id; that of a project last, for others are in one."""
+
+
 @schemathesis.hook("map_path_parameters")
 @schemathesis.hook("map_query")
 def with_live_ids(context, parameters):
@@ -171,16 +206,8 @@ def with_live_ids(context, parameters):
         live = _live(member_id, "pair", _members)
         if pair := live.get("pair"):
             live = dict(zip(("project_id", "member_id"), pair, strict=True))
-    elif dataset_id := parameters.get("dataset_id"):
-        live = _live(dataset_id, "dataset_id", _datasets)
-    elif experiment_id := parameters.get("experiment_id"):
-        live = _live(experiment_id, "experiment_id", _experiments)
-    elif job_id := parameters.get("job_id"):
-        live = _live(job_id, "job_id", _jobs)
-    elif report_id := parameters.get("report_id"):
-        live = _live(report_id, "report_id", _reports)
-    elif project_id := parameters.get("project_id"):
-        live = _live(project_id, "project_id", _projects)
+    elif name := next((one for one in _KNOWN if one in parameters), None):
+        live = _live(parameters[name], name, _KNOWN[name])
     version = parameters.get("version")
     if isinstance(version, int) and version > 0 and version % 2 == 0:
         live = {**live, "version": 1}  # which every data set has
@@ -191,7 +218,7 @@ def with_live_ids(context, parameters):
 def before_load_schema(context, raw_schema):
     """Look for what was just deleted: it must be gone. For callers this is no step worth a link."""
     done = raw_schema["components"]["responses"]["Acknowledged"]
-    for resource in ("project", "dataset", "experiment"):
+    for resource in ("project", "dataset", "experiment", "model"):
         name = f"{resource}_id"
         link = {
             "operationId": f"get_{resource}",
@@ -229,6 +256,40 @@ def about_what_exists(context, form):
     live = {**live, "kind": kind, "entity_id": live.get(f"{kind}_id", body.get("entity_id"))}
     filled = {name: live.get(name, value) for name, value in body.items()}
     return replace(form, body=filled) if form is not body and hasattr(form, "body") else filled
+
+
+# --- predictions ---
+
+_values = {
+    "amount": st.one_of(st.none(), st.integers(0, 2000), st.floats(0, 2000)),
+    "country": st.one_of(st.none(), st.sampled_from(["DE", "FR", "Elsewhere"])),
+    "unknown": st.none() | st.booleans(),
+}
+_rows = st.fixed_dictionaries({"amount": _values["amount"]}, optional=_values)
+
+
+@schemathesis.hook("flatmap_body").apply_to(operation_id=["predict", "predict_with_deployment"])
+def with_real_rows(context, form):
+    """Ask about rows that the shared models know, mostly; what is wrong elsewhere stays wrong."""
+    body = getattr(form, "body", form)
+    if not isinstance(body, dict) or "inputs" not in body:
+        return st.just(form)
+    inputs = st.one_of(st.just(body["inputs"]), _rows, st.lists(_rows, min_size=1, max_size=5))
+    return inputs.map(lambda value: _rebuilt(form, {**body, "inputs": value}))
+
+
+@schemathesis.hook("map_body").apply_to(operation_id="create_deployment")
+def with_live_models(context, form):
+    """Deploy models that there are; what is wrong about a body stays wrong."""
+    body = getattr(form, "body", form)
+    if not isinstance(body, dict):
+        return form
+    live = _live(body.get("model_id"), "model_id", _models)
+    return _rebuilt(form, {name: live.get(name, value) for name, value in body.items()})
+
+
+def _rebuilt(form, filled):
+    return replace(form, body=filled) if hasattr(form, "body") else filled
 
 
 # --- uploads ---
@@ -371,6 +432,9 @@ ACCEPTED = {
     ("create_experiment", RejectedPositiveData): "unknown-column",
     ("import_project", RejectedPositiveData): "not-an-export",
     ("upload_dataset_version", RejectedPositiveData): "not-a-table",
+    # Only the model knows what its inputs are.
+    ("predict", RejectedPositiveData): "inputs-refused",
+    ("predict_with_deployment", RejectedPositiveData): "inputs-refused",
     # What is not found is the person, and not the project that was just created.
     ("add_member", EnsureResourceAvailability): "user-not-registered",
 }
@@ -426,6 +490,13 @@ def read_parquet(context, response):
     """Read a download as Parquet."""
     parquet.read_table(io.BytesIO(response.content))
     return "a table"
+
+
+@schemathesis.deserializer("application/octet-stream")
+def read_model(context, response):
+    """Read a downloaded model as far as anybody can without its libraries."""
+    with ZipFile(io.BytesIO(response.content)) as archive:
+        return archive.namelist()
 
 
 @schemathesis.deserializer("text/csv")

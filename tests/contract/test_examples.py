@@ -1,5 +1,6 @@
 """Examples are true: each is sent to, or comes from, a server that holds the documented values."""
 
+from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from types import SimpleNamespace
@@ -10,7 +11,17 @@ import pytest
 import requests
 from sqlalchemy import make_url
 
-from projects_api.models import artifact, dataset, dataset_version, experiment, job, member, report
+from projects_api.models import (
+    artifact,
+    dataset,
+    dataset_version,
+    deployment,
+    deployment_input,
+    experiment,
+    job,
+    member,
+    report,
+)
 from projects_api.models import project as projects
 from projects_api.server import rate_limit
 from projects_api.server.idempotency import Repetition
@@ -18,6 +29,7 @@ from projects_api.server.settings import Settings
 from tests.archives import as_zip, empty_export
 from tests.conftest import running
 from tests.contract.documented import (
+    ASKED,
     OPERATIONS,
     REQUEST_ID,
     TREE,
@@ -76,8 +88,8 @@ def documented_server(settings):
 
 
 @pytest.fixture
-def world(documented_server):
-    with documented(documented_server) as world:
+def world(documented_server, training):
+    with documented(documented_server, training) as world:
         yield world
 
 
@@ -86,18 +98,10 @@ def at(monkeypatch):
     """Set the clock, and the ids that are given next in each module."""
 
     def set_to(moment: str, **ids: str) -> None:
-        for module in (
-            projects,
-            member,
-            dataset,
-            dataset_version,
-            artifact,
-            experiment,
-            job,
-            report,
-        ):
+        made = (projects, dataset, dataset_version, artifact, experiment, job, report, deployment)
+        for module in (*made, member):
             monkeypatch.setattr(module, "now", lambda: moment)
-        for module in (projects, dataset, dataset_version, artifact, experiment, job, report):
+        for module in made:
             if identifier := ids.get(module.__name__.rpartition(".")[2]):
                 monkeypatch.setattr(module, "new_id", partial(str, identifier))
 
@@ -202,6 +206,62 @@ def analyze_dataset(world: World, at, _media_type: str) -> requests.Response:
     return send(world.alice, "analyze_dataset")
 
 
+def predict(world: World, at, _media_type: str) -> requests.Response:
+    world.train()
+    return send(world.alice, "predict")
+
+
+def download_model(world: World, at, _media_type: str) -> requests.Response:
+    world.train()
+    return send(world.alice, "download_model")
+
+
+def create_deployment(world: World, at, _media_type: str) -> requests.Response:
+    created = answer_of("create_deployment")["deployment"]
+    world.replay_deployments(production=created["replaced_id"])
+    at(created["created_at"], deployment=created["id"])
+    return send(world.alice, "create_deployment")
+
+
+def predict_with_deployment(world: World, at, _media_type: str) -> requests.Response:
+    world.train()
+    return send(world.alice, "predict_with_deployment")
+
+
+def promote_deployment(world: World, at, _media_type: str) -> requests.Response:
+    promoted = answer_of("promote_deployment")["deployment"]
+    world.replay_deployments(production=promoted["replaced_id"], staging=promoted["id"])
+    at(promoted["updated_at"])
+    return send(world.alice, "promote_deployment")
+
+
+def rollback_deployment(world: World, at, _media_type: str) -> requests.Response:
+    at(answer_of("rollback_deployment")["deployment"]["updated_at"])
+    return send(world.alice, "rollback_deployment")
+
+
+def deactivate_deployment(world: World, at, _media_type: str) -> requests.Response:
+    at(answer_of("deactivate_deployment")["deployment"]["updated_at"])
+    return send(world.alice, "deactivate_deployment")
+
+
+def get_drift(world: World, at, _media_type: str) -> requests.Response:
+    with world.server.services.database.transaction() as connection:
+        asked = answer_of("get_drift")["deployment_id"]
+        assert deployment_input.keep(connection, asked, ASKED)
+    return send(world.alice, "get_drift")
+
+
+def delete_model(world: World, at, _media_type: str) -> requests.Response:
+    world.replay_deployments()
+    return send(world.alice, "delete_model")
+
+
+def delete_experiment(world: World, at, _media_type: str) -> requests.Response:
+    world.replay_deployments()
+    return send(world.alice, "delete_experiment")
+
+
 def export_project(world: World, at, _media_type: str) -> requests.Response:
     assert upload_the_example(world, at).status_code == 201
     return send(world.alice, "export_project")
@@ -249,6 +309,16 @@ PREPARED = {
         download_report,
         create_experiment,
         import_project,
+        predict,
+        download_model,
+        delete_model,
+        delete_experiment,
+        create_deployment,
+        predict_with_deployment,
+        promote_deployment,
+        rollback_deployment,
+        deactivate_deployment,
+        get_drift,
     )
 }
 """The operations that need more than the documented values and the documented request."""
@@ -340,6 +410,36 @@ class Provoke:
         path = f"/api/reports/{made['report_id']}/download"
         return self.alice.get(path, headers={"X-Request-Id": REQUEST_ID})
 
+    def model_not_found(self):
+        return send(self.world.server.person(), "get_model")
+
+    def deployment_not_found(self):
+        return send(self.world.server.person(), "get_deployment")
+
+    def model_deployed(self):
+        return send(self.alice, "delete_model")
+
+    def deployment_inactive(self):
+        assert send(self.alice, "deactivate_deployment").status_code == 200
+        return send(self.alice, "predict_with_deployment")
+
+    def nothing_to_roll_back(self):
+        assert send(self.alice, "rollback_deployment").status_code == 200
+        return send(self.alice, "rollback_deployment")
+
+    def model_unusable(self):
+        self.world.train()
+        folder = self.settings.data_dir / "artifacts"
+        model = self.alice.get(f"/api/models/{answer_of('get_model')['model']['id']}").json()
+        (file,) = folder.rglob(model["model"]["sha256"])
+        content = file.read_bytes()
+        file.write_bytes(content[:-1])
+        try:
+            with running(self._changed(), migrate=False) as server:
+                return self._predict(server)
+        finally:
+            file.write_bytes(content)
+
     def member_not_found(self):
         assert send(self.alice, "remove_member").status_code == 200
         return send(self.alice, "remove_member")
@@ -394,6 +494,10 @@ class Provoke:
         archive = ("export.zip", as_zip(readme=b"no manifest"))
         return send(self.alice, "import_project", files={"file": archive})
 
+    def inputs_refused(self):
+        rows = [{"amount": "many"}]
+        return send(self.alice, "predict", json={"inputs": rows})
+
     def idempotency_key_reused(self):
         first, second = (
             self._create(body, headers={"Idempotency-Key": "key"})
@@ -435,6 +539,9 @@ class Provoke:
     def _start(self, **changes):
         content = OPERATIONS["create_experiment"]["requestBody"]["content"]
         return send(self.alice, "create_experiment", json={**_body(content)["json"], **changes})
+
+    def _predict(self, server):
+        return send(replace(self.alice, server=server), "predict")
 
     def _create(self, body, headers=None):
         options = {"headers": {"Content-Type": "application/json", **(headers or {})}}

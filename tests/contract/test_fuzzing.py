@@ -37,6 +37,7 @@ LUCKY = {
     "create_experiment",
     "delete_dataset",
     "delete_experiment",
+    "delete_model",
     "delete_project",
     "remove_member",
     "upload_dataset",
@@ -47,24 +48,32 @@ LUCKY = {
 READS = (
     "analyze_dataset",
     "download_dataset",
+    "download_model",
     "explain_experiment",
+    "explain_model",
     "export_project",
     "get_dataset",
+    "get_deployment",
+    "get_drift",
     "get_experiment",
     "get_experiment_logs",
     "get_experiment_status",
     "get_dataset_columns",
     "get_dataset_quality",
+    "get_model",
+    "get_model_parameters",
     "get_project",
     "get_timeline",
     "list_dataset_versions",
     "list_datasets",
+    "list_deployments",
     "list_engine_runs",
     "list_experiments",
     "list_members",
     "download_report",
     "get_report",
     "list_reports",
+    "list_models",
 )
 OUT_OF_REACH = {
     # The server has no limit on requests, and nothing in it fails.
@@ -78,6 +87,13 @@ OUT_OF_REACH = {
     "get_job": {"403"},
     # A viewer may read everything.
     **{operation: {"403"} for operation in READS},
+    # A viewer may ask, too, and the models are sound.
+    "predict": {"403", "409", "413"},
+    "predict_with_deployment": {"403", "409", "413"},
+    # As requests come one after the other, none finds another one running.
+    "create_deployment": {"409", "413"},
+    "promote_deployment": {"409", "413"},
+    "deactivate_deployment": {"409"},
     # No generated JSON has a megabyte.
     "add_member": {"413"},
     "create_experiment": {"413"},
@@ -115,7 +131,7 @@ def people(server):
 
 
 @pytest.fixture
-def shared_projects(server, people):
+def shared_projects(server, people, training):
     """Projects with a data set and an experiment, which the owner shares with the viewer."""
     owner, viewer = people["owner"], people["viewer"]
     shared = []
@@ -125,9 +141,16 @@ def shared_projects(server, people):
         uploaded = owner.upload(project_id)
         assert uploaded.status_code == 201, uploaded.text
         version_id = uploaded.json()["dataset_version_id"]
+        model_id, deployed = training.keep(server, project_id).model_ids
+        body = {"model_id": deployed, "name": "A model", "stage": "production"}
+        for _ in range(2):
+            created = owner.post(f"/api/mlops/projects/{project_id}/deployments", json=body)
+            assert created.status_code == 201, created.text
         shared.append(
             {
                 "project_id": project_id,
+                "model_id": model_id,
+                "deployment_id": created.json()["deployment_id"],
                 "dataset_id": uploaded.json()["dataset_id"],
                 "dataset_version_id": version_id,
                 "experiment_id": server.add_experiment(project_id, version_id),

@@ -51,7 +51,7 @@ def test_the_session_with_curl(tmp_path, environment):
 
 def test_the_session_with_requests(tmp_path, environment):
     (tmp_path / "cities.csv").write_text("city,population\nParis,2102650\nOslo,717710\n")
-    (script,) = snippets("python", "requests")
+    (script,) = snippets("python", "cities.csv")
     printed = run([sys.executable, "-c", script], tmp_path, environment).splitlines()
     assert printed[0] == "201 {'overall_score': 100.0, 'issues': []}"
     assert printed[1].startswith("404 Nobody with this e-mail address is registered")
@@ -61,7 +61,7 @@ def test_the_session_with_requests(tmp_path, environment):
 
 def test_the_report(server, tmp_path):
     (tmp_path / "cities.csv").write_text("city,population\nParis,2102650\nOslo,717710\n")
-    (before,), (script,) = snippets("python", "requests"), snippets("python", "/api/reports")
+    (before,), (script,) = snippets("python", "cities.csv"), snippets("python", "/api/reports")
     person = server.person()
     asked_for = select(jobs.c.id).where(jobs.c.user_id == person.user_id)
 
@@ -82,6 +82,25 @@ def test_the_report(server, tmp_path):
     expected = ["succeeded None", "text/html b'<!doc'", "application/pdf b'%PDF-'"]
     assert printed.splitlines()[3:] == expected
     assert {path.name for path in tmp_path.iterdir()} > {"report.html", "report.pdf"}
+
+
+def test_the_session_with_a_model(server, tmp_path, environment, training):
+    person = server.person()
+    project_id = person.create_project()
+    training.keep(server, project_id)
+    (script,) = snippets("python", "/predict")
+    environment |= {"API_KEY": person.key, "PROJECT_ID": project_id}
+    model, predictions, deployed, amount, country, refusal = run(
+        [sys.executable, "-c", script], tmp_path, environment
+    ).splitlines()
+    assert model == "DRF 1.0"
+    assert "'prediction': 'no'" in predictions
+    assert "'prediction': 'yes'" in predictions
+    assert predictions.endswith("ignored: ['merchant']")
+    assert deployed == "production active"
+    assert (amount.split()[0], amount.split()[2]) == ("amount", "drift")
+    assert (country.split()[0], country.split()[2]) == ("country", "drift")
+    assert refusal.startswith("The deployment is not in production")
 
 
 def test_the_settings_are_all_described(server):

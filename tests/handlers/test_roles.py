@@ -18,6 +18,7 @@ from tests.archives import empty_export
 ROLES = ("viewer", "editor", "admin", "owner")
 CALLERS = ("no key", "unknown key", "expired key", "revoked key", "wrong scope", "stranger", *ROLES)
 CSV = ("t.csv", b"a,b\n1,2\n")
+ROW = {"inputs": {"amount": 12.5, "country": "DE"}}
 
 # What the contract's callers may rely on: the least role that succeeds. `anybody` has a key.
 LEAST_ROLE = {
@@ -51,11 +52,26 @@ LEAST_ROLE = {
     "get_experiment_logs": "viewer",
     "explain_experiment": "viewer",
     "list_engine_runs": "viewer",
+    "list_models": "viewer",
+    "get_model": "viewer",
+    "delete_model": "admin",
+    "explain_model": "viewer",
+    "get_model_parameters": "viewer",
+    "predict": "viewer",
+    "download_model": "viewer",
     "get_job": "viewer",
     "create_report": "editor",
     "list_reports": "viewer",
     "get_report": "viewer",
     "download_report": "viewer",
+    "list_deployments": "viewer",
+    "create_deployment": "editor",
+    "get_deployment": "viewer",
+    "predict_with_deployment": "viewer",
+    "promote_deployment": "editor",
+    "rollback_deployment": "editor",
+    "deactivate_deployment": "editor",
+    "get_drift": "viewer",
     "check_liveness": "nobody",
     "check_readiness": "nobody",
 }
@@ -71,6 +87,7 @@ CREATES = {
     "upload_dataset_version",
     "create_experiment",
     "create_report",
+    "create_deployment",
 }
 
 
@@ -84,6 +101,8 @@ class World:
     experiment_id: str
     job_id: str
     report_id: str
+    model_id: str
+    deployment_id: str
     other_id: str
     other_email: str
 
@@ -155,6 +174,13 @@ REQUESTS: dict[str, Callable[[World], tuple[str, str, dict[str, Any]]]] = {
     "get_experiment_logs": lambda w: ("GET", f"/api/experiments/{w.experiment_id}/logs", {}),
     "explain_experiment": lambda w: ("GET", f"/api/experiments/{w.experiment_id}/explain", {}),
     "list_engine_runs": lambda w: ("GET", f"/api/experiments/{w.experiment_id}/engine-runs", {}),
+    "list_models": lambda w: ("GET", "/api/models", {"params": {"project_id": w.project_id}}),
+    "get_model": lambda w: ("GET", f"/api/models/{w.model_id}", {}),
+    "delete_model": lambda w: ("DELETE", f"/api/models/{w.model_id}", {}),
+    "explain_model": lambda w: ("GET", f"/api/models/{w.model_id}/explain", {}),
+    "get_model_parameters": lambda w: ("GET", f"/api/models/{w.model_id}/parameters", {}),
+    "predict": lambda w: ("POST", f"/api/models/{w.model_id}/predict", {"json": ROW}),
+    "download_model": lambda w: ("GET", f"/api/models/{w.model_id}/download", {}),
     "get_job": lambda w: ("GET", f"/api/jobs/{w.job_id}", {}),
     "create_report": lambda w: (
         "POST",
@@ -164,6 +190,38 @@ REQUESTS: dict[str, Callable[[World], tuple[str, str, dict[str, Any]]]] = {
     "list_reports": lambda w: ("GET", "/api/reports", {"params": {"project_id": w.project_id}}),
     "get_report": lambda w: ("GET", f"/api/reports/{w.report_id}", {}),
     "download_report": lambda w: ("GET", f"/api/reports/{w.report_id}/download", {}),
+    "list_deployments": lambda w: (
+        "GET",
+        f"/api/mlops/projects/{w.project_id}/deployments",
+        {},
+    ),
+    "create_deployment": lambda w: (
+        "POST",
+        f"/api/mlops/projects/{w.project_id}/deployments",
+        {"json": {"model_id": w.model_id, "name": "Another"}},
+    ),
+    "get_deployment": lambda w: ("GET", f"/api/mlops/deployments/{w.deployment_id}", {}),
+    "predict_with_deployment": lambda w: (
+        "POST",
+        f"/api/mlops/deployments/{w.deployment_id}/predict",
+        {"json": ROW},
+    ),
+    "promote_deployment": lambda w: (
+        "POST",
+        f"/api/mlops/deployments/{w.deployment_id}/promote",
+        {"json": {"to_stage": "staging"}},
+    ),
+    "rollback_deployment": lambda w: (
+        "POST",
+        f"/api/mlops/deployments/{w.deployment_id}/rollback",
+        {},
+    ),
+    "deactivate_deployment": lambda w: (
+        "POST",
+        f"/api/mlops/deployments/{w.deployment_id}/deactivate",
+        {},
+    ),
+    "get_drift": lambda w: ("GET", f"/api/mlops/deployments/{w.deployment_id}/drift", {}),
     "check_liveness": lambda w: ("GET", "/health/live", {}),
     "check_readiness": lambda w: ("GET", "/health/ready", {}),
 }
@@ -206,13 +264,18 @@ def people(server):
 
 
 @pytest.fixture
-def world(server, people) -> World:
+def world(server, people, training) -> World:
     owner = people["owner"]
     project_id = owner.create_project("Shared")
     for role in ("viewer", "editor", "admin"):
         assert owner.share(project_id, people[role], role).status_code == 201
     assert owner.share(project_id, people["other"], "viewer").status_code == 201
     uploaded = owner.upload(project_id).json()
+    deployed, model_id = training.keep(server, project_id).model_ids
+    body = {"model_id": deployed, "name": "A model", "stage": "production"}
+    for _ in range(2):
+        created = owner.post(f"/api/mlops/projects/{project_id}/deployments", json=body)
+        deployment_id = created.json()["deployment_id"]
     return World(
         project_id,
         uploaded["dataset_id"],
@@ -220,6 +283,8 @@ def world(server, people) -> World:
         server.add_experiment(project_id, uploaded["dataset_version_id"]),
         server.add_job(project_id, owner.user_id),
         server.add_report(project_id),
+        model_id,
+        deployment_id,
         people["other"].user_id,
         people["other"].email,
     )

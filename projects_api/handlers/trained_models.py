@@ -1,0 +1,88 @@
+"""Trained models: list, get, explain, ask, delete, download."""
+
+from typing import Any
+
+from sqlalchemy import Connection
+
+from projects_api.models import deployment, trained_model
+from projects_api.server.artifacts import Artifacts
+from projects_api.server.predictions import Predictions
+from projects_api.server.problems import ModelDeployed, ModelNotFound
+from projects_api.server.responses import File
+
+
+def list_models(
+    connection: Connection,
+    project: dict[str, Any],
+    limit: int,
+    offset: int,
+    experiment_id: str | None = None,
+) -> dict[str, Any]:
+    """List the models of a project, or of one experiment in it, best first."""
+    items, total = trained_model.list_page(
+        connection, project["id"], experiment_id, limit=limit, offset=offset
+    )
+    return {"items": items, "total": total, "limit": limit, "offset": offset}
+
+
+def get_model(connection: Connection, model_id: str) -> dict[str, Any]:
+    """Get a model, and what it takes and gives."""
+    answer = {"model": _find(connection, model_id)}
+    if signature := trained_model.find_signature(connection, model_id):
+        answer["signature"] = signature
+    return answer
+
+
+def delete_model(connection: Connection, project: dict[str, Any], model_id: str) -> dict[str, Any]:
+    """Delete a model with its file, unless it is deployed."""
+    if deployment.answers(connection, model_id=model_id):
+        raise ModelDeployed
+    if not trained_model.remove(connection, project["id"], model_id):
+        raise ModelNotFound
+    return {"ok": True}
+
+
+def explain_model(connection: Connection, model_id: str) -> dict[str, Any]:
+    """Tell which inputs a model goes by."""
+    explanation = trained_model.find_column(connection, model_id, "explanation")
+    return {"model_id": model_id, "explanation": explanation}
+
+
+def get_model_parameters(connection: Connection, model_id: str) -> dict[str, Any]:
+    """Get the parameters that a model was trained with."""
+    parameters = trained_model.find_column(connection, model_id, "parameters")
+    return {"model_id": model_id, "parameters": parameters}
+
+
+def predict(
+    connection: Connection,
+    predictions: Predictions,
+    model_id: str,
+    inputs: Any,
+    options: dict[str, bool] | None = None,
+) -> dict[str, Any]:
+    """Ask a model about one row or about many."""
+    model = trained_model.find_asked(connection, model_id)
+    if model is None:
+        raise ModelNotFound
+    return predictions.predict(model, inputs).as_answer(**(options or {}))
+
+
+def download_model(connection: Connection, artifacts: Artifacts, model_id: str) -> File:
+    """Send the file of a model."""
+    found = _find(connection, model_id)
+    lease = artifacts.lease(connection, [found["sha256"]])
+    return File(
+        artifacts.read(found["sha256"]),
+        media_type="application/octet-stream",
+        name=f"{found['name']}.skops",
+        size=found["size_bytes"],
+        finish=lambda: artifacts.release(lease),
+    )
+
+
+def _find(connection: Connection, model_id: str) -> dict[str, Any]:
+    found = trained_model.find(connection, model_id)
+    if found is None:
+        raise ModelNotFound
+    return found

@@ -1,0 +1,130 @@
+"""Predictions: models are asked in processes of their own, which keep those in use in memory.
+
+A model's file may come from a stranger's archive, and the libraries that read it are heavy: so
+neither is ever loaded into the server process. Importing this starts nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+import orjson
+
+from projects_api.server.artifact_store import ContentMissing
+from projects_api.server.artifacts import Artifacts
+from projects_api.server.child_pool import ChildDied, ChildPool, OutOfTime
+from projects_api.server.predictions.rows import Row, read_rows
+from projects_api.server.problems import EngineUnavailable, ModelUnusable
+
+PROCESS = "projects_api.server.predictions.process"
+TASK_SECONDS = 60.0
+KEPT_GROWTH_KIB = 3 * 1024**2
+# One row is asked most often, and for that a team of threads costs more than it does.
+ENVIRONMENT = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "LOKY_MAX_CPU_COUNT"), "1")
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a model said of each row, and the rows as it was asked about them."""
+
+    rows: list[Row]
+    predictions: list[Row]
+    ignored_fields: list[str]
+    """Fields of the rows that the model does not know; 100 at most."""
+
+    def as_answer(self, *, probabilities: bool = True) -> dict[str, Any]:
+        """Give the members of an answer."""
+        if not probabilities:
+            for each in self.predictions:
+                each["probabilities"] = None
+        return {"predictions": self.predictions, "ignored_fields": self.ignored_fields}
+
+
+class Predictions:
+    """The prediction processes of this server process.
+
+    Each of at most `processes` keeps models whose files have at most `hot_bytes` together.
+    """
+
+    def __init__(self, artifacts: Artifacts, *, processes: int, hot_bytes: int) -> None:
+        self._artifacts = artifacts
+        self._children = ChildPool(
+            PROCESS,
+            processes,
+            kept_growth_kib=KEPT_GROWTH_KIB,
+            arguments=[str(hot_bytes)],
+            environment=ENVIRONMENT,
+        )
+        self.close = self._children.close
+
+    def predict(self, model: Mapping[str, Any], inputs: Any) -> Prediction:
+        """Ask a model, as `trained_model.find_asked` gives it, about a row or about several.
+
+        Raises `InputsRefused` for rows that it cannot be asked about, `ModelUnusable` where the
+        model cannot answer, and `EngineUnavailable` where this machine lacks what it needs.
+        """
+        signature = model["signature"]
+        if signature is None:
+            raise ModelUnusable("Nobody has kept what this model takes. Train a model here.")
+        rows, ignored_fields = read_rows(signature, inputs)
+        return Prediction(rows, self._ask(model, rows), ignored_fields)
+
+    def measure_drift(
+        self, reference: Mapping[str, Any] | None, rows: Sequence[Row]
+    ) -> dict[str, Any]:
+        """Measure how far rows are from a training's reference, as `engines.drift.measure` does."""
+        known = reference or {"rows": 0, "inputs": {}}
+        answer = self._children.ask({"drift": {"reference": known, "rows": rows}}, TASK_SECONDS)
+        drift: dict[str, Any] = answer["drift"]
+        return drift
+
+    def _ask(self, model: Mapping[str, Any], rows: list[Row]) -> list[Row]:
+        key = _key(model)
+        task = {"key": key, "rows": rows}
+        answer = self._attempt(task, key)
+        if "not_loaded" in answer:
+            answer = self._ask_with_file(model, task, key)
+        if "absent" in answer:
+            raise EngineUnavailable(f"Predictions cannot be made here: {answer['absent']}.")
+        if "refusal" in answer:
+            raise ModelUnusable(answer["refusal"])
+        predictions: list[Row] = answer["predictions"]
+        return predictions
+
+    def _ask_with_file(
+        self, model: Mapping[str, Any], task: dict[str, Any], key: str
+    ) -> dict[str, Any]:
+        with self._artifacts.spool() as spool:
+            try:
+                for chunk in self._artifacts.read(model["sha256"]):
+                    spool.write(chunk)
+            except ContentMissing as error:
+                raise ModelUnusable(
+                    "The model's file is no longer in the artifact store. Restore it, or train "
+                    "the model again."
+                ) from error
+            spool.content()
+            fields = ("sha256", "signature", "engine")
+            source = {"path": str(spool.path.resolve()), **{name: model[name] for name in fields}}
+            return self._attempt({**task, "source": source}, key)
+
+    def _attempt(self, task: dict[str, Any], key: str) -> dict[str, Any]:
+        try:
+            return self._children.ask(task, TASK_SECONDS, key)
+        except OutOfTime as error:
+            raise ModelUnusable(
+                f"The model needs more than {TASK_SECONDS:g} seconds for these rows. Ask about "
+                "fewer rows at a time."
+            ) from error
+        except ChildDied as error:
+            raise ModelUnusable(
+                "The model ended the process that asked it: it needs too much memory, or its file "
+                "is damaged or made to do so. Ask about fewer rows, or train the model again."
+            ) from error
+
+
+def _key(model: Mapping[str, Any]) -> str:
+    """Name what an answer depends on beside the rows: the file, and how it is asked."""
+    signature = orjson.dumps(model["signature"], option=orjson.OPT_SORT_KEYS)
+    return f"{model['sha256']}-{sha256(signature).hexdigest()}"

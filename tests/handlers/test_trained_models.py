@@ -1,0 +1,261 @@
+"""The operations of the tag `trained_models`, one class each."""
+
+import hashlib
+import math
+
+import pytest
+
+from projects_api.models.artifact import artifacts
+
+UNKNOWN = "0195d3a0-0000-7000-8000-000000000000"
+FIELDS = {
+    *("id", "project_id", "experiment_id", "name", "model_type", "engine", "rank", "is_best"),
+    *("metrics", "training_seconds", "size_bytes", "sha256", "created_at"),
+}
+SMALL = {"amount": 12.5, "country": "DE"}
+LARGE = {"amount": 980, "country": "FR"}
+
+
+def path(model_id: str, of: str = "") -> str:
+    return f"/api/models/{model_id}{of}"
+
+
+@pytest.fixture
+def kept(server, project_id, training):
+    return training.keep(server, project_id)
+
+
+@pytest.fixture
+def model_id(kept):
+    return kept.model_ids[0]
+
+
+class TestListModels:
+    def test_lists_by_experiment_and_rank(self, server, owner, project_id, training):
+        first, second = (training.keep(server, project_id) for _ in range(2))
+        listed = owner.get("/api/models", params={"project_id": project_id}).json()
+        ids = [item["id"] for item in listed["items"]]
+        assert ids == [*second.model_ids, *first.model_ids]
+        assert (listed["total"], listed["limit"], listed["offset"]) == (len(ids), 50, 0)
+        best = listed["items"][0]
+        assert set(best) == FIELDS
+        assert (best["rank"], best["is_best"]) == (1, True)
+        assert best["metrics"]["auc"] > 0.9
+        assert best["experiment_id"] == second.experiment_id
+
+    def test_lists_a_page_of_one_experiment(self, server, owner, project_id, training):
+        first, _ = (training.keep(server, project_id) for _ in range(2))
+        query = {"project_id": project_id, "experiment_id": first.experiment_id.upper()}
+        listed = owner.get("/api/models", params={**query, "limit": 1, "offset": 1}).json()
+        assert [item["id"] for item in listed["items"]] == first.model_ids[1:2]
+        assert (listed["total"], listed["limit"], listed["offset"]) == (2, 1, 1)
+
+    def test_another_projects_experiment_has_no_models_here(self, owner, kept):
+        query = {"project_id": owner.create_project(), "experiment_id": kept.experiment_id}
+        assert owner.get("/api/models", params=query).json()["items"] == []
+
+    @pytest.mark.parametrize("query", [{}, {"project_id": "x"}, {"experiment_id": "x"}])
+    def test_refuses_what_breaks_the_contract(self, owner, problem, project_id, query):
+        query = {"project_id": project_id, **query} if "experiment_id" in query else query
+        problem(owner.get("/api/models", params=query), 422, "contract-violation")
+
+    def test_no_such_project(self, owner, problem):
+        answer = owner.get("/api/models", params={"project_id": UNKNOWN})
+        problem(answer, 404, "project-not-found")
+
+
+class TestGetModel:
+    def test_gets(self, owner, project_id, kept):
+        answer = owner.get(path(kept.model_ids[1]))
+        assert answer.status_code == 200
+        assert set(answer.json()) == {"model", "signature"}
+        model, signature = answer.json()["model"], answer.json()["signature"]
+        assert set(model) == FIELDS
+        assert (model["id"], model["project_id"]) == (kept.model_ids[1], project_id)
+        assert (model["rank"], model["is_best"]) == (2, False)
+        assert (signature["target"], signature["labels"]) == ("is_fraud", ["no", "yes"])
+        assert {field["name"]: field["kind"] for field in signature["inputs"]} == {
+            "amount": "number",
+            "country": "category",
+        }
+
+    def test_says_nothing_of_a_signature_that_nobody_kept(
+        self, server, owner, project_id, training
+    ):
+        kept = training.keep(server, project_id, signature=None)
+        assert set(owner.get(path(kept.model_ids[0])).json()) == {"model"}
+
+    @pytest.mark.parametrize("bad", [UNKNOWN, "x"])
+    def test_no_such_model(self, owner, problem, bad):
+        problem(owner.get(path(bad)), 404, "model-not-found")
+
+    def test_a_strangers_looks_like_none(self, other, problem, model_id):
+        problem(other.get(path(model_id)), 404, "model-not-found")
+
+
+class TestDeleteModel:
+    def test_deletes_once_and_counts(self, server, owner, problem, project_id, kept):
+        best, second = kept.model_ids
+        sha256 = owner.get(path(best)).json()["model"]["sha256"]
+        assert owner.delete(path(best)).json() == {"ok": True}
+        problem(owner.delete(path(best)), 404, "model-not-found")
+        assert owner.get(f"/api/projects/{project_id}").json()["project"]["model_count"] == 1
+        with server.services.database.transaction(writing=False) as connection:
+            here = artifacts.select().where(artifacts.c.project_id == project_id)
+            assert sha256 not in {row.sha256 for row in connection.execute(here)}
+        assert owner.get(path(second)).json()["model"]["rank"] == 2
+
+    def test_the_best_of_the_rest_takes_the_place_of_the_best(self, owner, project_id, kept):
+        def best_model_type():
+            events = owner.get(f"/api/projects/{project_id}/timeline").json()["events"]
+            return events[0]["best_model_type"]
+
+        best, second = (owner.get(path(one)).json()["model"] for one in kept.model_ids)
+        assert best_model_type() == best["model_type"]
+        owner.delete(path(best["id"]))
+        assert owner.get(path(second["id"])).json()["model"]["is_best"]
+        assert best_model_type() == second["model_type"]
+        owner.delete(path(second["id"]))
+        assert best_model_type() is None
+
+    def test_another_than_the_best_leaves_the_best(self, owner, kept):
+        owner.delete(path(kept.model_ids[1]))
+        assert owner.get(path(kept.model_ids[0])).json()["model"]["is_best"]
+
+    @pytest.mark.parametrize("bad", [UNKNOWN, "x"])
+    def test_no_such_model(self, owner, problem, bad):
+        problem(owner.delete(path(bad)), 404, "model-not-found")
+
+
+class TestExplainModel:
+    def test_tells_what_counts(self, owner, model_id):
+        answer = owner.get(path(model_id, "/explain"))
+        assert answer.status_code == 200
+        assert answer.json()["model_id"] == model_id
+        explanation = answer.json()["explanation"]
+        importance = explanation["permutation_importance"]
+        assert [one["feature"] for one in importance] == ["amount", "country"]
+        assert importance[0]["importance"] > 10 * abs(importance[1]["importance"])
+        if explanation["shap"] is not None:
+            assert explanation["shap"][0]["feature"] == "amount"
+
+    @pytest.mark.parametrize("bad", [UNKNOWN, "x"])
+    def test_no_such_model(self, owner, problem, bad):
+        problem(owner.get(path(bad, "/explain")), 404, "model-not-found")
+
+
+class TestGetModelParameters:
+    def test_gets(self, owner, training, model_id):
+        answer = owner.get(path(model_id, "/parameters"))
+        assert answer.status_code == 200
+        parameters = training.result.candidates[0].parameters
+        assert parameters
+        assert answer.json() == {"model_id": model_id, "parameters": parameters}
+
+    @pytest.mark.parametrize("bad", [UNKNOWN, "x"])
+    def test_no_such_model(self, owner, problem, bad):
+        problem(owner.get(path(bad, "/parameters")), 404, "model-not-found")
+
+
+class TestPredict:
+    @pytest.fixture
+    def ask(self, owner, model_id):
+        def ask(inputs, **options):
+            return owner.post(path(model_id, "/predict"), json={"inputs": inputs, **options})
+
+        return ask
+
+    def test_every_model_predicts_one_row_and_many(self, owner, kept):
+        for model_id in kept.model_ids:
+            one = owner.post(path(model_id, "/predict"), json={"inputs": LARGE})
+            assert one.status_code == 200, one.text
+            (answer,) = one.json()["predictions"]
+            assert answer["prediction"] == "yes"
+            assert set(answer["probabilities"]) == {"no", "yes"}
+            assert answer["probabilities"]["yes"] > 0.5
+            assert math.isclose(sum(answer["probabilities"].values()), 1)
+            inputs = [SMALL, LARGE] * 50
+            many = owner.post(path(model_id, "/predict"), json={"inputs": inputs, "options": {}})
+            told = [each["prediction"] for each in many.json()["predictions"]]
+            assert told == ["no", "yes"] * 50
+
+    @pytest.mark.parametrize(
+        "row",
+        [
+            {"amount": 980},
+            {"amount": 980, "country": None},
+            {"amount": 980.0, "country": "a country that nobody has heard of"},
+        ],
+    )
+    def test_takes_missing_fields_and_unknown_categories(self, ask, row):
+        assert ask(row).json()["predictions"][0]["prediction"] == "yes"
+
+    def test_names_the_fields_that_it_ignores(self, ask):
+        answer = ask([{**SMALL, "is_fraud": "yes"}, {**SMALL, "id": 1}, SMALL]).json()
+        assert answer["ignored_fields"] == ["id", "is_fraud"]
+        assert len(answer["predictions"]) == 3
+
+    def test_leaves_out_probabilities(self, ask):
+        answer = ask(SMALL, options={"probabilities": False}).json()
+        assert answer["predictions"] == [{"prediction": "no", "probabilities": None}]
+
+    @pytest.mark.parametrize(
+        ("inputs", "pointer"),
+        [
+            ({"amount": "many"}, "/inputs/amount"),
+            ({"amount": True}, "/inputs/amount"),
+            ({"amount": [1]}, "/inputs/amount"),
+            ([SMALL, {"amount": 1, "country": 3}], "/inputs/1/country"),
+            ([SMALL, {"unknown": 3}], "/inputs/1"),
+            ({}, "/inputs"),
+            ([], "/inputs"),
+            ([SMALL] * 10_001, "/inputs"),
+            ([SMALL, 3], "/inputs/1"),
+            ("a text", "/inputs"),
+            (None, "/inputs"),
+        ],
+    )
+    def test_refuses_rows_that_do_not_fit(self, ask, problem, inputs, pointer):
+        document = problem(ask(inputs), 422, "inputs-refused")
+        (error,) = document["errors"]
+        assert (error["location"], error["pointer"]) == ("body", pointer)
+        assert error["message"] in document["detail"]
+
+    def test_tells_at_most_a_hundred_faults(self, ask, problem):
+        document = problem(ask([{"amount": "x"}] * 1000), 422, "inputs-refused")
+        assert len(document["errors"]) == 100
+
+    @pytest.mark.parametrize(
+        "body",
+        [{}, {"rows": [SMALL]}, {"inputs": SMALL, "options": {"threshold": 1}}],
+    )
+    def test_refuses_what_breaks_the_contract(self, owner, problem, model_id, body):
+        answer = owner.post(path(model_id, "/predict"), json=body)
+        problem(answer, 422, "contract-violation")
+
+    def test_a_model_that_nobody_knows_how_to_ask(
+        self, server, owner, problem, project_id, training
+    ):
+        model_id = training.keep(server, project_id, signature=None).model_ids[0]
+        answer = owner.post(path(model_id, "/predict"), json={"inputs": SMALL})
+        problem(answer, 409, "model-unusable")
+
+    @pytest.mark.parametrize("bad", [UNKNOWN, "x"])
+    def test_no_such_model(self, owner, problem, bad):
+        answer = owner.post(path(bad, "/predict"), json={"inputs": SMALL})
+        problem(answer, 404, "model-not-found")
+
+
+class TestDownloadModel:
+    def test_sends_the_file(self, owner, model_id):
+        answer = owner.get(path(model_id, "/download"))
+        model = owner.get(path(model_id)).json()["model"]
+        assert answer.status_code == 200
+        assert answer.headers["content-type"] == "application/octet-stream"
+        assert answer.headers["content-length"] == str(model["size_bytes"])
+        assert f'filename="{model["name"]}.skops"' in answer.headers["content-disposition"]
+        assert hashlib.sha256(answer.content).hexdigest() == model["sha256"]
+
+    @pytest.mark.parametrize("bad", [UNKNOWN, "x"])
+    def test_no_such_model(self, owner, problem, bad):
+        problem(owner.get(path(bad, "/download")), 404, "model-not-found")

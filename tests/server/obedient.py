@@ -1,0 +1,29 @@
+"""A child process that does what a test tells it."""
+
+import os
+import signal
+import time
+from typing import Any
+
+from projects_api.server.child_process import Limits, serve
+
+MIB = 1024**2
+
+
+def perform(task: dict[str, Any]) -> dict[str, Any]:
+    match task["do"]:
+        case "die":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        case "sleep":
+            time.sleep(60)
+        case "allocate":
+            len(b"x" * task["bytes"])
+        case "print":
+            print("a library's own words", flush=True)  # noqa: T201
+        case "fail":
+            raise ValueError("as told")
+    return {"pid": os.getpid(), "keeps": task.get("keeps", []), "environment": dict(os.environ)}
+
+
+if __name__ == "__main__":
+    serve(perform, Limits(512 * MIB, MIB, 60))
