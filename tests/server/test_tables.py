@@ -1,7 +1,10 @@
 """Inspection and conversion of tables, on files made here, in real reader processes."""
 
+import csv
 import datetime as dt
 import decimal
+import itertools
+import json
 import os
 import signal
 import subprocess
@@ -22,10 +25,14 @@ from projects_api.server.tables import (
     NotATable,
     TableReaderError,
     convert_table,
+    describe_table,
+    description,
     engine,
     inspect_table,
     pool,
     reader,
+    sample,
+    tasks,
 )
 from projects_api.server.tables.conversion import unique_names
 from projects_api.server.tables.engine import Profile
@@ -357,6 +364,219 @@ class TestQuality:
             "dialect": {**AS_CSV, "rows": 1, "names": ["a", "b"]},
             "quality": {"overall_score": 100.0, "issues": []},
         }
+
+    def test_outliers_mixed_types_and_imbalance(self, make):
+        rows = [
+            f"{n % 17},{n if n % 20 else 'unknown'},2024-01-{n % 28 + 1:02},no" for n in range(100)
+        ]
+        rows[3], rows[50] = "5000,3,2024-01-04,yes", "1,50,soon,no"
+        facts = inspect_table(make(("n,mixed,day,label\n" + "\n".join(rows)).encode()))
+        assert [(issue["kind"], issue["column"]) for issue in facts.issues] == [
+            ("mixed_types", "mixed"),
+            ("mixed_types", "day"),
+            ("outliers", "n"),
+            ("class_imbalance", "label"),
+        ]
+        assert [issue["message"].partition(":")[0] for issue in facts.issues] == [
+            "95 of 100 values looked at are numbers, 5 are not.",
+            "99 of 100 values looked at are dates, 1 are not.",
+            "1 of 100 values looked at are far from the others",
+            "99 of 100 values looked at are the same, `no`; there are 2 different ones.",
+        ]
+        assert facts.overall_score == round(100 * (1 - 2 / 4 / 2) * (1 - 2 / 4 / 10), 1)
+
+    def test_what_is_ordinary_is_no_issue(self, make):
+        rows = (f"{n * n % 101},{'abc'[n % 3]},{n % 2},x{n},{-n}.5" for n in range(200))
+        facts = inspect_table(make(("a,b,c,d,e\n" + "\n".join(rows)).encode()))
+        assert (facts.overall_score, facts.issues) == (100.0, [])
+
+    def test_parquet_is_judged_like_csv(self, make):
+        facts = inspect_table(
+            make(
+                pa.table(
+                    {
+                        "n": [*range(99), 10**6],
+                        "text": ["x"] * 95 + [f"{n}" for n in range(5)],
+                        "label": [False] * 99 + [True],
+                        "wild": [float("inf"), float("-inf")] * 50,
+                        "list": [[1], [2]] * 50,
+                        "blob": [b"\xff", b"\0"] * 50,
+                        "mixed": [f"{n}" for n in range(90)] + ["none"] * 10,
+                    }
+                )
+            )
+        )
+        assert [(issue["kind"], issue["column"]) for issue in facts.issues] == [
+            ("mixed_types", "mixed"),
+            ("outliers", "n"),
+            ("class_imbalance", "text"),
+            ("class_imbalance", "label"),
+        ]
+
+    def test_a_sample_is_spread_over_a_large_file_and_knows_quotes(self, make, tmp_path):
+        # Every line has a quoted line end, behind which it looks like another one.
+        lines = (f'{number},"a,\nb{number}"\r\n' for number in range(700_000))
+        path = make(("n,text\r\n" + "".join(lines)).encode())
+        part = tmp_path / "part"
+        sample.write_sample(path, part)
+        assert part.stat().st_size <= sample.SAMPLE_BYTES < path.stat().st_size
+        with part.open(newline="") as file:
+            rows = list(csv.reader(file))
+        assert rows[0] == ["n", "text"]
+        numbers = [int(number) for number, text in rows[1:] if text == f"a,\nb{number}"]
+        assert len(numbers) == len(rows) - 1
+        assert numbers == sorted(set(numbers))
+        assert numbers[0] == 0
+        assert numbers[-1] > 670_000
+        assert max(after - before for before, after in itertools.pairwise(numbers)) < 50_000
+
+    def test_a_part_of_a_large_parquet_file_is_looked_at(self, make):
+        values = pa.array(["usual" if number % 50 else "rare" for number in range(500_000)])
+        for name in ("label", "file_row_number"):
+            facts = inspect_table(make(pa.table({name: values})))
+            (issue,) = facts.issues
+            assert (issue["kind"], issue["column"]) == ("class_imbalance", name)
+            assert not issue["message"].startswith("490000 of 500000")
+
+
+def described(path: Path) -> dict:
+    found = describe_table(path, inspect_table(path).dialect)
+    assert list(path.parent.iterdir()) == [path]
+    return found
+
+
+class TestDescription:
+    def test_every_type_of_parquet(self, make):
+        moments = [
+            dt.datetime.fromisoformat("2024-01-01"),
+            None,
+            dt.datetime.fromisoformat("2024-01-03"),
+        ]
+        found = described(
+            make(
+                pa.table(
+                    {
+                        "integer": [2**60, None, 0],
+                        "double": [1.5, float("nan"), float("inf")],
+                        "decimal": [decimal.Decimal("1.10"), None, decimal.Decimal("2.20")],
+                        "flag": [True, False, True],
+                        "date": [dt.date(2024, 1, 1), None, dt.date(1, 1, 1)],
+                        "moment": pa.array(moments, pa.timestamp("ns")),
+                        "zoned": pa.array(moments, pa.timestamp("us", "Europe/Oslo")),
+                        "far": pa.array([2**62, -(2**62), 0], pa.timestamp("us")),
+                        "text": ["x\0", "x\0", ""],
+                        "long": ["y" * 500] * 2 + ["z"],
+                        "time": [dt.time(1), None, dt.time(2)],
+                        "list": [[1], [1], None],
+                        "blob": [b"\xff", None, b"\xff"],
+                        "null": pa.nulls(3),
+                    }
+                )
+            )
+        )
+        columns = {one["name"]: one for one in found["columns"]}
+        kinds = ["integer", "number", "number", "boolean", "date", *["datetime"] * 3]
+        kinds += ["text", "text", *["other"] * 3]
+        assert [one["type"] for one in found["columns"]][:-1] == kinds
+        assert [one["missing_count"] for one in found["columns"]] == [
+            *(1, 1, 1, 0, 1, 1, 1, 0, 0, 0, 1, 1, 1, 3),
+        ]
+        assert [one["distinct_count"] for one in found["columns"]] == [
+            *(2, 2, 2, 2, 2, 2, 2, 3, 2, 2, 2, 1, 1, 0),
+        ]
+        assert columns["integer"]["max"] == 2**60
+        assert [columns["double"][name] for name in ("min", "max", "mean")] == [1.5, 1.5, 1.5]
+        assert columns["double"]["standard_deviation"] is None
+        assert columns["decimal"]["mean"] == pytest.approx(1.65)
+        assert columns["date"]["earliest"] == "0001-01-01T00:00:00Z"
+        for name in ("moment", "zoned"):
+            assert columns[name]["earliest"] == "2024-01-01T00:00:00Z"
+            assert columns[name]["latest"] == "2024-01-03T00:00:00Z"
+        assert columns["far"]["latest"] == columns["far"]["earliest"] == "1970-01-01T00:00:00Z"
+        assert columns["text"]["top_values"] == [
+            {"value": "x\N{REPLACEMENT CHARACTER}", "count": 2},
+            {"value": "", "count": 1},
+        ]
+        assert columns["long"]["top_values"][0] == {"value": "y" * 100, "count": 2}
+        assert columns["list"]["top_values"] == columns["blob"]["top_values"] == []
+
+    def test_csv_has_the_types_of_its_parquet_and_its_markers_are_missing(self, make):
+        content = "né;né;;flag\n1,5;NA;007;true\n2,5;x;8;\nnull;x;9;NaN\n"
+        found = described(make(content.encode("utf-16")))
+        assert [(one["name"], one["type"], one["missing_count"]) for one in found["columns"]] == [
+            ("né", "text", 1),
+            ("né_2", "text", 1),
+            ("column_3", "text", 0),
+            ("flag", "boolean", 2),
+        ]
+
+    def test_histograms_have_every_value_in_one_bin(self, make):
+        values = [-1e308, 1e308, 5.0] * 2 + [float("inf")]
+        found = described(make(pa.table({"wide": values, "n": [3, 1, 2, 1, 1, 4, 2]})))
+        wide, small = found["distributions"]
+        assert wide["bins"] == []
+        assert sum(one["count"] for one in small["bins"]) == 7
+        assert (small["bins"][0]["count"], small["bins"][-1]["count"]) == (3, 1)
+        assert small["top_values"][0] == {"value": "1", "count": 3}
+        assert found["columns"][0]["mean"] == pytest.approx(5)
+        assert json.dumps(found, allow_nan=False)
+
+    def test_constant_numbers_and_dates(self, make):
+        found = described(make(b"n,day\n7,2024-01-01\n7,2024-01-01\n"))
+        n, day = found["distributions"]
+        assert n["bins"] == [{"lower": 7.0, "upper": 7.0, "count": 2}]
+        moment = "2024-01-01T00:00:00Z"
+        assert day["periods"] == [{"start": moment, "end": moment, "count": 2}]
+        assert found["correlations"] == []
+
+    def test_bounds(self, make):
+        header = ",".join(f"c{number}" for number in range(150))
+        rows = (",".join(str(row * (n + 3) % 97) for n in range(150)) for row in range(60))
+        found = described(make("\n".join([header, *rows]).encode()))
+        assert len(found["columns"]) == 150
+        assert [one["name"] for one in found["distributions"]] == header.split(",")[:100]
+        assert len(found["correlations"]) == 190
+        strengths = [abs(one["coefficient"]) for one in found["correlations"]]
+        assert strengths == sorted(strengths, reverse=True)
+
+    def test_most_frequent_of_many(self, make):
+        values = [f"v{n}" for n in range(50) for _ in range(n + 1)]
+        found = described(make(pa.table({"v": values})))
+        assert found["columns"][0]["top_values"] == [
+            {"value": f"v{n}", "count": n + 1} for n in range(49, 44, -1)
+        ]
+        (distribution,) = found["distributions"]
+        assert len(distribution["top_values"]) == 20
+        assert distribution["other_count"] == sum(range(1, 31))
+
+    def test_many_different_values_are_estimated(self, make, monkeypatch):
+        path = make(pa.table({"v": list(range(5000))}))
+        monkeypatch.setattr(description, "MAX_DISTINCT", 1000)
+        monkeypatch.setattr(description, "CELLS_PER_PASS", 1000)
+        (column,) = tasks.describe(path, path, path, {"rows": 5000})["columns"]
+        assert column["distinct_is_exact"] is False
+        assert 4000 < column["distinct_count"] < 6000
+        assert (column["missing_count"], column["max"]) == (0, 4999)
+
+    def test_a_zip_bomb_and_absurd_row_groups(self, make):
+        bomb = pa.table({"a": pa.array([7]).take(pa.array([0] * 5_000_000))})
+        path = make(bomb, compression="zstd")
+        assert path.stat().st_size < 100_000
+        assert described(path)["columns"][0]["distinct_count"] == 1
+        tiny = described(make(pa.table({"a": list(range(3000))}), row_group_size=1))
+        assert tiny["columns"][0]["distinct_count"] == 3000
+
+    def test_what_takes_too_much_memory_is_refused(self, make, monkeypatch):
+        path = make(pa.table({"a": [f"{n}" * 20 for n in range(300_000)]}))
+        monkeypatch.setattr(engine, "MEMORY_LIMIT", "8MB")
+        paths = {name: str(path) for name in ("source", "scratch", "part")}
+        task = {"task": "describe", "paths": paths, "options": {"dialect": {"rows": 300_000}}}
+        assert "of memory" in reader.perform(task)["refusal"]
+
+    def test_time_is_limited(self, endless, monkeypatch):
+        monkeypatch.setattr(pool, "TASK_SECONDS", 0.2)
+        with pytest.raises(NotATable, match=r"more than 0\.2 seconds"):
+            describe_table(endless, {**AS_CSV, "rows": 1})
 
 
 def converted(source: Path, target_format: str) -> Path:

@@ -19,6 +19,8 @@ SAMPLE_BYTES = 8 * 1024 * 1024
 MAX_ROWS = 100_000
 MAX_CELLS = 2_000_000
 MAX_VALUE_CHARACTERS = 64
+# Each pass over a very wide table takes about as long as one over all of its columns.
+MAX_COLUMNS_SEEN = 1000
 FENCE = 3
 NESTED_OR_BINARY = ("STRUCT", "MAP", "UNION", "BLOB", "BIT", "VARIANT", "GEOMETRY")
 
@@ -75,12 +77,13 @@ def vector_step(rows: int, columns: int) -> int:
 def look(connection: duckdb.DuckDBPyConnection, table: Table) -> dict[int, Look]:
     """Look at a sample; give what was found by the position of the column.
 
-    Columns without values, and those of nested or binary values, are left out.
+    Columns behind the first MAX_COLUMNS_SEEN, those without values, and those of nested or binary
+    values are left out.
     """
     types = column_types(connection, table)
     readable = [
         position
-        for position, kind in enumerate(types)
+        for position, kind in enumerate(types[:MAX_COLUMNS_SEEN])
         if not kind.startswith(NESTED_OR_BINARY) and "[" not in kind
     ]
     looks: dict[int, Look] = {}
