@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import sklearn
 from flaml.automl.task.factory import task_factory
+from lightgbm.basic import LightGBMError
 
 from projects_api.engines import candidates, described, table
 from projects_api.engines.evaluation import loss, metric_name, score
@@ -34,6 +35,7 @@ from projects_api.engines.search import LEARNERS, Search
 
 _PREPARED = 5  # percent
 _BINARY = 2
+_MOST_FAILURES = 3  # of one learner in a row
 
 
 def train(task: Task, folder: Path, progress: Progress) -> TrainingResult:
@@ -108,44 +110,43 @@ class _Training:
     progress: Progress
     clock: Clock
     sort_metric: str
+    failure: str = "no model was ready in time: allow more, or exclude slow algorithms"
 
     def run(self, learners: dict[str, str], stopping: _Stopping) -> list[Candidate]:
         """Let the learners take turns until a limit is reached. Raises `TrainingRefused`."""
         kind = {0: "regression", _BINARY: "binary"}.get(self.data.label_count, "multiclass")
         task = task_factory(kind)
-        trials = {
-            model_type: _Learner(self, model_type, name, task)
-            for model_type, name in learners.items()
-        }
+        turns = [_Learner(self, kind, name, task) for kind, name in learners.items()]
         found: list[Candidate] = []
-        failure = "no model was ready in time: allow more, or exclude slow algorithms"
-        while trials and not self._is_over(found):
-            for model_type, learner in list(trials.items()):
-                if self._is_over(found):
+        while not self._is_over(found, turns):
+            for learner in list(turns):
+                if self._is_over(found, turns):
                     break
-                self._tell(model_type, found)
-                try:
-                    candidate = learner.try_next(stopping, self._share(found, len(learners)))
-                except OutOfTime:
-                    self.progress.log(f"left out a {model_type}: it was not ready in time")
-                    continue
-                except (ValueError, ArithmeticError, np.linalg.LinAlgError) as reason:
-                    failure = f"no model could be trained; the last reason: {reason}"
-                    self.progress.log(f"left out a {model_type}: {reason}")
-                    continue
-                if candidate is None:
-                    del trials[model_type]
-                else:
+                self._tell(learner.model_type, found)
+                candidate = self._try(learner, stopping, self._share(found, len(learners)))
+                if candidate is not None:
                     found.append(candidate)
-            if not self._is_over(found) and stopping.end_round():
+                elif learner.is_done:
+                    turns.remove(learner)
+            if not self._is_over(found, turns) and stopping.end_round():
                 self.progress.log(f"stopped: {stopping.metric} gets no better")
                 break
         if not found:
-            raise TrainingRefused(failure)
+            raise TrainingRefused(self.failure)
         return found
 
-    def _is_over(self, found: list[Candidate]) -> bool:
-        return len(found) >= self.config.max_models or self.clock.left() <= 0
+    def _try(self, learner: "_Learner", stopping: _Stopping, seconds: float) -> Candidate | None:
+        try:
+            return learner.try_next(stopping, seconds)
+        except OutOfTime:
+            self.progress.log(f"left out a {learner.model_type}: it was not ready in time")
+        except (ValueError, ArithmeticError, np.linalg.LinAlgError, LightGBMError) as reason:
+            self.failure = f"no model could be trained; the last reason: {reason}"
+            self.progress.log(f"left out a {learner.model_type}: {reason}")
+        return None
+
+    def _is_over(self, found: list[Candidate], turns: list["_Learner"]) -> bool:
+        return not turns or len(found) >= self.config.max_models or self.clock.left() <= 0
 
     def _share(self, found: list[Candidate], learners: int) -> float:
         """Seconds for the next model: in the first round each learner gets a part of the time."""
@@ -168,13 +169,20 @@ class _Learner:
 
     def __init__(self, training: _Training, model_type: str, name: str, task: Any) -> None:
         self._training, self._data, self._config = training, training.data, training.config
-        self._model_type, self._name, self._task = model_type, name, task
+        self.model_type, self._name, self._task = model_type, name, task
+        self._failures = 0
+        self.is_done = False
         self._search = Search(name, task, self._data.values, self._data.target, self._config.seed)
         self._count = 0
 
     def try_next(self, stopping: _Stopping, seconds: float) -> Candidate | None:
-        """Make the next model within a time; None when there is nothing left to try."""
+        """Make the next model within a time; None when there is nothing left to try.
+
+        Raises what a fit raises. `is_done` tells that it has nothing left or fails again and again.
+        """
         proposal = self._search.propose()
+        self._failures += 1
+        self.is_done = proposal is None or self._failures >= _MOST_FAILURES
         if proposal is None:
             return None
         clock = Clock(seconds)
@@ -188,23 +196,29 @@ class _Learner:
         stopping.take(loss(stopping.metric, scores.get(stopping.metric)))
         fitting = Clock(0)
         model = self._fit(proposal, slice(None), clock.left())
+        self._failures = 0
+        return self._make(model, proposal, scores.get(by), fitting.spent())
+
+    def _make(
+        self, model: Any, proposal: dict[str, Any], validated: float | None, seconds: float
+    ) -> Candidate:
         self._count += 1
+        by = self._training.sort_metric
         candidate = candidates.make(
             model,
             self._data,
             self._training.folder,
-            name=f"{self._model_type}_{self._count}",
-            model_type=self._model_type,
+            name=f"{self.model_type}_{self._count}",
+            model_type=self.model_type,
             parameters=proposal,
             sort_metric=by,
-            validated=scores.get(by),
-            seconds=fitting.spent(),
+            validated=validated,
+            seconds=seconds,
             seed=self._config.seed,
         )
         measured = candidate.metrics.get(by)
-        self._training.progress.log(
-            f"{candidate.name}: {by} {'unknown' if measured is None else f'{measured:.5g}'}"
-        )
+        told = "unknown" if measured is None else f"{measured:.5g}"
+        self._training.progress.log(f"{candidate.name}: {by} {told}")
         return candidate
 
     def _validate(

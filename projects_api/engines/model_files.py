@@ -53,15 +53,12 @@ def _check(path: Path) -> None:
             if sum(member.file_size for member in archive.infolist()) > _MAX_BYTES:
                 raise ModelRefused("the model file is too large when unpacked")
             schema = json.loads(archive.read(_SCHEMA))
-    except (
-        OSError,
-        zipfile.BadZipFile,
-        zlib.error,
-        KeyError,
-        ValueError,
-        RecursionError,
-    ) as reason:
-        raise ModelRefused(f"the model file is none of skops: {reason}") from reason
+    except zipfile.BadZipFile as reason:
+        raise ModelRefused(
+            "the model file is none of skops; models of the engine h2o cannot predict here"
+        ) from reason
+    except (OSError, EOFError, zlib.error, KeyError, ValueError, RecursionError) as reason:
+        raise ModelRefused(f"the model file is damaged: {reason}") from reason
     for loader, name in _named(schema):
         if loader not in LOADERS:
             raise ModelRefused(f"the model file wants {name} to be built by {loader}")

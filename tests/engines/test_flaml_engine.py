@@ -8,6 +8,7 @@ import pytest
 from sklearn.metrics import log_loss, roc_auc_score, root_mean_squared_error
 
 from projects_api import engines
+from projects_api.engines import TrainingRefused
 
 from . import tables
 from .conftest import TRAININGS
@@ -181,6 +182,18 @@ def test_a_time_for_each_model_cuts_boosters_and_leaves_out_others(train):
     )
     assert training.result.candidates[0].model_type == "XGBoost"
     assert any("was not ready in time" in line for line in training.progress.lines)
+
+
+def test_an_algorithm_that_is_never_ready_is_given_up(train):
+    with pytest.raises(TrainingRefused, match="no model was ready in time"):
+        train(
+            tables.breast_cancer(),
+            "target",
+            "classification",
+            exclude_algos=["GBM", "XGBoost", "GLM", "XRT"],
+            max_runtime_secs_per_model=0.01,
+            stopping_rounds=0,
+        )
 
 
 def test_rare_labels_weigh_more_when_balanced(train):

@@ -1,0 +1,211 @@
+"""The engine `h2o`: H2O AutoML, in a Java process of its own.
+
+H2O's open edition exports no models that could be loaded without Java and without trusting their
+files. So its models are measured and compared, and stored as a description: they cannot predict
+here, and whoever loads one is told so. H2O learns from the same prepared rows as the other engines.
+Its neural networks are left out, because the same seed would not give the same leaderboard.
+"""
+
+import json
+import os
+import resource
+import secrets
+import socket
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from shutil import which
+from typing import Any
+
+import h2o
+import joblib
+import numpy as np
+import pandas as pd
+from h2o.automl import H2OAutoML
+from h2o.exceptions import H2OConnectionError, H2OResponseError, H2OServerError
+
+from projects_api.engines import described, table
+from projects_api.engines.evaluation import evaluate, label_text, metric_name, score
+from projects_api.engines.interface import (
+    Candidate,
+    Progress,
+    Task,
+    TrainingRefused,
+    TrainingResult,
+    rank,
+)
+from projects_api.engines.prepared import Prepared, prepare
+
+MEDIA_TYPE = "application/json"
+_TARGET = "target"
+_START_SECONDS = 60
+_USER = "projects-api"
+# H2O's names of the metrics that it can go by; by all others it lets its default decide.
+_METRICS = {
+    "auc": "AUC",
+    "aucpr": "AUCPR",
+    "logloss": "logloss",
+    "mean_per_class_error": "mean_per_class_error",
+    "rmse": "RMSE",
+    "mse": "MSE",
+    "mae": "MAE",
+    "rmsle": "RMSLE",
+}
+
+
+def train(task: Task, folder: Path, progress: Progress) -> TrainingResult:
+    """Train models; see `engines.train`."""
+    sort_metric = metric_name(task.config.sort_metric, task.problem_type)
+    data = table.read(task, progress)
+    prepared = prepare(data, task.config)
+    with _server(folder):
+        progress.report(5, stage="H2O", seconds_left=task.config.max_runtime_secs)
+        training = _upload(prepared.values, prepared.target, prepared.label_count)
+        automl = _automl(task, prepared, sort_metric)
+        automl.train(y=_TARGET, training_frame=training)
+        ids = [row[0] for row in automl.leaderboard.as_data_frame(use_pandas=False)[1:]]
+        if not ids:
+            raise TrainingRefused("no model was ready in time: allow more")
+        held_out = _upload(prepared.held_out, prepared.held_out_target, prepared.label_count)
+        found = []
+        numbers: Counter[str] = Counter()
+        for place, model_id in enumerate(ids):
+            model_type = model_id.partition("_")[0]
+            numbers[model_type] += 1
+            name = f"H2O_{model_type}_{numbers[model_type]}"
+            found.append(_measure(h2o.get_model(model_id), name, held_out, prepared, folder))
+            progress.log(f"{name}: {sort_metric} {found[-1].metrics.get(sort_metric)}")
+            progress.report(80 + 19 * (place + 1) / len(ids), stage=name)
+    return TrainingResult(
+        candidates=rank(found, sort_metric),
+        signature=described.signature(data, task),
+        reference=described.reference(data, task.config.seed),
+        sort_metric=sort_metric,
+    )
+
+
+@contextmanager
+def _server(folder: Path) -> Iterator[None]:
+    """Run H2O on this machine, for nobody but this process, and in its process group.
+
+    `h2o.init` would start it in a session of its own, where it outlives a job that is killed.
+    """
+    password = secrets.token_urlsafe(32)
+    logins = folder / "logins"
+    logins.touch(mode=0o600)
+    logins.write_text(f"{_USER}: {password}\n")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    address = ["-ip", "127.0.0.1", "-web_ip", "127.0.0.1", "-port", str(port)]
+    login = ["-hash_login", "-login_conf", str(logins), "-user_name", _USER]
+    jar = Path(h2o.__file__).parent / "backend" / "bin" / "h2o.jar"
+    limits = [f"-Xmx{_heap_bytes()}", "-jar", str(jar), "-nthreads", str(joblib.cpu_count())]
+    own = ["-name", secrets.token_hex(8), "-ice_root", str(folder)]
+    process = subprocess.Popen(  # noqa: S603 - all arguments are ours, no shell
+        [which("java") or "java", *limits, *address, *login, *own],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=folder,
+    )
+    try:
+        _connect(process, f"http://127.0.0.1:{port}", password)
+        yield
+    finally:
+        process.kill()
+        process.wait()
+        logins.unlink()
+
+
+def _heap_bytes() -> int:
+    """Half of the memory that the process may use; Java needs some beside its heap."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_DATA)
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return min(machine, machine if limit == resource.RLIM_INFINITY else limit) // 2
+
+
+def _connect(process: subprocess.Popen[bytes], url: str, password: str) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            h2o.connect(url=url, auth=(_USER, password), verbose=False)
+        except (H2OConnectionError, H2OServerError, H2OResponseError):
+            time.sleep(0.5)
+        else:
+            h2o.no_progress()
+            return
+    raise TrainingRefused("H2O does not start here; its memory may not suffice")
+
+
+def _upload(values: np.ndarray, target: np.ndarray, label_count: int) -> Any:
+    frame = pd.DataFrame(values).add_prefix("c")
+    frame[_TARGET] = [f"label {place}" for place in target] if label_count else target
+    types = {_TARGET: "enum"} if label_count else None
+    return h2o.H2OFrame(frame, column_types=types)
+
+
+def _automl(task: Task, prepared: Prepared, sort_metric: str) -> Any:
+    config = task.config
+    more_than_two = prepared.label_count > 2  # noqa: PLR2004
+    by = "AUTO" if more_than_two else _METRICS.get(sort_metric, "AUTO")
+    return H2OAutoML(
+        max_runtime_secs=max(1, round(config.max_runtime_secs)),
+        max_models=config.max_models,
+        max_runtime_secs_per_model=round(config.max_runtime_secs_per_model or 0) or None,
+        nfolds=config.nfolds if config.nfolds > 1 else 0,
+        seed=config.seed,
+        exclude_algos=sorted({*config.exclude_algos, "DeepLearning"}),
+        balance_classes=config.balance_classes and bool(prepared.label_count),
+        stopping_rounds=config.stopping_rounds,
+        stopping_tolerance=config.stopping_tolerance or None,
+        sort_metric=by,
+    )
+
+
+def _measure(model: Any, name: str, held_out: Any, prepared: Prepared, folder: Path) -> Candidate:
+    answers = model.predict(held_out).as_data_frame()
+    if prepared.label_count:
+        names = [f"label{place}" for place in range(prepared.label_count)]
+        answers.columns = answers.columns.str.replace(" ", "")
+        predicted = answers.reindex(columns=names, fill_value=0.0).to_numpy(np.float64)
+    else:
+        predicted = answers["predict"].to_numpy(np.float64)
+    labels = prepared.labels and [label_text(label) for label in prepared.labels]
+    told = {key: value for key, value in model.actual_params.items() if _is_plain(value)}
+    path = folder / f"{name}.json"
+    path.write_text(json.dumps({"engine": "h2o", "name": name, "parameters": told}))
+    return Candidate(
+        name=name,
+        model_type=name.split("_")[1],
+        engine="h2o",
+        rank=0,
+        is_best=False,
+        metrics=score(prepared.held_out_target, predicted, prepared.label_count),
+        parameters=told,
+        explanation={
+            "permutation_importance": _importance(model, held_out, prepared),
+            "shap": None,
+        },
+        evaluation=evaluate(prepared.held_out_target, predicted, labels),
+        training_seconds=model._model_json["output"]["run_time"] / 1000,  # noqa: SLF001
+        path=path,
+        media_type=MEDIA_TYPE,
+    )
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, bool | int | str) or (isinstance(value, float) and np.isfinite(value))
+
+
+def _importance(model: Any, held_out: Any, prepared: Prepared) -> list[dict[str, Any]]:
+    """H2O's own permutation importance, summed over what was made of a column."""
+    sums = np.zeros(len(prepared.names))
+    for place, value, *_ in model.permutation_importance(held_out, use_pandas=False).cell_values:
+        sums[prepared.made_of[int(str(place).removeprefix("c"))]] += float(value)
+    order = np.argsort(-sums, kind="stable")[:100]
+    return [
+        {"feature": prepared.names[column], "importance": float(sums[column]), "deviation": 0.0}
+        for column in order
+    ]
