@@ -209,6 +209,9 @@ class TestNotATable:
             pytest.param(b"\x1f\x8b\x08\0", "gzip", id="gzip"),
             pytest.param(b"a,b\n1," + b"x" * 3_000_000 + b"\n", "Line 2", id="endless line"),
             pytest.param(b",".join([b"x"] * 10_001) + b"\n1\n", "10001 columns", id="too wide"),
+            pytest.param(
+                (b"," * 1_000_000 + b"\n") * 2, "1000001 columns", id="a million columns of nothing"
+            ),
             pytest.param(b"PAR1", "Parquet file is damaged", id="signature only"),
             pytest.param(b"PAR1\xff\xff\xff\x7fPAR1", "Parquet file is damaged", id="footer"),
             pytest.param(b"PARE" + b"\0" * 16, "encrypted Parquet", id="encrypted"),

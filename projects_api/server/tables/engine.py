@@ -89,8 +89,9 @@ def has_header(connection: duckdb.DuckDBPyConnection, path: Path, dialect: Diale
     """Ask DuckDB's sniffer whether the first row of a UTF-8 CSV names the columns.
 
     It does when the rows below have types that it has not, or when all is text; numbers alone,
-    which may have a decimal comma, name nothing.
+    which may have a decimal comma, name nothing. Raises NotATable when there are too many columns.
     """
+    _check_width(len(dialect.first_row))
     if all(map(NUMBER.fullmatch, dialect.first_row)):
         return False
     sniffer = f"sniff_csv({file_literal(path)}, {csv_options(dialect)}, sample_size = 1000)"
