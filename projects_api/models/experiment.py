@@ -210,6 +210,8 @@ def find_progress(connection: Connection, experiment_id: str) -> dict[str, Any] 
     if row is None:
         return None
     found = row._asdict()
+    if found["status"] not in {"queued", "running"}:
+        found |= {"stage": None, "seconds_left": None}
     if found["status"] in SUCCESSES:
         found["progress"] = 100.0
     elif found["progress"] is None:

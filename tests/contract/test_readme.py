@@ -40,7 +40,7 @@ def run(command: list[str], folder: Path, environment: dict[str, str]) -> str:
 
 
 def test_the_session_with_curl(tmp_path, environment):
-    script, back = snippets("sh", "curl")
+    script, back, _ = snippets("sh", "curl")
     printed = run(["bash", "-euo", "pipefail", "-c", script + back], tmp_path, environment)
     assert '"name":"Churn Prediction"' in printed
     assert '"overall_score":100.0' in printed
@@ -59,10 +59,29 @@ def test_the_session_with_requests(tmp_path, environment):
     assert (tmp_path / "export.zip").stat().st_size > 0
 
 
+def test_the_training(server, tmp_path):
+    (script,) = snippets("sh", "/api/experiments")
+    before = snippets("sh", "curl")[0]
+    printed = with_its_job(server, ["bash", "-euo", "pipefail", "-c", before + script], tmp_path)
+    assert '"status":"succeeded","progress":100.0,"stage":null' in printed
+    assert '"logs":["learning from 400 rows with 3 columns' in printed
+    assert "4 models; the best by auc is" in printed
+    assert '"permutation_importance":[{"feature":"' in printed
+    assert '{"predictions":[{"prediction":"left","probabilities":{"left":0.' in printed
+
+
 def test_the_report(server, tmp_path):
     (tmp_path / "cities.csv").write_text("city,population\nParis,2102650\nOslo,717710\n")
     (before,), (script,) = snippets("python", "cities.csv"), snippets("python", "/api/reports")
-    person = server.person()
+    printed = with_its_job(server, [sys.executable, "-c", before + script], tmp_path)
+    expected = ["succeeded None", "text/html b'<!doc'", "application/pdf b'%PDF-'"]
+    assert printed.splitlines()[3:] == expected
+    assert {path.name for path in tmp_path.iterdir()} > {"report.html", "report.pdf"}
+
+
+def with_its_job(server, command: list[str], folder: Path) -> str:
+    """Run what asks for a job and waits for it, and do the job; give what was printed."""
+    person = server.person(scopes=("read", "write", "predict"))
     asked_for = select(jobs.c.id).where(jobs.c.user_id == person.user_id)
 
     def find_job() -> str | None:
@@ -70,18 +89,17 @@ def test_the_report(server, tmp_path):
             return connection.scalar(asked_for)
 
     with subprocess.Popen(
-        [sys.executable, "-c", before + script],
-        cwd=tmp_path,
+        command,
+        cwd=folder,
         env={**os.environ, "BASE_URL": server.url, "API_KEY": person.key},
         stdout=subprocess.PIPE,
         text=True,
     ) as session:
-        wait_until(find_job, "a report is asked for")
+        wait_until(find_job, "a job is asked for")
         server.run_job(find_job())
         printed, _ = session.communicate(timeout=60)
-    expected = ["succeeded None", "text/html b'<!doc'", "application/pdf b'%PDF-'"]
-    assert printed.splitlines()[3:] == expected
-    assert {path.name for path in tmp_path.iterdir()} > {"report.html", "report.pdf"}
+    assert session.returncode == 0, printed
+    return printed
 
 
 def test_the_session_with_a_model(server, tmp_path, environment, training):
