@@ -96,6 +96,6 @@ class TestGetJob:
         assert owner.delete(f"/api/projects/{project_id}").status_code == 200
         problem(owner.get(f"/api/jobs/{job_id}"), 404, "job-not-found")
 
-    @pytest.mark.parametrize("job_id", [new_id(), "none"])
+    @pytest.mark.parametrize("job_id", [new_id(), "none"], ids=["other", "none"])
     def test_unknown(self, owner, problem, job_id):
         problem(owner.get(f"/api/jobs/{job_id}"), 404, "job-not-found")

@@ -148,7 +148,11 @@ class Hostile:
         return os.kill, (os.getpid(), signal.SIGKILL)
 
 
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", pickle.dumps(Hostile()), bytes(1000)])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"PK\x03\x04", pickle.dumps(Hostile()), bytes(1000)],
+    ids=["empty", "cut off", "pickle", "zeros"],
+)
 def test_a_file_that_is_no_model_is_refused(store, shared, model, tmp_path, content):
     (tmp_path / "model").write_bytes(content)
     shared.predict(model, ROWS)
