@@ -15,6 +15,7 @@ import pytest
 
 from projects_api.models import dataset_version
 from projects_api.server import profiles
+from projects_api.server.archive_reader import verify_archive
 from projects_api.server.tables import NotATable, describe_table
 
 UNKNOWN = "0195d3a0-0000-7000-8000-000000000000"
@@ -364,10 +365,12 @@ class TestUploadDatasetVersion:
         assert owner.delete(path(dataset_id)).status_code == 200
         assert stored_files(server) == before
 
-    def test_is_exported_beside_the_others(self, owner, project_id, dataset_id):
+    def test_is_exported_beside_the_others(self, owner, project_id, dataset_id, tmp_path):
         owner.upload_version(dataset_id, b"a;b\n1;2\n")
         owner.get(f"{path(dataset_id)}/columns")
         export = owner.get(f"/api/projects/{project_id}/export").content
+        (tmp_path / "export.zip").write_bytes(export)
+        assert verify_archive(tmp_path / "export.zip") == []
         with zipfile.ZipFile(io.BytesIO(export)) as archive:
             manifest = json.loads(archive.read("manifest.json"))
             versions = manifest["datasets"][0]["versions"]
