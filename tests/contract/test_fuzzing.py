@@ -34,12 +34,17 @@ PEOPLE = ("owner", "viewer", "alice", "bob", "stranger")
 CERTAIN = {"200", "201", "202", "401", "404", "415", "422"}
 """What a short run reaches already; the others take luck, and a long run."""
 LUCKY = {
+    "create_deployment",
     "create_experiment",
+    "deactivate_deployment",
     "delete_dataset",
     "delete_experiment",
     "delete_model",
     "delete_project",
+    "predict_with_deployment",
+    "promote_deployment",
     "remove_member",
+    "rollback_deployment",
     "upload_dataset",
     "upload_dataset_version",
     "download_report",
