@@ -1,0 +1,129 @@
+"""A column of a table, what is found of it, and how that is shown."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+TOP_VALUES_SHOWN = 5
+MAX_NAME_CHARACTERS = 1000
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+FIRST_MICROSECOND = (datetime(1, 1, 1, tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
+LAST_MICROSECOND = (datetime.max.replace(tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
+TYPES = {
+    "BOOLEAN": "boolean",
+    **dict.fromkeys(("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"), "integer"),
+    **dict.fromkeys(("UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"), "integer"),
+    **dict.fromkeys(("FLOAT", "DOUBLE"), "number"),
+    "DATE": "date",
+    **dict.fromkeys(("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"), "datetime"),
+    "TIMESTAMP WITH TIME ZONE": "datetime",
+    **dict.fromkeys(("VARCHAR", "UUID"), "text"),
+}
+
+
+@dataclass(slots=True)
+class Column:
+    """A column and what was found of it.
+
+    `measure` is SQL for its values as finite numbers, of dates and times as microseconds since
+    1970; None where they are none.
+    """
+
+    name: str
+    type: str
+    value: str
+    measure: str | None
+    present: int = 0
+    distinct: int = 0
+    is_exact: bool = True
+    measures: tuple[float | None, ...] = (None, None, None, None)
+    """Minimum, maximum, mean and standard deviation."""
+    top: list[dict[str, Any]] = field(default_factory=list)
+    bins: list[int] = field(default_factory=list)
+
+    @property
+    def is_numeric(self) -> bool:
+        """Tell whether its values are numbers."""
+        return self.type in {"integer", "number"}
+
+    @property
+    def is_dated(self) -> bool:
+        """Tell whether its values are dates or times."""
+        return self.type in {"date", "datetime"}
+
+
+def typed_column(name: str, sql_type: str, value: str) -> Column:
+    """Make a column of an SQL type, whose values are an SQL expression."""
+    kind = TYPES.get(sql_type, "other")
+    if sql_type.startswith("DECIMAL"):
+        kind = "number"
+    elif sql_type.startswith("ENUM"):
+        kind = "text"
+    column = Column(name.replace("\0", "")[:MAX_NAME_CHARACTERS], kind, value, None)
+    if column.is_numeric:
+        number = f"CAST({value} AS DOUBLE)"
+        column.measure = f"CASE WHEN isfinite({number}) THEN {number} END"
+    elif column.is_dated:
+        moment = f"CASE WHEN isfinite({value}) THEN epoch_us({value}) END"
+        within = f"BETWEEN {FIRST_MICROSECOND} AND {LAST_MICROSECOND}"
+        column.measure = f"CASE WHEN ({moment}) {within} THEN CAST({moment} AS DOUBLE) END"
+    return column
+
+
+def shown_column(column: Column, rows: int) -> dict[str, Any]:
+    """Show the statistics of a column as the contract does."""
+    low, high, mean, deviation = column.measures if column.is_numeric else [None] * 4
+    earliest, latest = column.measures[:2] if column.is_dated else [None] * 2
+    return {
+        "name": column.name,
+        "type": column.type,
+        "nullable": column.present < rows,
+        "missing_count": rows - column.present,
+        "distinct_count": column.distinct,
+        "distinct_is_exact": column.is_exact,
+        "min": low,
+        "max": high,
+        "mean": mean,
+        "standard_deviation": deviation,
+        "earliest": _moment(earliest),
+        "latest": _moment(latest),
+        "top_values": column.top[:TOP_VALUES_SHOWN],
+    }
+
+
+def shown_distribution(column: Column, rows: int) -> dict[str, Any]:
+    """Show the distribution of a column as the contract does."""
+    return {
+        "name": column.name,
+        "type": column.type,
+        "missing_count": rows - column.present,
+        "bins": [
+            {"lower": lower, "upper": upper, "count": count}
+            for lower, upper, count in _intervals(column)
+            if column.is_numeric
+        ],
+        "periods": [
+            {"start": _moment(start), "end": _moment(end), "count": count}
+            for start, end, count in _intervals(column)
+            if column.is_dated
+        ],
+        "top_values": column.top,
+        "other_count": column.present - sum(one["count"] for one in column.top),
+    }
+
+
+def _intervals(column: Column) -> Iterator[tuple[float, float, int]]:
+    low, high = column.measures[:2]
+    if low is None or high is None:
+        return
+    count = len(column.bins)
+    edges = [low + (high - low) * number / max(1, count) for number in range(count)] + [high]
+    yield from zip(edges, edges[1:], column.bins, strict=False)
+
+
+def _moment(microseconds: float | None) -> str | None:
+    if microseconds is None:
+        return None
+    moment = EPOCH + timedelta(microseconds=microseconds)
+    return moment.isoformat().replace("+00:00", "Z")
