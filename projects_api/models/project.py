@@ -136,6 +136,9 @@ def list_for_member(
     dialect = connection.dialect.name
     page, total = _list_statements(dialect, sort_field, sort_direction, search=kind)
     items = page.all(connection, **parameters)
+    counted = [item.pop("total") for item in items] if search else []
+    if counted:
+        return items, counted[0]
     known = total_of(len(items), limit=limit, offset=offset)
     return items, total.scalar(connection, **parameters) if known is None else known
 
@@ -148,13 +151,20 @@ def _list_statements(
     condition = members.c.user_id == bindparam("user_id")
     if search:
         condition = search_index.matches(dialect, search)
-    mine = select(members.c.project_id).where(condition)
     turn = asc if sort_direction == "asc" else desc
     sort_key = members.c[f"project_{sort_field}"]
+    mine: Any = select(members.c.project_id, sort_key.label("sort_key")).where(condition)
+    columns: list[Any] = [*COLUMNS]
+    found = members
+    if search:
+        # What is found must all be read to be put in order, and is counted at once.
+        found = mine.cte("found")
+        columns.append(select(func.count()).select_from(found).scalar_subquery().label("total"))
+        mine, sort_key = select(found), found.c.sort_key
     # The page is cut before any project is read.
-    page = mine.order_by(turn(sort_key), turn(members.c.project_id))
+    page = mine.order_by(turn(sort_key), turn(found.c.project_id))
     cut = page.limit(bindparam("limit")).offset(bindparam("offset")).subquery()
-    shown = select(*COLUMNS).join(cut, cut.c.project_id == projects.c.id)
+    shown = select(*columns).join(cut, cut.c.project_id == projects.c.id)
     shown = shown.order_by(turn(projects.c[sort_field]), turn(projects.c.id))
     return Prepared(shown), Prepared(select(func.count()).select_from(mine.subquery()))
 
