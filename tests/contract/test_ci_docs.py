@@ -75,7 +75,7 @@ def test_schemathesis(tmp_path):
 @needs_node
 def test_newman(tmp_path):
     printed = run_section("Postman and newman", tmp_path)
-    assert re.search(r"assertions │ +17 │ +0 │", printed), printed
+    assert re.search(r"assertions │ +52 │ +0 │", printed), printed
 
 
 def test_the_action_is_well_formed():

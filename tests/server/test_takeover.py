@@ -151,10 +151,10 @@ class TestEphemeral:
         with EphemeralServer.temporary(None) as server, server.workers:
             job_id = self.queue(server, "wait")
             wait_until(lambda: self.show(server, job_id)["stage"] == "waiting", "the job runs")
-            running = [one.pid for one in psutil.Process().children(recursive=True)]
+            running = psutil.Process().children(recursive=True)
             assert running
             server.reset()
-            wait_until(lambda: not any(map(psutil.pid_exists, running)), "its processes end")
+            wait_until(lambda: all(map(is_dead, running)), "its processes end")
             assert self.show(server, job_id) is None
             after = self.queue(server, "succeed")
             wait_until(lambda: self.show(server, after)["finished_at"], "the next job is done")

@@ -63,8 +63,9 @@ def test_progress_and_log_outlive_a_failure(work: Work):
 def test_the_operator_finds_the_traceback(work: Work, start, tmp_path):
     start()
     work.wait_for(job_id := work.add("err"), "failed")
-    log = (tmp_path / "worker0.log").read_text()
-    assert "ZeroDivisionError: not for callers" in log
+    file = tmp_path / "worker0.log"
+    wait_until(lambda: "ZeroDivisionError: not for callers" in file.read_text(), "it is logged")
+    log = file.read_text()
     assert '"line":"about to divide"' in log
     assert job_id in log
 

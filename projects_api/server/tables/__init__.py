@@ -97,9 +97,12 @@ def convert_table(
 
 @contextmanager
 def _scratch_beside(path: Path) -> Iterator[dict[str, Path]]:
-    """Name files for a reader, which cannot be trusted to live until it has removed them."""
-    stem = uuid4().hex
-    scratch = {name: path.with_name(f".{stem}.{name}") for name in ("scratch", "part")}
+    """Name files for a reader, which cannot be trusted to live until it has removed them.
+
+    Beside a spooled file they are spooled files too, which are removed after a crash.
+    """
+    stem = f"{path.stem}-{uuid4().hex}"
+    scratch = {name: path.with_name(f"{stem}-{name}{path.suffix}") for name in ("scratch", "part")}
     try:
         yield scratch
     finally:
