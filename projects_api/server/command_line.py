@@ -245,9 +245,11 @@ def demo(
 ) -> None:
     """Fill a project with a real data set, models that are trained on it, and a report."""
     from projects_api.server.demo import JobNotDoneError, UnknownOwnerError, fill
+    from projects_api.server.logs import set_up_logs
     from projects_api.server.schema import upgrade
     from projects_api.server.services import Services
 
+    set_up_logs("warning", "console")
     services = Services.from_settings(_settings())
     upgrade(services.database)
     try:
