@@ -247,7 +247,7 @@ class TestDemoAndVerify:
         with deployment.services.database.transaction(writing=False) as connection:
             wanted = select(projects.c.name, projects.c.model_count)
             back = connection.execute(wanted.where(projects.c.id == back_id)).one()
-        assert tuple(back) == ("Back", 1)
+        assert tuple(back) == ("Back", 4)
         # In the midst of the model, which is stored as it is.
         at = export.index(b"PK\x03\x04", len(export) // 2) - 1000
         file.write_bytes(export[:at] + bytes([export[at] ^ 1]) + export[at + 1 :])
