@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -159,7 +159,9 @@ def postgresql(folder: Path, *names: str) -> Iterator[list[str]]:
         for name in names:
             server.psql(f"CREATE DATABASE {name}")
         for process in (own := psutil.Process(server.get_pid()), *own.children()):
-            process.cpu_affinity([LOAD_CORE])
+            # A worker that cleans up comes and goes.
+            with suppress(psutil.NoSuchProcess):
+                process.cpu_affinity([LOAD_CORE])
         yield [server.get_uri(name) for name in names]
     finally:
         server.cleanup()
