@@ -5,6 +5,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from projects_api.models import deployment, deployment_input, trained_model
+from projects_api.models.base import project_of
+from projects_api.models.trained_model import trained_models
 from projects_api.server.database import Database
 from projects_api.server.predictions import Predictions
 from projects_api.server.problems import (
@@ -33,7 +35,7 @@ def create_deployment(
     traffic_percent: int,
 ) -> dict[str, Any]:
     """Deploy a model of the project."""
-    if trained_model.find_project_id(connection, model_id) != project["id"]:
+    if project_of(connection, trained_models, model_id) != project["id"]:
         raise ModelNotFound
     created = deployment.create(
         connection,
@@ -100,7 +102,7 @@ def get_drift(
 ) -> dict[str, Any]:
     """Measure how far what a deployment was asked is from what its model was trained on."""
     found = _find(connection, deployment_id)
-    reference = trained_model.find_reference(connection, found["model_id"])
+    reference = trained_model.find_experiment_column(connection, found["model_id"], "reference")
     rows = deployment_input.list_newest(connection, deployment_id)
     drift = predictions.measure_drift(reference, rows)
     return {"deployment_id": deployment_id, "drift": drift}

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from projects_api import engines as automl
-from projects_api.models import dataset_version, deployment, experiment, job, trained_model
+from projects_api.models import dataset_version, deployment, experiment, job, job_log, trained_model
 from projects_api.models.api_key import Caller
 from projects_api.server.problems import (
     DatasetVersionNotFound,
@@ -104,7 +104,7 @@ def get_experiment_logs(
 ) -> dict[str, Any]:
     """List the lines that an experiment wrote, oldest first."""
     found = _find(connection, experiment_id)
-    lines, total = job.list_logs(connection, found["job_id"], limit=limit, offset=offset)
+    lines, total = job_log.list_logs(connection, found["job_id"], limit=limit, offset=offset)
     return {
         "logs": [line["message"] for line in lines],
         "total": total,

@@ -30,7 +30,6 @@ EXTENSIONS = {
     "text/csv": "csv",
     "application/vnd.apache.parquet": "parquet",
     "application/vnd.skops": "skops",
-    "application/vnd.skops+zip": "skops",
     "text/html": "html",
     "application/pdf": "pdf",
 }

@@ -28,7 +28,7 @@ def list_models(
 def get_model(connection: Connection, model_id: str) -> dict[str, Any]:
     """Get a model, and what it takes and gives."""
     answer = {"model": _find(connection, model_id)}
-    if signature := trained_model.find_signature(connection, model_id):
+    if signature := trained_model.find_experiment_column(connection, model_id, "signature"):
         answer["signature"] = signature
     return answer
 

@@ -4,6 +4,7 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import uuid_utils
@@ -16,10 +17,13 @@ from sqlalchemy import (
     String,
     Table,
     Uuid,
+    bindparam,
     select,
 )
 from sqlalchemy.types import TypeDecorator, TypeEngine
 from sqlmodel import SQLModel
+
+from projects_api.models.prepared import Prepared
 
 NAMING_CONVENTION = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -121,9 +125,21 @@ def list_of_project(connection: Connection, table: Table, project_id: str) -> li
     return rows_of(connection.execute(statement))
 
 
-def total_of(found: int, *, limit: int, offset: int) -> int | None:
-    """Tell how many there are in all where a page shows it, because it is the last one."""
-    return offset + found if found < limit and (found or not offset) else None
+def row_of(result: CursorResult[Any]) -> dict[str, Any] | None:
+    """Give the first row as a dictionary by column name, or `None` where there is none."""
+    row = result.first()
+    return None if row is None else row._asdict()
+
+
+def project_of(connection: Connection, table: Table, row_id: str) -> str | None:
+    """Find the project that a row of a table belongs to; `None` where there is no such row."""
+    found: str | None = _project_of(table).scalar(connection, id=row_id)
+    return found
+
+
+@cache
+def _project_of(table: Table) -> Prepared:
+    return Prepared(select(table.c.project_id).where(table.c.id == bindparam("id")))
 
 
 def to_text(moment: datetime) -> str:

@@ -9,7 +9,6 @@ from sqlalchemy import (
     Text,
     bindparam,
     delete,
-    func,
     insert,
     select,
     update,
@@ -26,11 +25,10 @@ from projects_api.models.base import (
     new_id,
     now,
     table_of,
-    total_of,
 )
 from projects_api.models.blob import blobs
 from projects_api.models.dataset_version import dataset_versions
-from projects_api.models.prepared import Prepared
+from projects_api.models.prepared import Listing, Prepared
 
 
 class Dataset(SQLModel, table=True):
@@ -77,22 +75,13 @@ _WITH_NEWEST_VERSION = (
     .join(artifacts, artifacts.c.id == dataset_versions.c.artifact_id)
     .join(blobs, blobs.c.sha256 == artifacts.c.sha256)
 )
-_OWNER = Prepared(select(datasets.c.project_id).where(datasets.c.id == bindparam("id")))
 _FIND = Prepared(_WITH_NEWEST_VERSION.where(datasets.c.id == bindparam("id")))
-_HERE = datasets.c.project_id == bindparam("project_id")
-_PAGE = Prepared(
-    _WITH_NEWEST_VERSION.where(_HERE)
-    .order_by(datasets.c.created_at.desc(), datasets.c.id.desc())
-    .limit(bindparam("limit"))
-    .offset(bindparam("offset"))
+_LISTING = Listing(
+    _WITH_NEWEST_VERSION,
+    datasets.c.project_id == bindparam("project_id"),
+    datasets.c.created_at.desc(),
+    datasets.c.id.desc(),
 )
-_TOTAL = Prepared(select(func.count()).where(_HERE))
-
-
-def find_project_id(connection: Connection, dataset_id: str) -> str | None:
-    """Find the project that a data set belongs to."""
-    found: str | None = _OWNER.scalar(connection, id=dataset_id)
-    return found
 
 
 def find(connection: Connection, dataset_id: str) -> dict[str, Any] | None:
@@ -104,9 +93,7 @@ def list_for_project(
     connection: Connection, project_id: str, *, limit: int = ALL_ROWS, offset: int = 0
 ) -> tuple[list[dict[str, Any]], int]:
     """List the data sets of a project, newest first, and tell how many there are in all."""
-    items = _PAGE.all(connection, project_id=project_id, limit=limit, offset=offset)
-    known = total_of(len(items), limit=limit, offset=offset)
-    return items, _TOTAL.scalar(connection, project_id=project_id) if known is None else known
+    return _LISTING.page(connection, project_id=project_id, limit=limit, offset=offset)
 
 
 def create(

@@ -8,7 +8,7 @@ from sqlalchemy import (
     Connection,
     Index,
     UniqueConstraint,
-    func,
+    bindparam,
     insert,
     select,
     update,
@@ -17,8 +17,18 @@ from sqlmodel import Field, SQLModel
 
 from projects_api.models import artifact
 from projects_api.models.artifact import artifacts
-from projects_api.models.base import Identifier, Timestamp, new_id, now, one_of, rows_of, table_of
+from projects_api.models.base import (
+    Identifier,
+    Timestamp,
+    new_id,
+    now,
+    one_of,
+    row_of,
+    rows_of,
+    table_of,
+)
 from projects_api.models.blob import blobs
+from projects_api.models.prepared import Listing
 
 FORMATS = ("csv", "parquet")
 
@@ -63,6 +73,13 @@ _SHOWN = (
     dataset_versions.c.artifact_id,
     dataset_versions.c.quality,
     dataset_versions.c.created_at,
+)
+_LISTING = Listing(
+    select(*_SHOWN)
+    .join(artifacts, artifacts.c.id == dataset_versions.c.artifact_id)
+    .join(blobs, blobs.c.sha256 == artifacts.c.sha256),
+    dataset_versions.c.dataset_id == bindparam("dataset_id"),
+    dataset_versions.c.version.desc(),
 )
 
 
@@ -114,26 +131,14 @@ def find(
     )
     if number is not None:
         statement = statement.where(dataset_versions.c.version == number)
-    row = connection.execute(statement).first()
-    return None if row is None else row._asdict()
+    return row_of(connection.execute(statement))
 
 
 def list_for_dataset(
     connection: Connection, dataset_id: str, *, limit: int, offset: int
 ) -> tuple[list[dict[str, Any]], int]:
     """List the versions of a data set, newest first, and tell how many there are in all."""
-    here = dataset_versions.c.dataset_id == dataset_id
-    page = (
-        select(*_SHOWN)
-        .join(artifacts, artifacts.c.id == dataset_versions.c.artifact_id)
-        .join(blobs, blobs.c.sha256 == artifacts.c.sha256)
-        .where(here)
-        .order_by(dataset_versions.c.version.desc())
-        .limit(limit)
-        .offset(offset)
-    )
-    items = rows_of(connection.execute(page))
-    return items, connection.execute(select(func.count()).where(here)).scalar_one()
+    return _LISTING.page(connection, dataset_id=dataset_id, limit=limit, offset=offset)
 
 
 def find_profile(connection: Connection, version_id: str) -> dict[str, Any] | None:
@@ -153,8 +158,7 @@ def find_in_project(
         .join(artifacts, artifacts.c.id == dataset_versions.c.artifact_id)
         .where(dataset_versions.c.id == version_id, artifacts.c.project_id == project_id)
     )
-    row = connection.execute(statement).first()
-    return None if row is None else row._asdict()
+    return row_of(connection.execute(statement))
 
 
 def keep_profile(connection: Connection, version_id: str, profile: dict[str, Any]) -> None:

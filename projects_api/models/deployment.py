@@ -7,8 +7,8 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Index,
+    bindparam,
     exists,
-    func,
     insert,
     select,
     text,
@@ -24,9 +24,10 @@ from projects_api.models.base import (
     new_id,
     now,
     one_of,
-    rows_of,
+    row_of,
     table_of,
 )
+from projects_api.models.prepared import Listing
 from projects_api.models.trained_model import trained_models
 
 STAGES = ("staging", "production")
@@ -70,34 +71,24 @@ class Deployment(SQLModel, table=True):
 
 deployments = table_of(Deployment)
 
-
-def find_project_id(connection: Connection, deployment_id: str) -> str | None:
-    """Find the project that a deployment belongs to."""
-    statement = select(deployments.c.project_id).where(deployments.c.id == deployment_id)
-    found: str | None = connection.scalar(statement)
-    return found
+_LISTING = Listing(
+    select(deployments),
+    deployments.c.project_id == bindparam("project_id"),
+    deployments.c.created_at.desc(),
+    deployments.c.id.desc(),
+)
 
 
 def find(connection: Connection, deployment_id: str) -> dict[str, Any] | None:
     """Find a deployment."""
-    row = connection.execute(select(deployments).where(deployments.c.id == deployment_id)).first()
-    return None if row is None else row._asdict()
+    return row_of(connection.execute(select(deployments).where(deployments.c.id == deployment_id)))
 
 
 def list_page(
     connection: Connection, project_id: str, *, limit: int, offset: int
 ) -> tuple[list[dict[str, Any]], int]:
     """List the deployments of a project, newest first, and tell how many there are in all."""
-    here = deployments.c.project_id == project_id
-    page = (
-        select(deployments)
-        .where(here)
-        .order_by(deployments.c.created_at.desc(), deployments.c.id.desc())
-        .limit(limit)
-        .offset(offset)
-    )
-    items = rows_of(connection.execute(page))
-    return items, connection.execute(select(func.count()).where(here)).scalar_one()
+    return _LISTING.page(connection, project_id=project_id, limit=limit, offset=offset)
 
 
 def list_for_project(connection: Connection, project_id: str) -> list[dict[str, Any]]:

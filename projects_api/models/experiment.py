@@ -3,7 +3,18 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import JSON, Connection, Float, Index, Text, delete, func, insert, select, update
+from sqlalchemy import (
+    JSON,
+    Connection,
+    Float,
+    Index,
+    Text,
+    bindparam,
+    delete,
+    insert,
+    select,
+    update,
+)
 from sqlmodel import Field, SQLModel
 
 from projects_api.models import job, project
@@ -15,10 +26,11 @@ from projects_api.models.base import (
     new_id,
     now,
     one_of,
-    rows_of,
+    row_of,
     table_of,
 )
 from projects_api.models.job import jobs
+from projects_api.models.prepared import Listing
 
 STATUSES = ("queued", "running", "succeeded", "completed", "failed", "cancelled")
 SUCCESSES = ("succeeded", "completed")
@@ -96,6 +108,12 @@ _SHOWN = (
     experiments.c.created_at,
     experiments.c.started_at,
     experiments.c.finished_at,
+)
+_LISTING = Listing(
+    select(*_SHOWN),
+    experiments.c.project_id == bindparam("project_id"),
+    experiments.c.created_at.desc(),
+    experiments.c.id.desc(),
 )
 _ORDER = (
     experiments.c.id,
@@ -177,24 +195,15 @@ def change(connection: Connection, experiment_id: str, **values: Any) -> bool:
     return connection.execute(statement).rowcount == 1
 
 
-def find_project_id(connection: Connection, experiment_id: str) -> str | None:
-    """Find the project that an experiment belongs to."""
-    statement = select(experiments.c.project_id).where(experiments.c.id == experiment_id)
-    found: str | None = connection.scalar(statement)
-    return found
-
-
 def find(connection: Connection, experiment_id: str) -> dict[str, Any] | None:
     """Find what callers see of an experiment."""
-    row = connection.execute(select(*_SHOWN).where(experiments.c.id == experiment_id)).first()
-    return None if row is None else row._asdict()
+    return row_of(connection.execute(select(*_SHOWN).where(experiments.c.id == experiment_id)))
 
 
 def find_order(connection: Connection, experiment_id: str) -> dict[str, Any] | None:
     """Find what a training needs to know of its experiment."""
     statement = select(*_ORDER).where(experiments.c.id == experiment_id)
-    row = connection.execute(statement).first()
-    return None if row is None else row._asdict()
+    return row_of(connection.execute(statement))
 
 
 def find_engine_runs(connection: Connection, experiment_id: str) -> list[dict[str, Any]] | None:
@@ -206,10 +215,9 @@ def find_engine_runs(connection: Connection, experiment_id: str) -> list[dict[st
 
 def find_progress(connection: Connection, experiment_id: str) -> dict[str, Any] | None:
     """Find how far an experiment is, as far as its job tells."""
-    row = connection.execute(_PROGRESS.where(experiments.c.id == experiment_id)).first()
-    if row is None:
+    found = row_of(connection.execute(_PROGRESS.where(experiments.c.id == experiment_id)))
+    if found is None:
         return None
-    found = row._asdict()
     if found["status"] not in {"queued", "running"}:
         found |= {"stage": None, "seconds_left": None}
     if found["status"] in SUCCESSES:
@@ -223,16 +231,7 @@ def list_page(
     connection: Connection, project_id: str, *, limit: int, offset: int
 ) -> tuple[list[dict[str, Any]], int]:
     """List the experiments of a project, newest first, and tell how many there are in all."""
-    here = experiments.c.project_id == project_id
-    page = (
-        select(*_SHOWN)
-        .where(here)
-        .order_by(experiments.c.created_at.desc(), experiments.c.id.desc())
-        .limit(limit)
-        .offset(offset)
-    )
-    items = rows_of(connection.execute(page))
-    return items, connection.execute(select(func.count()).where(here)).scalar_one()
+    return _LISTING.page(connection, project_id=project_id, limit=limit, offset=offset)
 
 
 def remove(connection: Connection, project_id: str, experiment_id: str) -> None:

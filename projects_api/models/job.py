@@ -25,29 +25,14 @@ from projects_api.models.base import (
     new_id,
     now,
     one_of,
+    row_of,
     table_of,
 )
-from projects_api.models.job_log import list_logs
 from projects_api.models.member import members
 
 STATUSES = ("queued", "running", "succeeded", "failed", "cancelled")
 FINAL = ("succeeded", "failed", "cancelled")
 CANCELLED = "The job was cancelled."
-
-
-__all__ = [
-    "CANCELLED",
-    "FINAL",
-    "PUBLIC",
-    "STATUSES",
-    "Job",
-    "attach",
-    "create",
-    "find_for_user",
-    "jobs",
-    "list_logs",
-    "request_cancel",
-]
 
 
 class Job(SQLModel, table=True):
@@ -152,8 +137,7 @@ def find_for_user(connection: Connection, job_id: str, user_id: str) -> dict[str
     mine = exists().where(members.c.project_id == jobs.c.project_id, members.c.user_id == user_id)
     alone = jobs.c.project_id.is_(None) & (jobs.c.user_id == user_id)
     statement = select(*PUBLIC).where(jobs.c.id == job_id, alone | mine)
-    row = connection.execute(statement).first()
-    return None if row is None else row._asdict()
+    return row_of(connection.execute(statement))
 
 
 def request_cancel(connection: Connection, job_id: str) -> None:

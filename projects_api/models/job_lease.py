@@ -22,7 +22,7 @@ from sqlalchemy import (
     update,
 )
 
-from projects_api.models.base import Timestamp, now, storable, to_text
+from projects_api.models.base import Timestamp, now, row_of, storable, to_text
 from projects_api.models.job import jobs
 from projects_api.models.job_log import MAX_CHARACTERS, append
 from projects_api.models.project import projects
@@ -65,8 +65,7 @@ def claim(
         )
         .returning(*jobs.c)
     )
-    row = connection.execute(statement).first()
-    return None if row is None else row._asdict()
+    return row_of(connection.execute(statement))
 
 
 def extend(connection: Connection, job_id: str, owner: str, lease_seconds: float) -> bool:

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Text, func, insert, select
+from sqlalchemy import BigInteger, Connection, Text, bindparam, func, insert, select
 from sqlmodel import Field, SQLModel
 
-from projects_api.models.base import Identifier, Timestamp, now, rows_of, table_of
+from projects_api.models.base import Identifier, Timestamp, now, table_of
+from projects_api.models.prepared import Listing
 
 MAX_LINES = 10_000
 """A job that tells more is not heard any longer."""
@@ -28,6 +29,12 @@ class JobLog(SQLModel, table=True):
 
 job_logs = table_of(JobLog)
 
+_LISTING = Listing(
+    select(job_logs.c.number, job_logs.c.message, job_logs.c.created_at),
+    job_logs.c.job_id == bindparam("job_id"),
+    job_logs.c.number,
+)
+
 
 def append(connection: Connection, job_id: str, messages: Sequence[str]) -> None:
     """Add lines to a job's log; the caller is the only one who does, and they can be stored."""
@@ -48,13 +55,4 @@ def list_logs(
     connection: Connection, job_id: str, *, limit: int, offset: int
 ) -> tuple[list[dict[str, Any]], int]:
     """List the lines of a job's log, the first one first, and tell how many there are in all."""
-    here = job_logs.c.job_id == job_id
-    page = (
-        select(job_logs.c.number, job_logs.c.message, job_logs.c.created_at)
-        .where(here)
-        .order_by(job_logs.c.number)
-        .limit(limit)
-        .offset(offset)
-    )
-    lines = rows_of(connection.execute(page))
-    return lines, connection.execute(select(func.count()).where(here)).scalar_one()
+    return _LISTING.page(connection, job_id=job_id, limit=limit, offset=offset)

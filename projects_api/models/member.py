@@ -12,7 +12,6 @@ from sqlalchemy import (
     UniqueConstraint,
     bindparam,
     delete,
-    func,
     insert,
     literal,
     select,
@@ -28,9 +27,8 @@ from projects_api.models.base import (
     now,
     one_of,
     table_of,
-    total_of,
 )
-from projects_api.models.prepared import Prepared
+from projects_api.models.prepared import Listing, Prepared
 from projects_api.models.user import users
 
 ROLES = ("viewer", "editor", "admin", "owner")
@@ -84,13 +82,7 @@ _WITH_USER = select(
     members.c.user_id, users.c.email, users.c.name, members.c.role, members.c.created_at
 ).join(users, users.c.id == members.c.user_id)
 _HERE = members.c.project_id == bindparam("project_id")
-_PAGE = Prepared(
-    _WITH_USER.where(_HERE)
-    .order_by(members.c.created_at, members.c.user_id)
-    .limit(bindparam("limit"))
-    .offset(bindparam("offset"))
-)
-_TOTAL = Prepared(select(func.count()).where(_HERE))
+_LISTING = Listing(_WITH_USER, _HERE, members.c.created_at, members.c.user_id)
 _THIS = _HERE & (members.c.user_id == bindparam("user_id"))
 _FIND = Prepared(_WITH_USER.where(_THIS))
 _ADD = Prepared(
@@ -114,9 +106,7 @@ def list_for_project(
     connection: Connection, project_id: str, *, limit: int = ALL_ROWS, offset: int = 0
 ) -> tuple[list[dict[str, Any]], int]:
     """List members in the order in which they joined, and tell how many there are in all."""
-    items = _PAGE.all(connection, project_id=project_id, limit=limit, offset=offset)
-    known = total_of(len(items), limit=limit, offset=offset)
-    return items, _TOTAL.scalar(connection, project_id=project_id) if known is None else known
+    return _LISTING.page(connection, project_id=project_id, limit=limit, offset=offset)
 
 
 def add(connection: Connection, project_id: str, user_id: str, role: str) -> None:

@@ -8,7 +8,18 @@ request makes go without that.
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Delete, Dialect, Insert, Select, Update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Delete,
+    Dialect,
+    Insert,
+    Select,
+    Update,
+    bindparam,
+    func,
+    select,
+)
 from sqlalchemy.exc import DBAPIError
 
 Processor = Callable[[Any], Any]
@@ -48,6 +59,31 @@ class Prepared:
         if plan is None:
             plan = self._plans[dialect.name] = _Plan(self._statement, dialect)
         return plan
+
+
+class Listing:
+    """Rows in an order, given a page at a time together with how many there are in all."""
+
+    def __init__(
+        self, rows: Select[Any], here: ColumnElement[bool], *order: ColumnElement[Any]
+    ) -> None:
+        """Prepare it; `here` says which rows, with the parameters that `page` is given."""
+        page = rows.where(here).order_by(*order)
+        self._page = Prepared(page.limit(bindparam("limit")).offset(bindparam("offset")))
+        self._total = Prepared(select(func.count()).where(here))
+
+    def page(
+        self, connection: Connection, *, limit: int, offset: int, **parameters: Any
+    ) -> tuple[list[dict[str, Any]], int]:
+        """Give a page and the total, which is counted only where the page does not show it."""
+        rows = self._page.all(connection, limit=limit, offset=offset, **parameters)
+        known = total_of(len(rows), limit=limit, offset=offset)
+        return rows, self._total.scalar(connection, **parameters) if known is None else known
+
+
+def total_of(found: int, *, limit: int, offset: int) -> int | None:
+    """Tell how many there are in all where a page shows it, because it is the last one."""
+    return offset + found if found < limit and (found or not offset) else None
 
 
 class _Plan:

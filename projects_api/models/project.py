@@ -28,12 +28,11 @@ from projects_api.models.base import (
     new_id,
     now,
     one_of,
-    rows_of,
+    row_of,
     table_of,
-    total_of,
 )
 from projects_api.models.member import members
-from projects_api.models.prepared import Prepared
+from projects_api.models.prepared import Prepared, total_of
 
 Counted = Literal["dataset_count", "experiment_count", "model_count"]
 
@@ -109,8 +108,7 @@ def find_for_member(
 
 def find(connection: Connection, project_id: str) -> dict[str, Any] | None:
     """Find a project, whoever asks."""
-    rows = rows_of(connection.execute(select(*COLUMNS).where(projects.c.id == project_id)))
-    return rows[0] if rows else None
+    return row_of(connection.execute(select(*COLUMNS).where(projects.c.id == project_id)))
 
 
 def list_for_member(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import JSON, Connection, Index, Text, func, insert, select, update
+from sqlalchemy import JSON, Connection, Index, Text, bindparam, insert, select, update
 from sqlmodel import Field, SQLModel
 
 from projects_api.models import artifact, job
@@ -16,12 +16,13 @@ from projects_api.models.base import (
     new_id,
     now,
     one_of,
-    rows_of,
+    row_of,
     table_of,
 )
 from projects_api.models.blob import blobs
 from projects_api.models.deployment import deployments
 from projects_api.models.experiment import experiments
+from projects_api.models.prepared import Listing
 from projects_api.models.project import projects
 from projects_api.models.trained_model import trained_models
 
@@ -90,6 +91,12 @@ _SHOWN = (
     reports.c.job_id,
     reports.c.created_at,
 )
+_HERE = reports.c.project_id == bindparam("project_id")
+_NEWEST_FIRST = (reports.c.created_at.desc(), reports.c.id.desc())
+_LISTING = Listing(select(*_SHOWN), _HERE, *_NEWEST_FIRST)
+_LISTING_OF_KIND = Listing(
+    select(*_SHOWN), _HERE & (reports.c.kind == bindparam("kind")), *_NEWEST_FIRST
+)
 
 
 def create(
@@ -150,17 +157,9 @@ def find_name(connection: Connection, project_id: str, kind: str, entity_id: str
     return found
 
 
-def find_project_id(connection: Connection, report_id: str) -> str | None:
-    """Find the project that a report belongs to."""
-    statement = select(reports.c.project_id).where(reports.c.id == report_id)
-    found: str | None = connection.scalar(statement)
-    return found
-
-
 def find(connection: Connection, report_id: str) -> dict[str, Any] | None:
     """Find a report, without its documents."""
-    row = connection.execute(select(*_SHOWN).where(reports.c.id == report_id)).first()
-    return None if row is None else row._asdict()
+    return row_of(connection.execute(select(*_SHOWN).where(reports.c.id == report_id)))
 
 
 def find_document(connection: Connection, report_id: str, media_type: str) -> dict[str, Any] | None:
@@ -172,26 +171,15 @@ def find_document(connection: Connection, report_id: str, media_type: str) -> di
         .join(blobs, blobs.c.sha256 == artifacts.c.sha256)
         .where(reports.c.id == report_id, artifacts.c.media_type == media_type)
     )
-    row = connection.execute(statement).first()
-    return None if row is None else row._asdict()
+    return row_of(connection.execute(statement))
 
 
 def list_page(
     connection: Connection, project_id: str, kind: str | None, *, limit: int, offset: int
 ) -> tuple[list[dict[str, Any]], int]:
     """List reports, newest first, of one kind or of all, and tell how many there are."""
-    here = reports.c.project_id == project_id
-    if kind is not None:
-        here &= reports.c.kind == kind
-    page = (
-        select(*_SHOWN)
-        .where(here)
-        .order_by(reports.c.created_at.desc(), reports.c.id.desc())
-        .limit(limit)
-        .offset(offset)
-    )
-    items = rows_of(connection.execute(page))
-    return items, connection.execute(select(func.count()).where(here)).scalar_one()
+    listing = _LISTING if kind is None else _LISTING_OF_KIND
+    return listing.page(connection, project_id=project_id, kind=kind, limit=limit, offset=offset)
 
 
 def set_status(connection: Connection, report_id: str, status: str, message: str | None) -> None:

@@ -9,8 +9,8 @@ from sqlalchemy import (
     Connection,
     Float,
     Index,
+    bindparam,
     delete,
-    func,
     insert,
     select,
     update,
@@ -26,11 +26,12 @@ from projects_api.models.base import (
     list_of_project,
     new_id,
     now,
-    rows_of,
+    row_of,
     table_of,
 )
 from projects_api.models.blob import blobs
 from projects_api.models.experiment import experiments
+from projects_api.models.prepared import Listing
 
 
 class TrainedModel(SQLModel, table=True):
@@ -85,6 +86,16 @@ _SHOWN = (
     .join(artifacts, artifacts.c.id == trained_models.c.artifact_id)
     .join(blobs, blobs.c.sha256 == artifacts.c.sha256)
 )
+_HERE = trained_models.c.project_id == bindparam("project_id")
+_BEST_FIRST = (
+    trained_models.c.experiment_id.desc(),
+    trained_models.c.rank,
+    trained_models.c.id,
+)
+_LISTING = Listing(_SHOWN, _HERE, *_BEST_FIRST)
+_LISTING_OF_EXPERIMENT = Listing(
+    _SHOWN, _HERE & (trained_models.c.experiment_id == bindparam("experiment_id")), *_BEST_FIRST
+)
 
 
 def create(
@@ -123,17 +134,9 @@ def create(
     return model_id
 
 
-def find_project_id(connection: Connection, model_id: str) -> str | None:
-    """Find the project that a model belongs to."""
-    statement = select(trained_models.c.project_id).where(trained_models.c.id == model_id)
-    found: str | None = connection.scalar(statement)
-    return found
-
-
 def find(connection: Connection, model_id: str) -> dict[str, Any] | None:
     """Find a model with the size and the checksum of its file."""
-    row = connection.execute(_SHOWN.where(trained_models.c.id == model_id)).first()
-    return None if row is None else row._asdict()
+    return row_of(connection.execute(_SHOWN.where(trained_models.c.id == model_id)))
 
 
 def find_column(connection: Connection, model_id: str, column: str) -> Any:
@@ -154,19 +157,7 @@ def find_best(connection: Connection, experiment_id: str) -> dict[str, Any] | No
         .order_by(trained_models.c.is_best.desc(), trained_models.c.rank, trained_models.c.id)
         .limit(1)
     )
-    row = connection.execute(statement).first()
-    return None if row is None else row._asdict()
-
-
-def find_signature(connection: Connection, model_id: str) -> dict[str, Any] | None:
-    """Find what a model takes and gives; `None` where its experiment does not tell."""
-    statement = (
-        select(experiments.c.signature)
-        .join(trained_models, trained_models.c.experiment_id == experiments.c.id)
-        .where(trained_models.c.id == model_id)
-    )
-    found: dict[str, Any] | None = connection.scalar(statement)
-    return found
+    return row_of(connection.execute(statement))
 
 
 def find_asked(connection: Connection, model_id: str) -> dict[str, Any] | None:
@@ -177,36 +168,26 @@ def find_asked(connection: Connection, model_id: str) -> dict[str, Any] | None:
         .join(experiments, experiments.c.id == trained_models.c.experiment_id)
         .where(trained_models.c.id == model_id)
     )
-    row = connection.execute(statement).first()
-    return None if row is None else row._asdict()
+    return row_of(connection.execute(statement))
 
 
-def find_reference(connection: Connection, model_id: str) -> dict[str, Any] | None:
-    """Find how the data were spread that a model was trained on; `None` where nobody knows."""
+def find_experiment_column(connection: Connection, model_id: str, column: str) -> Any:
+    """Find what a model's experiment tells, such as `signature`; `None` where it does not."""
     statement = (
-        select(experiments.c.reference)
+        select(experiments.c[column])
         .join(trained_models, trained_models.c.experiment_id == experiments.c.id)
         .where(trained_models.c.id == model_id)
     )
-    found: dict[str, Any] | None = connection.scalar(statement)
-    return found
+    return connection.scalar(statement)
 
 
 def list_page(
     connection: Connection, project_id: str, experiment_id: str | None, *, limit: int, offset: int
 ) -> tuple[list[dict[str, Any]], int]:
     """List models by experiment, the newest first, and by rank, and tell how many there are."""
-    here = trained_models.c.project_id == project_id
-    if experiment_id is not None:
-        here &= trained_models.c.experiment_id == experiment_id
-    page = (
-        _SHOWN.where(here)
-        .order_by(trained_models.c.experiment_id.desc(), trained_models.c.rank, trained_models.c.id)
-        .limit(limit)
-        .offset(offset)
-    )
-    items = rows_of(connection.execute(page))
-    return items, connection.execute(select(func.count()).where(here)).scalar_one()
+    listing = _LISTING if experiment_id is None else _LISTING_OF_EXPERIMENT
+    here = {"project_id": project_id, "experiment_id": experiment_id}
+    return listing.page(connection, **here, limit=limit, offset=offset)
 
 
 def list_for_project(connection: Connection, project_id: str) -> list[dict[str, Any]]:

@@ -5,15 +5,21 @@ is the one that `project_id` names, in the path, the query or the body, or the o
 resource belongs to.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Table
 
-from projects_api.models import dataset, deployment, experiment, project, report, trained_model
+from projects_api.models import project
 from projects_api.models.api_key import SCOPES, Caller
+from projects_api.models.base import project_of
+from projects_api.models.dataset import datasets
+from projects_api.models.deployment import deployments
+from projects_api.models.experiment import experiments
 from projects_api.models.member import ROLES, rank
+from projects_api.models.report import reports
+from projects_api.models.trained_model import trained_models
 from projects_api.server.problems import (
     DatasetNotFound,
     DeploymentNotFound,
@@ -38,13 +44,14 @@ NOT_FOUND: Mapping[str, type[NotFound]] = {
     "model_id": ModelNotFound,
     "member_id": MemberNotFound,
 }
-_OWNERS: Mapping[str, Callable[[Connection, str], str | None]] = {
-    "dataset_id": dataset.find_project_id,
-    "experiment_id": experiment.find_project_id,
-    "report_id": report.find_project_id,
-    "deployment_id": deployment.find_project_id,
-    "model_id": trained_model.find_project_id,
+_TABLES: Mapping[str, Table] = {
+    "dataset_id": datasets,
+    "experiment_id": experiments,
+    "report_id": reports,
+    "deployment_id": deployments,
+    "model_id": trained_models,
 }
+"""What belongs to a project, by the parameter that names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +73,7 @@ class Access:
         if (scope == "none") != (operation.get("security") == []):
             raise ValueError(f"{operation_id} must have a scope, or no security and no scope")
         known = set(names)
-        through = next((name for name in ("project_id", *_OWNERS) if name in known), None)
+        through = next((name for name in ("project_id", *_TABLES) if name in known), None)
         if (role != "none") != (through is not None):
             raise ValueError(f"{operation_id} must have a role exactly where it names a project")
         return cls(None if scope == "none" else scope, None if role == "none" else role, through)
@@ -83,8 +90,8 @@ class Access:
         assert self.through is not None
         assert self.role is not None
         project_id = values[self.through]
-        if find_owner := _OWNERS.get(self.through):
-            project_id = find_owner(connection, project_id)
+        if self.through in _TABLES:
+            project_id = project_of(connection, _TABLES[self.through], project_id)
         found = project_id and project.find_for_member(
             connection, project_id, caller.user_id, lock=lock
         )

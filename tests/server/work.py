@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 from sqlalchemy import func, select
 
-from projects_api.models import job
+from projects_api.models import job, job_log
 from projects_api.models.experiment import experiments
 from tests.conftest import Person, Server
 from tests.server import job_kinds
@@ -57,7 +57,7 @@ class Work:
 
     def log(self, job_id: str, limit: int = 100) -> list[str]:
         with self.server.services.database.transaction(writing=False) as connection:
-            lines, _total = job.list_logs(connection, job_id, limit=limit, offset=0)
+            lines, _total = job_log.list_logs(connection, job_id, limit=limit, offset=0)
         assert [line["number"] for line in lines] == list(range(1, len(lines) + 1))
         return [line["message"] for line in lines]
 
