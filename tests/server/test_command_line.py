@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from projects_api.models import project, user
 from projects_api.models.blob import blob_leases, blobs
 from projects_api.models.project import projects
-from projects_api.server import schema
+from projects_api.server import logs, schema
 from projects_api.server.archive_reader import verify_archive
 from projects_api.server.artifact_store import describe
 from projects_api.server.command_line import app
@@ -211,6 +211,8 @@ class TestPeopleAndKeys:
     )
     def test_what_cannot_be_done_is_said(self, introduced, monkeypatch, words, status, reason):
         monkeypatch.chdir(introduced.folder)
+        # Loggers keep what they were set up with, and the runner's standard error is soon closed.
+        monkeypatch.setattr(logs, "set_up_logs", lambda *_: None)
         done = CliRunner().invoke(app, words)
         assert done.exit_code == status
         assert reason in done.output
