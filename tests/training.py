@@ -1,7 +1,6 @@
 """A training that tests share: real models of a small table, and how to put them into a project."""
 
 import random
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,21 +65,12 @@ class Training:
                     project_id,
                     experiment_id,
                     sha256=contents[each.path].sha256,
-                    **columns_of(each),
+                    **each.as_columns(),
                 )
                 for each in candidates
             ]
             connection.commit()
         return Kept(experiment_id, model_ids)
-
-
-def columns_of(candidate: Any) -> Mapping[str, Any]:
-    """Give what a model's row takes from a candidate."""
-    names = (
-        *("name", "model_type", "engine", "rank", "is_best", "metrics", "parameters"),
-        *("explanation", "evaluation", "training_seconds", "media_type"),
-    )
-    return {name: getattr(candidate, name) for name in names}
 
 
 def train_on_payments(folder: Path) -> Training:

@@ -189,18 +189,8 @@ class Filling:
             self.connection,
             project_id,
             experiment_id,
-            name=model.name,
-            model_type=model.model_type,
-            metrics=model.metrics,
             sha256=self.keep(model.path),
-            media_type=model.media_type,
-            engine=model.engine,
-            rank=model.rank,
-            is_best=model.is_best,
-            parameters=model.parameters,
-            explanation=model.explanation,
-            evaluation=model.evaluation,
-            training_seconds=model.training_seconds,
+            **model.as_columns(),
         )
 
     def add_report(self, project_id: str, model_id: str, folder: Path) -> None:

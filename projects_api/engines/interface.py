@@ -113,6 +113,10 @@ class Candidate:
     path: Path
     media_type: str
 
+    def as_columns(self) -> dict[str, Any]:
+        """Give what is kept beside the file, by the names of a model's columns."""
+        return {one.name: getattr(self, one.name) for one in fields(self) if one.name != "path"}
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingResult:

@@ -1,6 +1,7 @@
 """Data sets and their versions: upload, list, get, delete, describe, download."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -149,19 +150,12 @@ def download_dataset(
     if found is None:
         raise DatasetNotFound
     kept = find_version(connection, dataset_id, version)
-    lease = artifacts.lease(connection, [kept["sha256"]])
     wanted: TableFormat = format or kept["format"]
-    as_uploaded = wanted == kept["format"]
-    chunks = artifacts.read(kept["sha256"])
-    if not as_uploaded:
-        chunks = _converted(artifacts, chunks, kept["dialect"], wanted)
-    return File(
-        chunks,
-        media_type=MEDIA_TYPES[wanted],
-        name=f"{found['name'].removesuffix(f'.{wanted}')}.{wanted}",
-        size=kept["size_bytes"] if as_uploaded else None,
-        finish=lambda: artifacts.release(lease),
-    )
+    name = f"{found['name'].removesuffix(f'.{wanted}')}.{wanted}"
+    file = File.stored(connection, artifacts, kept, media_type=MEDIA_TYPES[wanted], name=name)
+    if wanted == kept["format"]:
+        return file
+    return replace(file, chunks=_converted(artifacts, kept, wanted), size=None)
 
 
 def _inspected(file: Upload) -> TableFacts:
@@ -175,16 +169,11 @@ def _named(found: dict[str, Any]) -> dict[str, Any]:
     return {"dataset_version_id": found["id"], "version": found["version"]}
 
 
-def _converted(
-    artifacts: Artifacts, chunks: Iterator[bytes], dialect: dict[str, Any], wanted: TableFormat
-) -> Iterator[bytes]:
+def _converted(artifacts: Artifacts, kept: dict[str, Any], wanted: TableFormat) -> Iterator[bytes]:
     """Convert a table once its transaction has ended, for that may take seconds."""
-    with artifacts.spool() as source, artifacts.spool() as target:
-        for chunk in chunks:
-            source.write(chunk)
-        source.content()
+    with artifacts.fetched(kept["sha256"]) as source, artifacts.spool() as target:
         try:
-            convert_table(source.path, dialect, wanted, target.path)
+            convert_table(source, kept["dialect"], wanted, target.path)
         except NotATable as refused:
             raise TableRefused(refused.reason) from refused
         with target.path.open("rb") as file:

@@ -79,14 +79,8 @@ def download_report(
     document = report.find_document(connection, report_id, media_type)
     if document is None:
         raise _not_ready(found, format)
-    lease = artifacts.lease(connection, [document["sha256"]])
-    return File(
-        artifacts.read(document["sha256"]),
-        media_type=media_type,
-        name=f"{found['name'].removesuffix(f'.{format}')}.{format}",
-        size=document["size_bytes"],
-        finish=lambda: artifacts.release(lease),
-    )
+    name = f"{found['name'].removesuffix(f'.{format}')}.{format}"
+    return File.stored(connection, artifacts, document, media_type=media_type, name=name)
 
 
 def _find(connection: Connection, report_id: str) -> dict[str, Any]:

@@ -71,14 +71,8 @@ def predict(
 def download_model(connection: Connection, artifacts: Artifacts, model_id: str) -> File:
     """Send the file of a model."""
     found = _find(connection, model_id)
-    lease = artifacts.lease(connection, [found["sha256"]])
-    return File(
-        artifacts.read(found["sha256"]),
-        media_type="application/octet-stream",
-        name=f"{found['name']}.skops",
-        size=found["size_bytes"],
-        finish=lambda: artifacts.release(lease),
-    )
+    media_type, name = "application/octet-stream", f"{found['name']}.skops"
+    return File.stored(connection, artifacts, found, media_type=media_type, name=name)
 
 
 def _find(connection: Connection, model_id: str) -> dict[str, Any]:

@@ -42,8 +42,7 @@ def _unpacked(job: RunningJob) -> Unpacked:
     archive, folder = job.folder / "archive.zip", job.folder / "files"
     folder.mkdir()
     job.report(0, stage="Fetching the archive")
-    with archive.open("wb") as file:
-        file.writelines(job.artifacts.read(job.input_sha256))
+    job.artifacts.fetch(job.input_sha256, archive)
     unpacked = unpack(
         archive,
         folder,

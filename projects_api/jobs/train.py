@@ -153,9 +153,7 @@ def _find_version(connection: Connection, order: Mapping[str, Any]) -> dict[str,
 def _write_table(job: RunningJob, version: Mapping[str, Any]) -> Path:
     job.report(0, stage="Preparing the table")
     source, table = job.folder / "uploaded", job.folder / "table.parquet"
-    with source.open("wb") as file:
-        for chunk in job.artifacts.read(version["sha256"]):
-            file.write(chunk)
+    job.artifacts.fetch(version["sha256"], source)
     if version["format"] == "parquet":
         return source
     try:
@@ -187,18 +185,8 @@ def _keep(
             connection,
             order["project_id"],
             order["id"],
-            name=one.name,
-            model_type=one.model_type,
-            metrics=one.metrics,
             sha256=contents[one.path].sha256,
-            media_type=one.media_type,
-            engine=one.engine,
-            rank=one.rank,
-            is_best=one.is_best,
-            parameters=one.parameters,
-            explanation=one.explanation,
-            evaluation=one.evaluation,
-            training_seconds=one.training_seconds,
+            **one.as_columns(),
         )
     experiment.change(
         connection,

@@ -61,6 +61,20 @@ class Artifacts:
         """Read a content in pieces of constant size."""
         return self.store.read(sha256)
 
+    def fetch(self, sha256: str, target: Path) -> None:
+        """Write a content to a file."""
+        with target.open("wb") as file:
+            file.writelines(self.read(sha256))
+
+    @contextmanager
+    def fetched(self, sha256: str) -> Iterator[Path]:
+        """Give a content as a file, which is gone when the block ends."""
+        with self.spool() as spool:
+            for chunk in self.read(sha256):
+                spool.write(chunk)
+            spool.content()
+            yield spool.path
+
     def collect(self) -> int:
         """Remove every content that nothing refers to and no lease keeps; return how many."""
         self.store.clean_spool(blob.LEASE_TIME)

@@ -61,11 +61,8 @@ def _compute(database: Database, artifacts: Artifacts, version: dict[str, Any]) 
         find_version(connection, version["dataset_id"], version["version"])
         lease = artifacts.lease(connection, [version["sha256"]])
     try:
-        with artifacts.spool() as source:
-            for chunk in artifacts.read(version["sha256"]):
-                source.write(chunk)
-            source.content()
-            profile = describe_table(source.path, version["dialect"])
+        with artifacts.fetched(version["sha256"]) as source:
+            profile = describe_table(source, version["dialect"])
     except NotATable as refused:
         raise TableRefused(refused.reason) from refused
     finally:

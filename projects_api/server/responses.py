@@ -3,12 +3,14 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import orjson
 import structlog
+from sqlalchemy import Connection
 
 from projects_api.server.archive import content_disposition
+from projects_api.server.artifacts import Artifacts
 from projects_api.server.conditional import entity_tag
 from projects_api.server.contract import Checker
 from projects_api.server.problems import InternalError
@@ -28,6 +30,26 @@ class File:
     finish: Callable[[], None]
     """Called once, when the file has been sent or cannot be."""
     size: int | None = None
+
+    @classmethod
+    def stored(
+        cls,
+        connection: Connection,
+        artifacts: Artifacts,
+        content: Mapping[str, Any],
+        *,
+        media_type: str,
+        name: str,
+    ) -> Self:
+        """Send a content of the store, `sha256` and `size_bytes`, which stays until it is sent."""
+        lease = artifacts.lease(connection, [content["sha256"]])
+        return cls(
+            artifacts.read(content["sha256"]),
+            media_type=media_type,
+            name=name,
+            finish=lambda: artifacts.release(lease),
+            size=content["size_bytes"],
+        )
 
 
 @dataclass(slots=True)

@@ -95,19 +95,16 @@ class Predictions:
     def _ask_with_file(
         self, model: Mapping[str, Any], task: dict[str, Any], key: str
     ) -> dict[str, Any]:
-        with self._artifacts.spool() as spool:
-            try:
-                for chunk in self._artifacts.read(model["sha256"]):
-                    spool.write(chunk)
-            except ContentMissing as error:
-                raise ModelUnusable(
-                    "The model's file is no longer in the artifact store. Restore it, or train "
-                    "the model again."
-                ) from error
-            spool.content()
-            fields = ("sha256", "signature", "engine")
-            source = {"path": str(spool.path.resolve()), **{name: model[name] for name in fields}}
-            return self._attempt({**task, "source": source}, key)
+        source = {name: model[name] for name in ("sha256", "signature", "engine")}
+        try:
+            with self._artifacts.fetched(model["sha256"]) as path:
+                source["path"] = str(path.resolve())
+                return self._attempt({**task, "source": source}, key)
+        except ContentMissing as error:
+            raise ModelUnusable(
+                "The model's file is no longer in the artifact store. Restore it, or train the "
+                "model again."
+            ) from error
 
     def _attempt(self, task: dict[str, Any], key: str) -> dict[str, Any]:
         try:
