@@ -107,10 +107,11 @@ One server is measured at a time, on a core of its own; the load (`wrk`, 16 conn
 files) and PostgreSQL are on another. All servers work on the same database and artifacts, with
 1,000 projects, and gave the same answers before anything was timed. They run on uvicorn with
 uvloop and httptools; this server writes its access log, the others write none. SQLite syncs every
-commit to disk (WAL, `synchronous=FULL`) for all of them. Litestar and stock Connexion use this
-project's queries, and all but the floor its functions for the content of uploads and exports, so
-that only the rest differs. The floor's upload and export only copy bytes. In brackets: how many
-times as many requests this server answers."""
+commit to disk (WAL, `synchronous=FULL`) for all of them. FastAPI and Connexion with SQLModel share
+tables and queries, written as SQLModel's documentation teaches. Litestar and the other Connexion
+use this project's queries, and all but the floor its functions for the content of uploads and
+exports, so that only the rest differs. The floor's upload and export only copy bytes. In brackets:
+how many times as many requests this server answers."""
 
 
 def _with_ratio(value: float, ours: float | None) -> str:

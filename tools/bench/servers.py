@@ -51,11 +51,17 @@ PEERS = [
     Peer("litestar", "Litestar", "litestar_core"),
     Peer(
         "connexion",
-        "Connexion, responses checked",
-        "connexion_stock",
+        "Connexion + SQLModel, responses checked",
+        "connexion_sqlmodel",
         {"BENCH_VALIDATE_RESPONSES": "1"},
     ),
-    Peer("connexion-unchecked", "Connexion, responses unchecked", "connexion_stock"),
+    Peer("connexion-unchecked", "Connexion + SQLModel, responses unchecked", "connexion_sqlmodel"),
+    Peer(
+        "connexion-core",
+        "Connexion, these queries, responses checked",
+        "connexion_core",
+        {"BENCH_VALIDATE_RESPONSES": "1"},
+    ),
     Peer("floor", "Starlette, nothing checked", "starlette_floor"),
 ]
 

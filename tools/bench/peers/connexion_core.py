@@ -1,4 +1,4 @@
-"""The same contract and handlers on Connexion as it comes.
+"""The same contract, handlers and queries on Connexion as it comes.
 
 `BENCH_VALIDATE_RESPONSES=1` turns its response validation on.
 """
