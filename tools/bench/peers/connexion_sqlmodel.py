@@ -50,7 +50,7 @@ def check_key(token: str) -> dict[str, Any] | None:
         return {"sub": user.id, "user": User.model_validate(user)}
 
 
-def list_projects(  # noqa: PLR0913 - what the contract names
+def list_projects(  # noqa: PLR0917 - what the contract names
     limit: int,
     offset: int,
     sort_field: sqlmodel.SortField,
