@@ -6,9 +6,10 @@ Only the SHA-256 of the secret is kept. The secret is random, so no slower hash 
 import hashlib
 import hmac
 import secrets
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, insert, or_, select, update
 from sqlmodel import Field, SQLModel
 
 from projects_api.models.base import Identifier, Timestamp, new_id, now, rows_of, table_of
@@ -37,13 +38,18 @@ class ApiKey(SQLModel, table=True):
 
 api_keys = table_of(ApiKey)
 
-_LIVE_KEY = Prepared(
-    select(api_keys.c.id, api_keys.c.user_id, api_keys.c.scopes, api_keys.c.secret_sha256).where(
-        api_keys.c.lookup == bindparam("lookup"),
-        api_keys.c.revoked_at.is_(None),
-        or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > bindparam("now")),
-    )
+LIVE = and_(
+    api_keys.c.lookup == bindparam("lookup"),
+    api_keys.c.revoked_at.is_(None),
+    or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > bindparam("now")),
 )
+COLUMNS = (
+    api_keys.c.id.label("key_id"),
+    api_keys.c.user_id,
+    api_keys.c.scopes,
+    api_keys.c.secret_sha256,
+)
+_LIVE_KEY = Prepared(select(*COLUMNS).where(LIVE))
 
 
 class Caller(NamedTuple):
@@ -86,14 +92,30 @@ def issue(
 
 def authenticate(connection: Connection, token: str) -> Caller | None:
     """Find the caller behind a key that is known, not expired and not revoked."""
+    row = find_row(_LIVE_KEY, connection, token)
+    return caller_of(row) if row else None
+
+
+def find_row(
+    statement: Prepared, connection: Connection, token: str, **parameters: Any
+) -> dict[str, Any] | None:
+    """Find the row that a statement has of a key, by `COLUMNS` and `LIVE` and what more it likes.
+
+    `None` where there is none, or where the token is not the key's.
+    """
     prefix, _, rest = token.partition("_")
     lookup, _, secret = rest.partition("_")
     if prefix != PREFIX:
         return None
-    row = _LIVE_KEY.first(connection, lookup=lookup, now=now())
+    row = statement.first(connection, lookup=lookup, now=now(), **parameters)
     if row is None or not hmac.compare_digest(row["secret_sha256"], _digest(secret)):
         return None
-    return Caller(row["user_id"], row["id"], frozenset(row["scopes"].split()))
+    return row
+
+
+def caller_of(row: Mapping[str, Any]) -> Caller:
+    """Give the caller whose key a row has."""
+    return Caller(row["user_id"], row["key_id"], frozenset(row["scopes"].split()))
 
 
 def revoke(connection: Connection, key_id: str) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Table
 
 from projects_api.models import project
+from projects_api.models.admission import Membership
 from projects_api.models.api_key import SCOPES, Caller
 from projects_api.models.base import project_of
 from projects_api.models.dataset import datasets
@@ -85,10 +86,9 @@ class Access:
 
     def find_project(
         self, connection: Connection, caller: Caller, values: Mapping[str, Any], *, lock: bool
-    ) -> tuple[dict[str, Any], str]:
-        """Find the project and the caller's role in it; refuse a stranger and too low a role."""
+    ) -> Membership:
+        """Find the project and the caller's role in it; refuse a stranger."""
         assert self.through is not None
-        assert self.role is not None
         project_id = values[self.through]
         if self.through in _TABLES:
             project_id = project_of(connection, _TABLES[self.through], project_id)
@@ -97,9 +97,13 @@ class Access:
         )
         if not found:
             raise NOT_FOUND[self.through]
-        if rank(found[1]) < rank(self.role):
+        return found
+
+    def check_role(self, role: str) -> None:
+        """Refuse too low a role."""
+        assert self.role is not None
+        if rank(role) < rank(self.role):
             raise InsufficientRole(
-                f"This needs the role `{self.role}` in the project, and yours is `{found[1]}`. "
+                f"This needs the role `{self.role}` in the project, and yours is `{role}`. "
                 "Ask an owner of the project."
             )
-        return found

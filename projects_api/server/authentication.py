@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from starlette.types import Scope
 
 from projects_api.models import api_key
+from projects_api.models.admission import Membership, admit
 from projects_api.models.api_key import Caller
 from projects_api.server.problems import Unauthenticated
 
@@ -30,13 +31,22 @@ class BearerToken(AbstractSecurityHandler):
 SECURITY_MAP = {"bearer": BearerToken}
 
 
-def authenticate(connection: Connection, scope: Scope) -> Caller:
-    """Find the caller behind the request's key; raises `Unauthenticated`."""
+def authenticate(
+    connection: Connection, scope: Scope, project_id: str | None
+) -> tuple[Caller, Membership | None]:
+    """Find the caller behind the request's key; raises `Unauthenticated`.
+
+    With it comes the project of that id, if one is given and the caller is a member.
+    """
     token = scope["extensions"]["connexion_context"]["token_info"]["token"]
-    caller = api_key.authenticate(connection, token)
+    membership = None
+    if project_id:
+        caller, membership = admit(connection, token, project_id)
+    else:
+        caller = api_key.authenticate(connection, token)
     if caller is None:
         raise Unauthenticated("This API key is unknown, expired or revoked. Use a valid one.")
-    return caller
+    return caller, membership
 
 
 def _find_token(request: ConnexionRequest) -> dict[str, str]:

@@ -51,17 +51,21 @@ class Database:
 
     @contextmanager
     def at_hand(self) -> Iterator[Connection]:
-        """Give the connection that one thread, the event loop's, keeps for its reads.
+        """Give the connection to SQLite that one thread, the event loop's, keeps for its reads.
 
-        To take one from the pool and give it back costs more than to find a row in SQLite.
+        To take one from the pool and give it back costs more than to find a row. So does what
+        SQLAlchemy notes of a transaction: it sees a single one that never ends.
         """
         if self._at_hand is None or self._at_hand.invalidated:
-            self._at_hand = self.connect()
+            self._at_hand = self.engine.connect().execution_options(at_hand=True)
+            self._at_hand.begin()
+        driver = self._at_hand.connection.dbapi_connection
+        assert isinstance(driver, _InTurn)
+        driver.begin(writing=False)
         try:
             yield self._at_hand
         finally:
-            if self._at_hand.in_transaction():
-                self._at_hand.rollback()
+            driver.rollback()
 
     @contextmanager
     def transaction(self, *, writing: bool = True) -> Iterator[Connection]:
@@ -197,7 +201,10 @@ def _set_journal_mode(connection: sqlite3.Connection) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
+    options = connection.get_execution_options()
+    if options.get("at_hand"):
+        return
     driver = connection.connection.dbapi_connection
     assert isinstance(driver, _InTurn)
     # The driver's own call: SQLAlchemy's would cost as much as a query.
-    driver.begin(writing=connection.get_execution_options().get("writing", False))
+    driver.begin(writing=options.get("writing", False))

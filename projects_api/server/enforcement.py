@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 from starlette.types import Receive, Scope, Send
 
+from projects_api.models.admission import Membership
 from projects_api.models.api_key import Caller
 from projects_api.server import idempotency
 from projects_api.server.access import NOT_FOUND, Access
@@ -139,14 +140,15 @@ class EnforcedOperation:
 
     def _run(self, call: Call, repetition: idempotency.Repetition | None) -> Answer:
         with self._connect() as connection:
-            caller = self._admit(connection, call)
+            caller, membership = self._admit(connection, call)
             if call.fault:
                 raise call.fault
             injected: dict[str, Any] = {"connection": connection, "caller": caller}
             if self._access.role:
-                project, role = self._access.find_project(
+                project, role = membership or self._access.find_project(
                     connection, caller, call.values, lock=self._writing and not self._alone
                 )
+                self._access.check_role(role)
                 injected |= {"project": project, "role_of_caller": role}
                 _check_unchanged(call, project)
             if self._alone:
@@ -155,7 +157,8 @@ class EnforcedOperation:
             answer = self._responses.write(self._handler(**self._arguments(call, injected)))
             if repetition:
                 repetition.keep(connection, answer)
-            connection.commit()
+            if self._writing or repetition:
+                connection.commit()
             return _unless_known(call, answer)
 
     def _connect(self) -> AbstractContextManager[Connection]:
@@ -166,15 +169,17 @@ class EnforcedOperation:
 
     def _admit_alone(self, call: Call) -> Caller:
         with self._services.database.transaction(writing=False) as connection:
-            return self._admit(connection, call)
+            return self._admit(connection, call)[0]
 
-    def _admit(self, connection: Connection, call: Call) -> Caller:
-        caller = authenticate(connection, call.scope)
+    def _admit(self, connection: Connection, call: Call) -> tuple[Caller, Membership | None]:
+        # A project that will change is found, and locked, by a statement of its own.
+        project_id = None if self._writing else call.values.get("project_id")
+        caller, membership = authenticate(connection, call.scope, project_id)
         if self._services.rate_limit and "projects_api.caller" not in call.scope:
             self._services.rate_limit.check(caller.key_id)
         call.scope["projects_api.caller"] = caller.user_id
         self._access.check_scope(caller)
-        return caller
+        return caller, membership
 
     def _arguments(self, call: Call, injected: dict[str, Any]) -> dict[str, Any]:
         offered = {

@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy import Connection, literal, make_url, select, text
 
 from projects_api.models import api_key, dataset, member, prepared, project, timeline, user
+from projects_api.models.admission import admit
 from projects_api.models.member import SORT_FIELDS
 from projects_api.models.prepared import Prepared
 from projects_api.models.project import projects
@@ -92,6 +93,7 @@ def events(**options: Any) -> Callable[[Connection, Filled], object]:
 
 CALLS: dict[str, Callable[[Connection, Filled], object]] = {
     "authenticate": lambda c, f: api_key.authenticate(c, f.facts.key),
+    "admit": lambda c, f: admit(c, f.facts.key, f.facts.projects[0]),
     "get": lambda c, f: project.find_for_member(c, f.facts.projects[0], f.caller),
     "get and lock": lambda c, f: project.find_for_member(
         c, f.facts.projects[0], f.caller, lock=True

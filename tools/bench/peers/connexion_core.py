@@ -93,6 +93,7 @@ class Operation:
             found, role = self._access.find_project(
                 connection, caller, values, lock=self._writing and values["file"] is None
             )
+            self._access.check_role(role)
             values |= {"project": found, "role_of_caller": role}
         if values["file"]:
             connection.rollback()

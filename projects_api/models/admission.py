@@ -1,0 +1,38 @@
+"""Admission: the caller behind a key, and what a project is to that caller, in one statement.
+
+Nearly every request asks both, and to PostgreSQL each statement is a journey.
+"""
+
+from typing import Any
+
+from sqlalchemy import Connection, and_, bindparam, select
+
+from projects_api.models import api_key
+from projects_api.models.api_key import Caller, api_keys
+from projects_api.models.member import members
+from projects_api.models.prepared import Prepared
+from projects_api.models.project import COLUMNS, projects
+
+Membership = tuple[dict[str, Any], str]
+"""A project, and the role that somebody has in it."""
+
+_IN_PROJECT = and_(
+    members.c.user_id == api_keys.c.user_id, members.c.project_id == bindparam("project_id")
+)
+_ADMIT = Prepared(
+    select(*api_key.COLUMNS, *COLUMNS, members.c.role)
+    .select_from(api_keys.outerjoin(members, _IN_PROJECT).outerjoin(projects))
+    .where(api_key.LIVE)
+)
+_SHOWN = [column.name for column in COLUMNS]
+
+
+def admit(
+    connection: Connection, token: str, project_id: str
+) -> tuple[Caller | None, Membership | None]:
+    """Find the caller behind a living key, and the project with the caller's role in it."""
+    row = api_key.find_row(_ADMIT, connection, token, project_id=project_id)
+    if row is None:
+        return None, None
+    caller, role = api_key.caller_of(row), row["role"]
+    return caller, ({name: row[name] for name in _SHOWN}, role) if role else None
