@@ -24,7 +24,7 @@ from projects_api.server.artifact_store import Content
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
 
-_CHUNK_BYTES = 256 * 1024
+_CHUNK_BYTES = 1024 * 1024
 _FILE_MODE = stat.S_IFREG | 0o644
 # ZIP's own times begin in 1980, and those of its Unix extension end in 2038.
 _EARLIEST = datetime(1980, 1, 1, tzinfo=UTC)
@@ -53,7 +53,7 @@ class Member:
 
 
 def write_archive(manifest: Mapping[str, object], members: Iterable[Member]) -> Iterator[bytes]:
-    """Give an archive in chunks of at most 256 KiB, `manifest.json` first, in constant memory.
+    """Give an archive in chunks of at most 1 MiB, `manifest.json` first, in constant memory.
 
     No member is read before its turn. Whatever `read` raises, and a member whose bytes are not
     the described ones (stream_zip.ZipIntegrityError), ends the stream without the directory that
@@ -72,19 +72,20 @@ def _entries(
     for member in members:
         end += member.content.size + 1024
         modified_at = min(max(member.modified_at.astimezone(UTC), _EARLIEST), _LATEST)
-        method = _method(member, end)
-        yield member.path, modified_at, _FILE_MODE, method, _checked(member)
+        method, chunks = _method(member, end)
+        yield member.path, modified_at, _FILE_MODE, method, chunks
 
 
-def _method(member: Member, end: int) -> Method:
+def _method(member: Member, end: int) -> tuple[Method, Iterator[bytes]]:
+    """Choose how a member is written; its bytes are compared with its description either way."""
     # Java before 22 cannot read a deflated ZIP64 member from a stream, only a stored one whose
     # size and CRC-32 stand ahead: where ZIP64 begins, deflation ends.
     if (
         _TEXT.fullmatch(member.media_type.partition(";")[0].strip().lower())
         and end <= _MAX_DEFLATED_END
     ):
-        return ZIP_AUTO(member.content.size, level=1)
-    return NO_COMPRESSION_64(member.content.size, member.content.crc32)
+        return ZIP_AUTO(member.content.size, level=1), _checked(member)
+    return NO_COMPRESSION_64(member.content.size, member.content.crc32), member.read()
 
 
 def _checked(member: Member) -> Iterator[bytes]:

@@ -205,7 +205,7 @@ class TestStreaming:
     @pytest.mark.parametrize("media_type", ["text/csv", "application/zip"])
     def test_a_read_that_fails_breaks_the_archive(self, media_type):
         def broken() -> Iterator[bytes]:
-            yield BINARY
+            yield from [BINARY] * (2**22 // len(BINARY))
             raise ConnectionResetError("the store went away")
 
         good = member("a", BINARY, media_type)
