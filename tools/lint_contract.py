@@ -258,6 +258,11 @@ def _schema_faults(tree: Place) -> Iterator[Fault]:
         kind = schema.get("type")
         if (kind == "object" or "properties" in schema) and "additionalProperties" not in schema:
             yield schema.fault("additionalProperties is not decided")
+        # Generators make code of these that does not compile.
+        if isinstance(default := schema.get("default"), dict):
+            yield schema.fault("the default is an object: give its properties theirs")
+        if isinstance(default, str) and not kind and "enum" not in schema["allOf"][0]:
+            yield schema.fault("the default is a text, and the type is not said")
         # A file ends where its sender ends; the server has its own limit.
         if kind in _BOUNDS and schema.get("format") != "binary":
             choices = _BOUNDS[kind]

@@ -60,7 +60,7 @@ def predict_with_deployment(
     *,
     deployment_id: str,
     inputs: Any,
-    options: dict[str, bool] | None = None,
+    options: dict[str, bool],
 ) -> dict[str, Any]:
     """Ask a deployment about one row or about many, and keep the rows."""
     found = _find(connection, deployment_id)
@@ -74,7 +74,7 @@ def predict_with_deployment(
     with database.transaction() as own:
         if not deployment_input.keep(own, deployment_id, told.rows):
             raise DeploymentNotFound
-    return told.as_answer(**(options or {}))
+    return told.as_answer(**options)
 
 
 def promote_deployment(connection: Connection, deployment_id: str, to_stage: str) -> dict[str, Any]:

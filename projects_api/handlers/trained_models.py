@@ -59,13 +59,13 @@ def predict(
     predictions: Predictions,
     model_id: str,
     inputs: Any,
-    options: dict[str, bool] | None = None,
+    options: dict[str, bool],
 ) -> dict[str, Any]:
     """Ask a model about one row or about many."""
     model = trained_model.find_asked(connection, model_id)
     if model is None:
         raise ModelNotFound
-    return predictions.predict(model, inputs).as_answer(**(options or {}))
+    return predictions.predict(model, inputs).as_answer(**options)
 
 
 def download_model(connection: Connection, artifacts: Artifacts, model_id: str) -> File:

@@ -18,6 +18,7 @@ ONE = "/api/projects/{project_id}"
 DOWNLOAD = "/api/datasets/{dataset_id}/download"
 PATHS = BASE["paths"]
 SCHEMAS = BASE["components"]["schemas"]
+METRIC = ("components", "schemas", "ExperimentConfig", "properties", "sort_metric")
 OWNER = {
     "name": "owner",
     "in": "query",
@@ -82,6 +83,12 @@ def test_the_contract_keeps_what_was_released():
             "Type of",
         ),
         (("components", "schemas", "RequestId", "nullable"), True, "null"),
+        (
+            (*METRIC, "allOf", 0),
+            {"$ref": "#/components/schemas/ExperimentEngine"},
+            "sort_metric",
+        ),
+        ((*METRIC, "default"), "auc", "another default"),
         (("paths", ALL, "post", "responses", "409"), None, "`409` was removed"),
         (
             ("paths", DOWNLOAD, "get", "responses", "200", "content", "text/csv"),
@@ -114,6 +121,7 @@ def test_a_schema_that_was_renamed(tmp_path):
     ("steps", "value"),
     [
         (("info", "version"), "0.2.0"),
+        ((*METRIC, "maxLength"), None),
         (("paths", ALL, "get", "summary"), "List your projects"),
         (("paths", ONE, "put", "x-required-role"), "viewer"),
         (("paths", ONE, "get", "security"), []),

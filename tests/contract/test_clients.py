@@ -11,11 +11,11 @@ import re
 from pathlib import Path
 
 import pytest
+import requests
 import yaml
 from sklearn.datasets import load_iris
 
-from projects_api.server.settings import Settings
-from tests.conftest import running
+from projects_api.server.seed import PEOPLE
 from tests.contract import traffic
 from tools import node_tools
 from tools.clients.build import CLIENTS, SOURCE, TARGET, build, execute
@@ -29,14 +29,21 @@ NEEDS_NODE = pytest.mark.skipif(
 )
 
 STORY = """\
+model: DRF
+one row: 1 73%
+two rows: 1 0
+422 /inputs/1/amount must be a finite number or null
 created: Iris
 updated: Iris flowers
 found: 1 active
-members: Alice owner Bob editor
+members: Alice Chen owner Bob Smith editor
 uploaded: score 100
 timeline: iris.csv 150 rows, 5 columns
 downloaded: {size} bytes
 exported: manifest.json iris.csv
+experiment: queued 2 models 5 folds
+deployed: production active
+asked: 0
 401 unauthenticated
 403 insufficient-role
 409 last-owner
@@ -49,6 +56,7 @@ PYTHON_UPLOAD = r"file: Annotated\[Union\[StrictBytes, StrictStr, Tuple\[StrictS
 NAMES = {
     "python-openapi-client": {
         "api/projects/list_projects.py": [r"^def sync\(", r"-> Problem \| ProjectList \| None:"],
+        "api/trained_models/predict.py": [r"-> PredictionList \| Problem \| None:"],
         "api/datasets/download_dataset.py": [r"-> File \| Problem \| None:"],
         "models/dataset_upload_form.py": [r"^    file: File$"],
         "models/timeline.py": [r"^    events: list\[DatasetEvent \| ExperimentEvent\]$"],
@@ -57,6 +65,7 @@ NAMES = {
     "python-openapi-generator": {
         "api/projects_api.py": [r"^class ProjectsApi:", r"^    def list_projects\("],
         "api/datasets_api.py": [PYTHON_UPLOAD, r"^    def download_dataset\([^>]*\) -> bytes:"],
+        "api/trained_models_api.py": [r"^    def predict\([^>]*\) -> PredictionList:"],
         "models/project.py": [r"^class Project\("],
         "models/member_role.py": [r"^class MemberRole\(", r"^    EDITOR = "],
     },
@@ -65,6 +74,7 @@ NAMES = {
             r"^    list_projects: \{",
             r"^        FileContent: Blob;",
             r"^        MemberRole: ",
+            r"^            inputs: unknown;",
             r"^            file: components\[.schemas.\]\[.FileContent.\];",
         ]
     },
@@ -74,6 +84,7 @@ NAMES = {
             r"^    file: Blob;",
             r"async downloadDataset\(.*<runtime.HttpFile>",
         ],
+        "apis/TrainedModelsApi.ts": [r"async predict\(.*: Promise<PredictionList> \{"],
         "models/Project.ts": [r"^export interface Project \{"],
         "models/MemberRole.ts": [r"^export const MemberRole = ", r"^    Editor: 'editor'"],
     },
@@ -86,6 +97,8 @@ NAMES = {
             r"public DatasetUpload uploadDataset\(.*\bFile _file\b",
             r"public File downloadDataset\(",
         ],
+        "api/TrainedModelsApi.java": [r"  public PredictionList predict\("],
+        "model/Prediction.java": [r"  public Map<String, Double> getProbabilities\("],
         "model/Project.java": [r"^public class Project "],
         "model/MemberRole.java": [r"^public enum MemberRole ", r"^  EDITOR\("],
     },
@@ -95,8 +108,12 @@ NAMES = {
             r"^func \(r ApiUploadDatasetRequest\) File\(file \*os\.File\)",
             r"^func \(r ApiDownloadDatasetRequest\) Execute\(\) \(\*os\.File,",
         ],
+        "model_prediction.go": [r"^	Probabilities map\[string\]float64 "],
         "model_project.go": [r"^type Project struct"],
-        "model_member_role.go": [r"^type MemberRole string", r"^	EDITOR MemberRole = "],
+        "model_member_role.go": [
+            r"^type MemberRole string",
+            r"^	MEMBERROLE_EDITOR MemberRole = ",
+        ],
         "go.mod": [r"^require \(\n\)$"],
     },
     "php": {
@@ -105,6 +122,7 @@ NAMES = {
             r"@param  \\SplFileObject \$file ",
             r"@return \\SplFileObject\|",
         ],
+        "Api/TrainedModelsApi.php": [r"^    public function predict\("],
         "Model/Project.php": [r"^class Project "],
         "Model/MemberRole.php": [r"^class MemberRole$", r"const EDITOR = "],
     },
@@ -142,31 +160,24 @@ def table(tmp_path_factory) -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
-def live(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("live")
-    url = f"sqlite:///{folder / 'live.db'}"
-    with running(Settings(_env_file=None, database_url=url, data_dir=folder)) as server:
-        yield server
-
-
 def tell(client: str, server, table: Path, url: str) -> str:
-    """Run a client's story with new people, and give what it prints."""
-    alice, bob = server.person("Alice"), server.person("Bob")
+    """Run a client's programs against an ephemeral server, and give what they print."""
     told = execute(
         client,
         CLIENTS[client].run,
         BASE_URL=url,
-        API_KEY=alice.key,
-        COLLEAGUE_KEY=bob.key,
-        COLLEAGUE_EMAIL=bob.email,
+        API_KEY=server.api_key,
+        PROJECT_ID=server.project_id,
+        COLLEAGUE_KEY=server.keys["editor"],
+        COLLEAGUE_EMAIL=PEOPLE["editor"].email,
         DATASET=str(table),
     )
     return told.replace("True", "true")
 
 
-def test_the_story_is_told(client, live, table):
-    assert tell(client, live, table, live.url) == STORY.format(size=table.stat().st_size)
+def test_the_story_is_told(client, projects_api_server, table):
+    told = tell(client, projects_api_server, table, projects_api_server.base_url)
+    assert told == STORY.format(size=table.stat().st_size)
 
 
 def test_names_are_natural(client):
@@ -195,26 +206,28 @@ def folder_of(client: str) -> Path:
 
 
 @NEEDS_NODE
-def test_others_find_no_fault_with_the_answers(client, live, table, tmp_path):
+def test_others_find_no_fault_with_the_answers(client, projects_api_server, table, tmp_path):
     if not ALL and client != "python-openapi-client":
         pytest.skip("CLIENTS=all asks about its traffic too")
-    with traffic.recording(live.url) as (url, entries):
-        tell(client, live, table, url)
+    server = projects_api_server
+    with traffic.recording(server.base_url) as (url, entries):
+        tell(client, server, table, url)
     assert len(entries) >= STORY.count("\n")
     assert traffic.prism_violations(entries) == []
-    found = traffic.drift(traffic.write_har(entries, tmp_path / "story.har"), live.url)
+    found = traffic.drift(traffic.write_har(entries, tmp_path / "story.har"), server.base_url)
     assert found == {"request": [], "response": []}
 
 
 @NEEDS_NODE
-def test_others_find_the_fault_in_a_false_answer(live, tmp_path):
-    with traffic.recording(live.url) as (url, entries):
-        live.person().session.get(f"{url}/api/projects", timeout=60)
+def test_others_find_the_fault_in_a_false_answer(projects_api_server, tmp_path):
+    server = projects_api_server
+    with traffic.recording(server.base_url) as (url, entries):
+        requests.get(f"{url}/api/projects", headers=server.headers(), timeout=60)
     content = entries[0]["response"]["content"]
     content["text"] = base64.b64encode(b'{"items": [], "total": 0, "limit": 50}').decode()
     (violation,) = traffic.prism_violations(entries)
     assert "offset" in violation
-    found = traffic.drift(traffic.write_har(entries, tmp_path / "false.har"), live.url)
+    found = traffic.drift(traffic.write_har(entries, tmp_path / "false.har"), server.base_url)
     assert ["offset" in finding for finding in found["response"]] == [True]
 
 
@@ -223,15 +236,26 @@ LANGUAGES = {"python": ".py", "ts": ".ts", "java": ".java", "go": ".go", "php": 
 
 @pytest.mark.parametrize(("language", "snippet"), SNIPPETS)
 def test_snippets_are_taken_from_the_stories(language, snippet):
-    stories = [path for path in SOURCE.glob(f"*/*{LANGUAGES[language]}") if path.is_file()]
+    stories = [path for path in SOURCE.rglob(f"*{LANGUAGES[language]}") if path.is_file()]
     assert any(unindented(snippet) in unindented(path.read_text()) for path in stories)
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+def test_the_program_that_predicts_is_shown_whole(name):
+    (program,) = (path for path in (SOURCE / name).rglob("[Pp]redict.*") if path.is_file())
+    assert program.read_text() in {snippet for _, snippet in SNIPPETS}
+
+
+def test_what_the_programs_print_is_shown():
+    (printed,) = re.findall(r"same:\n\n```\n(.*?)^```", DOCUMENT, re.DOTALL | re.MULTILINE)
+    assert STORY.startswith(printed)
 
 
 def test_commands_are_those_that_make_the_clients():
     (*shown,) = re.findall(r"^```sh\n(.*?)^```", DOCUMENT, re.DOTALL | re.MULTILINE)
     commands = {client.generate.replace("$CONTRACT", "openapi.yaml") for client in CLIENTS.values()}
     for line in "".join(shown).splitlines():
-        if not line.startswith(("pip install ", "npm install ")):
+        if not line.startswith(("pip install ", "npm install ", "set -a", "eval ")):
             assert any(command.startswith(line) for command in commands), line
 
 

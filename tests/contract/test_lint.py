@@ -210,6 +210,20 @@ def test_the_contract_has_no_fault():
             "integer has no bound",
         ),
         (
+            "components|schemas|ExperimentCreate|properties|config",
+            "default",
+            {},
+            "components|schemas|ExperimentCreate|properties|config",
+            "the default is an object",
+        ),
+        (
+            "components|schemas|ExperimentConfig|properties|sort_metric",
+            "type",
+            None,
+            "components|schemas|ExperimentConfig|properties|sort_metric",
+            "the default is a text",
+        ),
+        (
             "components|schemas",
             "Forgotten",
             {"type": "boolean"},

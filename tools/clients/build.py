@@ -25,7 +25,7 @@ _GENERATE = (
     " --global-property apiTests=false,modelTests=false,apiDocs=false,modelDocs=false"
 )
 # The story's own use of the client is checked, without the project's settings.
-_MYPY = "MYPYPATH=client mypy --strict --follow-imports=silent --config-file= story.py"
+_MYPY = "MYPYPATH=client mypy --strict --follow-imports=silent --config-file= predict.py story.py"
 _JARS = "/usr/share/java/httpmime.jar", "/usr/share/java/geronimo-annotation-1.3-spec.jar"
 
 
@@ -54,46 +54,46 @@ CLIENTS = {
         generate="openapi-python-client generate --path $CONTRACT --config config.yaml"
         " --meta none --output-path client/projects_client",
         compile=_MYPY,
-        run="PYTHONPATH=client python story.py",
+        run="export PYTHONPATH=client; python predict.py; python story.py",
         needs=(),
     ),
     "python-openapi-generator": Client(
         generate=_GENERATE,
         compile=_MYPY,
-        run="PYTHONPATH=client python story.py",
+        run="export PYTHONPATH=client; python predict.py; python story.py",
     ),
     "typescript-openapi-fetch": Client(
         generate="node generate.mjs $CONTRACT client.d.ts",
         compile="tsc --project .",
-        run="node out/story.js",
+        run="node out/predict.js; node out/story.js",
         needs=("node", "npm"),
         packages="nodejs npm",
     ),
     "typescript-openapi-generator": Client(
         generate=_GENERATE,
         compile="tsc --project .",
-        run="node out/story.js",
+        run="node out/predict.js; node out/story.js",
         needs=("java", "node", "npm"),
         packages="default-jre-headless nodejs npm",
     ),
     "java": Client(
         generate=_GENERATE,
-        compile="javac -d classes -proc:none -sourcepath client/src/main/java Story.java",
-        run="java Story",
+        compile="javac -d classes -proc:none $(find client/src -name '*.java') *.java",
+        run="java Predict; java Story",
         needs=("javac", *_JARS),
         packages="default-jdk-headless libhttpmime-java libgeronimo-annotation-1.3-spec-java",
     ),
     "go": Client(
         generate=_GENERATE,
-        compile="go build -o story . && go vet .",
-        run="./story",
+        compile="go build -o bin/ ./... && go vet ./...",
+        run="bin/predict; bin/story",
         needs=("java", "go"),
         packages="default-jre-headless golang-go",
     ),
     "php": Client(
         generate=_GENERATE,
-        compile="php -l story.php",
-        run="php story.php",
+        compile="php -l predict.php; php -l story.php",
+        run="php predict.php; php story.php",
         needs=("java", "php", "/usr/share/php/GuzzleHttp/autoload.php"),
         packages="default-jre-headless php-cli php-curl php-mbstring php-zip php-guzzlehttp-guzzle",
     ),

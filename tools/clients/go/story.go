@@ -78,7 +78,7 @@ func main() {
 
 	// Share it.
 	invitation := projects.NewMemberAdd(os.Getenv("COLLEAGUE_EMAIL"))
-	invitation.SetRole(projects.EDITOR)
+	invitation.SetRole(projects.MEMBERROLE_EDITOR)
 	must(client.MembersAPI.AddMember(me, id).MemberAdd(*invitation).Execute())
 	members := must(client.MembersAPI.ListMembers(me, id).Execute()).Items
 	fmt.Print("members:")
@@ -120,6 +120,37 @@ func main() {
 	if unzipped, err := io.ReadAll(member); err != nil || !bytes.Equal(unzipped, content) {
 		log.Fatal("not the file that was uploaded: ", err)
 	}
+
+	// Start an experiment, and cancel it.
+	wanted := projects.NewExperimentCreate(
+		id, uploaded.DatasetVersionId, "AutoML Run 1", "species",
+		projects.EXPERIMENTREQUESTEDTYPE_MULTICLASS)
+	config := projects.NewExperimentConfig()
+	config.SetMaxModels(2)
+	wanted.SetConfig(*config)
+	started := must(client.ExperimentsAPI.CreateExperiment(me).ExperimentCreate(*wanted).Execute())
+	shown := started.Experiment.Config
+	fmt.Println("experiment:", started.Experiment.Status,
+		shown.GetMaxModels(), "models", shown.GetNfolds(), "folds")
+	must(client.ExperimentsAPI.DeleteExperiment(me, started.ExperimentId).Execute())
+
+	// Deploy a model that is trained, and ask it by its new name.
+	payments := os.Getenv("PROJECT_ID")
+	models := must(client.TrainedModelsAPI.ListModels(me).ProjectId(payments).Limit(1).Execute())
+	production := projects.NewDeploymentCreate(models.Items[0].Id, "Fraud check")
+	production.SetStage(projects.DEPLOYMENTSTAGE_PRODUCTION)
+	deployed := must(client.DeploymentsAPI.CreateDeployment(me, payments).
+		DeploymentCreate(*production).Execute())
+	fmt.Println("deployed:", deployed.Deployment.Stage, deployed.Deployment.Status)
+
+	question := projects.NewPredictionRequest(map[string]any{"amount": 12.5, "channel": "chip"})
+	question.SetOptions(projects.PredictionOptions{Probabilities: projects.PtrBool(false)})
+	told := must(client.DeploymentsAPI.PredictWithDeployment(me, deployed.DeploymentId).
+		PredictionRequest(*question).Execute()).Predictions[0]
+	if told.Probabilities != nil {
+		log.Fatal("nobody asked for probabilities")
+	}
+	fmt.Println("asked:", told.Prediction)
 
 	// What can go wrong is an error with a problem in it.
 	report(client.ProjectsAPI.GetProject(stranger, id).Execute())

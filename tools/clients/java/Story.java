@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.UUID;
 import java.util.stream.Collectors;
 import java.util.zip.ZipEntry;
@@ -15,15 +16,28 @@ import java.util.zip.ZipInputStream;
 import projects.client.ApiClient;
 import projects.client.ApiException;
 import projects.client.api.DatasetsApi;
+import projects.client.api.DeploymentsApi;
+import projects.client.api.ExperimentsApi;
 import projects.client.api.ExportApi;
 import projects.client.api.MembersApi;
 import projects.client.api.ProjectsApi;
 import projects.client.api.TimelineApi;
+import projects.client.api.TrainedModelsApi;
 import projects.client.model.DatasetEvent;
 import projects.client.model.DatasetUpload;
+import projects.client.model.DeploymentCreate;
+import projects.client.model.DeploymentCreated;
+import projects.client.model.DeploymentStage;
+import projects.client.model.ExperimentConfig;
+import projects.client.model.ExperimentCreate;
+import projects.client.model.ExperimentCreated;
+import projects.client.model.ExperimentRequestedType;
 import projects.client.model.Member;
 import projects.client.model.MemberAdd;
 import projects.client.model.MemberRole;
+import projects.client.model.Prediction;
+import projects.client.model.PredictionOptions;
+import projects.client.model.PredictionRequest;
 import projects.client.model.Problem;
 import projects.client.model.ProjectCreate;
 import projects.client.model.ProjectCreated;
@@ -109,7 +123,7 @@ public class Story {
             "timeline: " + event.getName() + " " + event.getRows() + " rows, "
                 + event.getColumns() + " columns");
 
-        File downloaded = datasets.downloadDataset(uploaded.getDatasetId(), null);
+        File downloaded = datasets.downloadDataset(uploaded.getDatasetId(), null, null);
         expect(Files.mismatch(downloaded.toPath(), table.toPath()) == -1);
         System.out.println("downloaded: " + downloaded.length() + " bytes");
 
@@ -124,6 +138,46 @@ public class Story {
             }
         }
         System.out.println("exported: " + String.join(" ", names));
+
+        // Start an experiment, and cancel it.
+        ExperimentsApi experiments = new ExperimentsApi(me);
+        ExperimentCreate wanted =
+            new ExperimentCreate()
+                .projectId(projectId)
+                .datasetVersionId(uploaded.getDatasetVersionId())
+                .name("AutoML Run 1")
+                .targetColumn("species")
+                .problemType(ExperimentRequestedType.MULTICLASS)
+                .config(new ExperimentConfig().maxModels(2));
+        ExperimentCreated started = experiments.createExperiment(wanted, null);
+        ExperimentConfig config = started.getExperiment().getConfig();
+        System.out.println(
+            "experiment: " + started.getExperiment().getStatus() + " "
+                + config.getMaxModels() + " models " + config.getNfolds() + " folds");
+        experiments.deleteExperiment(started.getExperimentId());
+
+        // Deploy a model that is trained, and ask it by its new name.
+        DeploymentsApi deployments = new DeploymentsApi(me);
+        UUID payments = UUID.fromString(System.getenv("PROJECT_ID"));
+        UUID modelId =
+            new TrainedModelsApi(me).listModels(payments, null, 1, 0).getItems().get(0).getId();
+        DeploymentCreate production =
+            new DeploymentCreate()
+                .modelId(modelId).name("Fraud check").stage(DeploymentStage.PRODUCTION);
+        DeploymentCreated deployed = deployments.createDeployment(payments, production, null);
+        System.out.println(
+            "deployed: " + deployed.getDeployment().getStage() + " "
+                + deployed.getDeployment().getStatus());
+
+        PredictionRequest question =
+            new PredictionRequest()
+                .inputs(Map.of("amount", 12.5, "channel", "chip"))
+                .options(new PredictionOptions().probabilities(false));
+        Prediction told =
+            deployments.predictWithDeployment(deployed.getDeploymentId(), question)
+                .getPredictions().get(0);
+        expect(told.getProbabilities() == null);
+        System.out.println("asked: " + told.getPrediction());
 
         // What can go wrong is thrown.
         report(() -> new ProjectsApi(stranger).getProject(projectId, null));

@@ -4,26 +4,29 @@
 declare(strict_types=1);
 
 use ProjectsClient\Api\DatasetsApi;
+use ProjectsClient\Api\DeploymentsApi;
+use ProjectsClient\Api\ExperimentsApi;
 use ProjectsClient\Api\ExportApi;
 use ProjectsClient\Api\MembersApi;
 use ProjectsClient\Api\ProjectsApi;
 use ProjectsClient\Api\TimelineApi;
+use ProjectsClient\Api\TrainedModelsApi;
 use ProjectsClient\ApiException;
 use ProjectsClient\Configuration;
+use ProjectsClient\Model\DeploymentCreate;
+use ProjectsClient\Model\DeploymentStage;
+use ProjectsClient\Model\ExperimentConfig;
+use ProjectsClient\Model\ExperimentCreate;
+use ProjectsClient\Model\ExperimentRequestedType;
 use ProjectsClient\Model\MemberAdd;
 use ProjectsClient\Model\MemberRole;
+use ProjectsClient\Model\PredictionOptions;
+use ProjectsClient\Model\PredictionRequest;
 use ProjectsClient\Model\Problem;
 use ProjectsClient\Model\ProjectCreate;
 use ProjectsClient\Model\ProjectUpdate;
 
-// With Composer this is one line: require 'vendor/autoload.php';
-require 'GuzzleHttp/autoload.php';
-spl_autoload_register(function (string $class): void {
-    $file = __DIR__ . '/client/lib' . strtr(substr($class, strlen('ProjectsClient')), '\\', '/') . '.php';
-    if (is_file($file)) {
-        require $file;
-    }
-});
+require 'vendor/autoload.php';
 
 /** What calls as the key's owner. */
 function sign_in(string $api_key): Configuration
@@ -98,6 +101,39 @@ $archive = new ZipArchive();
 expect($archive->open($exported->getPathname()) === true);
 expect($archive->getFromIndex(1) === $content);
 echo 'exported: ', $archive->getNameIndex(0), ' ', basename($archive->getNameIndex(1)), "\n";
+
+// Start an experiment, and cancel it.
+$experiments = new ExperimentsApi(config: $me);
+$started = $experiments->createExperiment(new ExperimentCreate([
+    'project_id' => $project_id,
+    'dataset_version_id' => $uploaded->getDatasetVersionId(),
+    'name' => 'AutoML Run 1',
+    'target_column' => 'species',
+    'problem_type' => ExperimentRequestedType::MULTICLASS,
+    'config' => new ExperimentConfig(['max_models' => 2]),
+]));
+$config = $started->getExperiment()->getConfig();
+echo 'experiment: ', $started->getExperiment()->getStatus(), ' ';
+echo $config->getMaxModels(), ' models ', $config->getNfolds(), " folds\n";
+$experiments->deleteExperiment($started->getExperimentId());
+
+// Deploy a model that is trained, and ask it by its new name.
+$deployments = new DeploymentsApi(config: $me);
+[$model] = (new TrainedModelsApi(config: $me))->listModels(getenv('PROJECT_ID'), limit: 1)->getItems();
+$deployed = $deployments->createDeployment(getenv('PROJECT_ID'), new DeploymentCreate([
+    'model_id' => $model->getId(),
+    'name' => 'Fraud check',
+    'stage' => DeploymentStage::PRODUCTION,
+]));
+echo 'deployed: ', $deployed->getDeployment()->getStage(), ' ', $deployed->getDeployment()->getStatus(), "\n";
+
+$question = new PredictionRequest([
+    'inputs' => ['amount' => 12.5, 'channel' => 'chip'],
+    'options' => new PredictionOptions(['probabilities' => false]),
+]);
+[$told] = $deployments->predictWithDeployment($deployed->getDeploymentId(), $question)->getPredictions();
+expect($told->getProbabilities() === null);
+echo 'asked: ', $told->getPrediction(), "\n";
 
 // What can go wrong is thrown.
 report(fn() => (new ProjectsApi(config: $stranger))->getProject($project_id));

@@ -8,6 +8,8 @@ from uuid import UUID
 
 from projects_client import AuthenticatedClient
 from projects_client.api.datasets import download_dataset, upload_dataset
+from projects_client.api.deployments import create_deployment, predict_with_deployment
+from projects_client.api.experiments import create_experiment, delete_experiment
 from projects_client.api.export import export_project
 from projects_client.api.members import add_member, list_members, remove_member
 from projects_client.api.projects import (
@@ -18,15 +20,26 @@ from projects_client.api.projects import (
     update_project,
 )
 from projects_client.api.timeline import get_timeline
+from projects_client.api.trained_models import list_models
 from projects_client.models import (
     Acknowledgement,
     DatasetEvent,
     DatasetUpload,
     DatasetUploadForm,
+    DeploymentCreate,
+    DeploymentCreated,
+    DeploymentStage,
+    ExperimentConfig,
+    ExperimentCreate,
+    ExperimentCreated,
+    ExperimentRequestedType,
     MemberAdd,
     MemberEnvelope,
     MemberList,
     MemberRole,
+    PredictionList,
+    PredictionOptions,
+    PredictionRequest,
     Problem,
     ProjectCreate,
     ProjectCreated,
@@ -34,6 +47,7 @@ from projects_client.models import (
     ProjectList,
     ProjectUpdate,
     Timeline,
+    TrainedModelList,
 )
 from projects_client.types import File
 
@@ -103,6 +117,42 @@ with zipfile.ZipFile(io.BytesIO(exported.payload.read())) as archive:
     names = archive.namelist()
     assert archive.read(names[1]) == table.read_bytes()
 print("exported:", *[name.rpartition("/")[2] for name in names])
+
+# Start an experiment, and cancel it.
+wanted = ExperimentCreate(
+    project_id=project_id,
+    dataset_version_id=uploaded.dataset_version_id,
+    name="AutoML Run 1",
+    target_column="species",
+    problem_type=ExperimentRequestedType.MULTICLASS,
+    config=ExperimentConfig(max_models=2),
+)
+started = create_experiment.sync(client=me, body=wanted)
+assert isinstance(started, ExperimentCreated)
+config = started.experiment.config
+print("experiment:", started.experiment.status, config.max_models, "models", config.nfolds, "folds")
+
+cancelled = delete_experiment.sync(started.experiment_id, client=me)
+assert isinstance(cancelled, Acknowledgement)
+
+# Deploy a model that is trained, and ask it by its new name.
+payments = UUID(os.environ["PROJECT_ID"])
+models = list_models.sync(client=me, project_id=payments, limit=1)
+assert isinstance(models, TrainedModelList)
+production = DeploymentCreate(
+    model_id=models.items[0].id, name="Fraud check", stage=DeploymentStage.PRODUCTION
+)
+deployed = create_deployment.sync(payments, client=me, body=production)
+assert isinstance(deployed, DeploymentCreated)
+print("deployed:", deployed.deployment.stage, deployed.deployment.status)
+
+question = PredictionRequest(
+    inputs={"amount": 12.5, "channel": "chip"}, options=PredictionOptions(probabilities=False)
+)
+answer = predict_with_deployment.sync(deployed.deployment_id, client=me, body=question)
+assert isinstance(answer, PredictionList)
+assert answer.predictions[0].probabilities is None
+print("asked:", answer.predictions[0].prediction)
 
 # What can go wrong is a result too.
 report(get_project.sync(project_id, client=stranger))

@@ -13,15 +13,25 @@ from projects_client import (
     Configuration,
     DatasetEvent,
     DatasetsApi,
+    DeploymentCreate,
+    DeploymentsApi,
+    DeploymentStage,
+    ExperimentConfig,
+    ExperimentCreate,
+    ExperimentRequestedType,
+    ExperimentsApi,
     ExportApi,
     MemberAdd,
     MemberRole,
     MembersApi,
+    PredictionOptions,
+    PredictionRequest,
     Problem,
     ProjectCreate,
     ProjectsApi,
     ProjectUpdate,
     TimelineApi,
+    TrainedModelsApi,
 )
 
 
@@ -83,6 +93,36 @@ with zipfile.ZipFile(io.BytesIO(exported)) as archive:
     names = archive.namelist()
     assert archive.read(names[1]) == table.read_bytes()
 print("exported:", *[name.rpartition("/")[2] for name in names])
+
+# Start an experiment, and cancel it.
+wanted = ExperimentCreate(
+    project_id=project_id,
+    dataset_version_id=uploaded.dataset_version_id,
+    name="AutoML Run 1",
+    target_column="species",
+    problem_type=ExperimentRequestedType.MULTICLASS,
+    config=ExperimentConfig(max_models=2),
+)
+started = ExperimentsApi(me).create_experiment(wanted)
+status, config = started.experiment.status.value, started.experiment.config
+print("experiment:", status, config.max_models, "models", config.nfolds, "folds")
+ExperimentsApi(me).delete_experiment(started.experiment_id)
+
+# Deploy a model that is trained, and ask it by its new name.
+deployments, payments = DeploymentsApi(me), UUID(os.environ["PROJECT_ID"])
+(model,) = TrainedModelsApi(me).list_models(payments, limit=1).items
+production = DeploymentCreate(
+    model_id=model.id, name="Fraud check", stage=DeploymentStage.PRODUCTION
+)
+deployed = deployments.create_deployment(payments, production)
+print("deployed:", deployed.deployment.stage.value, deployed.deployment.status.value)
+
+question = PredictionRequest(
+    inputs={"amount": 12.5, "channel": "chip"}, options=PredictionOptions(probabilities=False)
+)
+(told,) = deployments.predict_with_deployment(deployed.deployment_id, question).predictions
+assert told.probabilities is None
+print("asked:", told.prediction)
 
 # What can go wrong is raised.
 report(ProjectsApi(stranger).get_project, project_id)

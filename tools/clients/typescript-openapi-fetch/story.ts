@@ -12,7 +12,8 @@ import type { components, paths } from "./client.js";
 type Problem = components["schemas"]["Problem"];
 type DatasetUploadForm = components["schemas"]["DatasetUploadForm"];
 
-const { BASE_URL, API_KEY, COLLEAGUE_KEY, COLLEAGUE_EMAIL, DATASET } = process.env as Record<string, string>;
+const { BASE_URL, API_KEY, COLLEAGUE_KEY, COLLEAGUE_EMAIL, DATASET, PROJECT_ID } =
+  process.env as Record<string, string>;
 
 /** A client that calls as the key's owner. */
 const signIn = (apiKey: string) =>
@@ -93,6 +94,46 @@ const files = Object.entries(unzipSync(new Uint8Array(await exported.arrayBuffer
 assert(content.equals(files[1][1]));
 console.log("exported:", ...files.map(([path]) => basename(path)));
 
+// Start an experiment, and cancel it.
+const { experiment_id, experiment } = expect(
+  await me.POST("/api/experiments", {
+    body: {
+      project_id: created.project_id,
+      dataset_version_id: uploaded.dataset_version_id,
+      name: "AutoML Run 1",
+      target_column: "species",
+      problem_type: "multiclass",
+      config: { max_models: 2 },
+    },
+  }),
+);
+const { max_models, nfolds } = experiment.config;
+console.log("experiment:", experiment.status, max_models, "models", nfolds, "folds");
+expect(
+  await me.DELETE("/api/experiments/{experiment_id}", { params: { path: { experiment_id } } }),
+);
+
+// Deploy a model that is trained, and ask it by its new name.
+const models = expect(
+  await me.GET("/api/models", { params: { query: { project_id: PROJECT_ID, limit: 1 } } }),
+);
+const { deployment_id, deployment } = expect(
+  await me.POST("/api/mlops/projects/{project_id}/deployments", {
+    params: { path: { project_id: PROJECT_ID } },
+    body: { model_id: models.items[0].id, name: "Fraud check", stage: "production" },
+  }),
+);
+console.log("deployed:", deployment.stage, deployment.status);
+
+const { predictions } = expect(
+  await me.POST("/api/mlops/deployments/{deployment_id}/predict", {
+    params: { path: { deployment_id } },
+    body: { inputs: { amount: 12.5, channel: "chip" }, options: { probabilities: false } },
+  }),
+);
+assert(predictions[0].probabilities === null);
+console.log("asked:", predictions[0].prediction);
+
 // What can go wrong is a result too.
 report(await stranger.GET("/api/projects/{project_id}", { params }));
 report(await colleague.DELETE("/api/projects/{project_id}", { params }));
@@ -106,7 +147,6 @@ report(
     body: {
       project_id: created.project_id,
       name: "archive.csv",
-     
       file: new File([exported], "archive.csv"),
     },
     bodySerializer: asForm,

@@ -9,6 +9,10 @@ import { unzipSync } from "fflate";
 import {
   Configuration,
   DatasetsApi,
+  DeploymentsApi,
+  DeploymentStage,
+  ExperimentRequestedType,
+  ExperimentsApi,
   ExportApi,
   MemberRole,
   MembersApi,
@@ -17,9 +21,11 @@ import {
   ProjectsApi,
   ResponseError,
   TimelineApi,
+  TrainedModelsApi,
 } from "./client/index.js";
 
-const { BASE_URL, API_KEY, COLLEAGUE_KEY, COLLEAGUE_EMAIL, DATASET } = process.env as Record<string, string>;
+const { BASE_URL, API_KEY, COLLEAGUE_KEY, COLLEAGUE_EMAIL, DATASET, PROJECT_ID } =
+  process.env as Record<string, string>;
 
 /** What calls as the key's owner. */
 const signIn = (apiKey: string) =>
@@ -76,6 +82,40 @@ const exported: Blob = await new ExportApi(me).exportProject({ projectId });
 const files = Object.entries(unzipSync(new Uint8Array(await exported.arrayBuffer())));
 assert(content.equals(files[1][1]));
 console.log("exported:", ...files.map(([path]) => basename(path)));
+
+// Start an experiment, and cancel it.
+const experiments = new ExperimentsApi(me);
+const experimentCreate = {
+  projectId,
+  datasetVersionId: uploaded.datasetVersionId,
+  name: "AutoML Run 1",
+  targetColumn: "species",
+  problemType: ExperimentRequestedType.Multiclass,
+  config: { maxModels: 2 },
+};
+const { experimentId, experiment } = await experiments.createExperiment({ experimentCreate });
+const { maxModels, nfolds } = experiment.config;
+console.log("experiment:", experiment.status, maxModels, "models", nfolds, "folds");
+await experiments.deleteExperiment({ experimentId });
+
+// Deploy a model that is trained, and ask it by its new name.
+const deployments = new DeploymentsApi(me);
+const [model] = (await new TrainedModelsApi(me).listModels({ projectId: PROJECT_ID })).items;
+const { deploymentId, deployment } = await deployments.createDeployment({
+  projectId: PROJECT_ID,
+  deploymentCreate: { modelId: model.id, name: "Fraud check", stage: DeploymentStage.Production },
+});
+console.log("deployed:", deployment.stage, deployment.status);
+
+const { predictions } = await deployments.predictWithDeployment({
+  deploymentId,
+  predictionRequest: {
+    inputs: { amount: 12.5, channel: "chip" },
+    options: { probabilities: false },
+  },
+});
+assert(predictions[0].probabilities === null);
+console.log("asked:", predictions[0].prediction);
 
 // What can go wrong is thrown.
 await report(new ProjectsApi(stranger).getProject({ projectId }));
