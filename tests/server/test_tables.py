@@ -507,7 +507,7 @@ class TestDescription:
         content = "né;né;;flag\n1,5;NA;007;true\n2,5;x;8;\nnull;x;9;NaN\n"
         found = described(make(content.encode("utf-16")))
         assert [(one["name"], one["type"], one["missing_count"]) for one in found["columns"]] == [
-            ("né", "text", 1),
+            ("né", "number", 1),
             ("né_2", "text", 1),
             ("column_3", "text", 0),
             ("flag", "boolean", 2),
@@ -615,6 +615,35 @@ class TestConversion:
         }
         assert table["code"][0].as_py() == "007"
         assert table["huge"][0].as_py() == "12345678901234567890"
+
+    def test_what_people_wrote_is_kept_where_a_type_would_not(self, make):
+        content = b"churn,flag,short\nYes,TRUE,t\nNo,false,f\nNA,NaN,\nyes,True,t\n"
+        table = pq.read_table(converted(make(content), "parquet"))
+        assert table.schema.types == [pa.string(), pa.bool_(), pa.string()]
+        assert table["churn"].to_pylist() == ["Yes", "No", "NA", "yes"]
+        assert table["flag"].to_pylist() == [True, False, None, True]
+
+    def test_moments_with_an_offset(self, make):
+        content = (
+            b"at,mixed,plain\n"
+            b"2026-02-28T14:30:00Z,2026-02-28T14:30:00,2026-02-28T14:30:00\n"
+            b"2026-02-28 16:30:00.5+02:00,2026-02-28T15:30:00+01:00,2026-02-28 14:30:00\n"
+            b",NA,\n"
+        )
+        table = pq.read_table(converted(make(content), "parquet"))
+        zoned = pa.timestamp("us", "UTC")
+        assert table.schema.types == [zoned, zoned, pa.timestamp("us")]
+        moment = dt.datetime(2026, 2, 28, 14, 30, tzinfo=dt.UTC)
+        assert table["at"].to_pylist() == [moment, moment + dt.timedelta(seconds=0.5), None]
+        assert table["mixed"].to_pylist() == [moment, moment, None]
+
+    @pytest.mark.parametrize("delimiter", [";", "\t"])
+    def test_decimal_commas_where_commas_do_not_delimit(self, make, delimiter):
+        content = "price;code;mixed;group;gap\n1,5;007;1,5;1.234,5;\n-12,25;1;x;2;\nNA;2;3;3;\n"
+        table = pq.read_table(converted(make(content.replace(";", delimiter).encode()), "parquet"))
+        assert table.schema.types == [pa.float64(), *(pa.string(),) * 4]
+        assert table["price"].to_pylist() == [1.5, -12.25, None]
+        assert table["code"].to_pylist() == ["007", "1", "2"]
 
     def test_a_type_that_only_the_last_row_breaks(self, make):
         content = b"n\n" + b"1\n" * 300_000 + b"none\n"

@@ -74,8 +74,9 @@ def convert_table(
     """Write a table that was inspected to `target`, which is replaced; rows keep their order.
 
     `dialect` is `TableFacts.dialect` of the source. CSV is written in UTF-8 with commas and a
-    header line. Parquet gets the types of the values: boolean, 64-bit integer, double, date and
-    timestamp in ISO 8601, else text; integers of more than 64 bits, numbers with leading zeros
+    header line. Parquet gets the types of the values: boolean (true, false), 64-bit integer, double
+    (with a decimal comma where commas do not delimit), date and timestamp in ISO 8601, with a zone
+    where they name an offset, else text; integers of more than 64 bits, numbers with leading zeros
     and other dates stay text. A column without a name gets one, and names that differ in no more
     than case are told apart by a number. Nested and binary values of Parquet are text in CSV.
 

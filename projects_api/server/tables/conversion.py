@@ -13,6 +13,7 @@ from projects_api.server.tables.engine import (
     MISSING,
     Table,
     csv_options,
+    csv_table,
     file_literal,
     list_literal,
     literal,
@@ -21,8 +22,14 @@ from projects_api.server.tables.engine import (
 from projects_api.server.tables.text import Dialect
 
 MAX_CELLS_PER_ROW_GROUP = 8_000_000
-TYPES = ("BOOLEAN", "BIGINT", "HUGEINT", "DOUBLE", "DATE", "TIMESTAMP", "VARCHAR")
+TYPES = ("BOOLEAN", "BIGINT", "HUGEINT", "DOUBLE", "DATE", "TIMESTAMP", "TIMESTAMPTZ", "VARCHAR")
 ISO_DATE = "%Y-%m-%d"
+DECIMAL_COMMA = "DOUBLE with a decimal comma"
+# What all values of a type must look like; DuckDB takes yes and no for booleans, too.
+SPELLINGS = {
+    "BOOLEAN": "(?i)true|false",
+    DECIMAL_COMMA: r"[-+]?(0|[1-9]\d{0,14})(,\d{1,15})?",
+}
 
 
 def write_parquet(
@@ -38,13 +45,20 @@ def write_parquet(
     if len(types) > COLUMNS_PER_PASS:
         connection.execute("SET threads = 1")
     columns = ", ".join(
-        (f"c{index}" if kind == "VARCHAR" else f"try_cast(trim(c{index}) AS {kind})")
-        + f" AS {quoted_name(name)}"
+        f"{_cast(f'c{index}', kind)} AS {quoted_name(name)}"
         for index, (kind, name) in enumerate(zip(types, unique_names(table.names), strict=True))
     )
     group = max(2048, min(122_880, MAX_CELLS_PER_ROW_GROUP // len(types)))
     options = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {group}"
     return _copy(connection, f"SELECT {columns} FROM {table.scan}", target, options)
+
+
+def _cast(column: str, kind: str) -> str:
+    if kind == "VARCHAR":
+        return column
+    if kind == DECIMAL_COMMA:
+        return f"try_cast(replace(trim({column}), ',', '.') AS DOUBLE)"
+    return f"try_cast(trim({column}) AS {kind})"
 
 
 def write_csv(connection: duckdb.DuckDBPyConnection, table: Table, target: Path) -> int:
@@ -62,7 +76,8 @@ def csv_types(
     """Find the SQL types of a CSV file's columns from all of its rows.
 
     What a type would not keep stays text: days and months in an order that has to be guessed,
-    and integers of more than 64 bits.
+    integers of more than 64 bits, and yes and no. Numbers have a decimal comma where commas do not
+    delimit. Moments without an offset are in UTC where others of the column have one.
     """
     candidates = list_literal(TYPES)
     row = connection.execute(
@@ -77,7 +92,34 @@ def csv_types(
         text.add("DATE")
     if timestamp_format is not None and not timestamp_format.startswith(ISO_DATE):
         text.add("TIMESTAMP")
-    return ["VARCHAR" if column["type"] in text else column["type"] for column in columns]
+    types = ["VARCHAR" if column["type"] in text else column["type"] for column in columns]
+    if dialect.delimiter not in {",", None}:
+        types = [DECIMAL_COMMA if kind == "VARCHAR" else kind for kind in types]
+    spelt = _well_spelt(connection, csv_table(path, dialect, header=header), types)
+    return [
+        "VARCHAR" if kind in SPELLINGS and place not in spelt else kind
+        for place, kind in enumerate(types)
+    ]
+
+
+def _well_spelt(
+    connection: duckdb.DuckDBPyConnection, table: Table, types: Sequence[str]
+) -> set[int]:
+    """Find the columns that have values, all of which are spelt as those of their type must be."""
+    places = [place for place, kind in enumerate(types) if kind in SPELLINGS]
+    found: set[int] = set()
+    for start in range(0, len(places), COLUMNS_PER_PASS):
+        cells = ", ".join(
+            f"regexp_full_match(trim({table.values[place]}), {literal(SPELLINGS[types[place]])}) "
+            f"AS c{place}"
+            for place in places[start : start + COLUMNS_PER_PASS]
+        )
+        rows = connection.execute(
+            f"SELECT name FROM (UNPIVOT (SELECT {cells} FROM {table.scan}) "
+            "ON COLUMNS(*) INTO NAME name VALUE spelt) GROUP BY name HAVING bool_and(spelt)"
+        ).fetchall()
+        found |= {int(name[1:]) for (name,) in rows}
+    return found
 
 
 def unique_names(names: Sequence[str]) -> list[str]:
