@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from sqlalchemy import update
 
 from projects_api.engines import Task, TrainingConfig, TrainingResult, train
 from projects_api.models import experiment, trained_model
@@ -71,6 +72,15 @@ class Training:
             ]
             connection.commit()
         return Kept(experiment_id, model_ids)
+
+
+def change_engine(server: Server, model_id: str, engine: str) -> None:
+    """Say of a kept model that another engine made it."""
+    columns = trained_model.trained_models.c
+    with server.services.database.transaction() as connection:
+        connection.execute(
+            update(trained_model.trained_models).where(columns.id == model_id).values(engine=engine)
+        )
 
 
 def train_on_payments(folder: Path) -> Training:

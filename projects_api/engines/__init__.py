@@ -9,9 +9,11 @@ from importlib import import_module
 from pathlib import Path
 
 from projects_api.engines.availability import capabilities, why_unavailable
+from projects_api.engines.choices import config_faults
 from projects_api.engines.interface import (
     ENGINES,
     EXECUTION_MODES,
+    MODEL_FORMATS,
     PROBLEM_TYPES,
     SORT_METRICS,
     Candidate,
@@ -26,6 +28,7 @@ from projects_api.engines.interface import (
 __all__ = [
     "ENGINES",
     "EXECUTION_MODES",
+    "MODEL_FORMATS",
     "PROBLEM_TYPES",
     "SORT_METRICS",
     "Candidate",
@@ -36,6 +39,7 @@ __all__ = [
     "TrainingResult",
     "capabilities",
     "combine",
+    "config_faults",
     "train",
 ]
 

@@ -8,36 +8,15 @@ from scipy.stats import rankdata
 from sklearn import metrics
 from sklearn.preprocessing import label_binarize
 
-from projects_api.engines.interface import SORT_METRICS, TrainingRefused
+from projects_api.engines.interface import SORT_METRICS
 
 _POINTS = 100
 _RESIDUALS = 500
 _SMALLEST = 1e-15
-_NAMES = {
-    "log_loss": "logloss",
-    "mean_residual_deviance": "mse",
-    "deviance": "mse",
-    "pr_auc": "aucpr",
-}
-
 _BINARY = 2
 
 Scores = dict[str, float]
 Measure = Callable[[np.ndarray, np.ndarray], float]
-
-
-def metric_name(wanted: str, problem_type: str) -> str:
-    """Find the metric that a caller names, in any case. Raises `TrainingRefused`."""
-    known = SORT_METRICS[problem_type]
-    name = wanted.lower()
-    name = _NAMES.get(name, name)
-    if name == "auto":
-        return next(iter(known))
-    if name not in known:
-        raise TrainingRefused(
-            f"a {problem_type} has no metric {wanted!r}, only AUTO, {', '.join(known)}"
-        )
-    return name
 
 
 def loss(name: str, value: float | None) -> float:

@@ -19,7 +19,8 @@ from flaml.automl.task.factory import task_factory
 from lightgbm.basic import LightGBMError
 
 from projects_api.engines import candidates, described, table
-from projects_api.engines.evaluation import loss, metric_name, score
+from projects_api.engines.choices import left_by, metric_name
+from projects_api.engines.evaluation import loss, score
 from projects_api.engines.fitting import Clock, OutOfTime, fit, predict
 from projects_api.engines.interface import (
     Candidate,
@@ -70,9 +71,8 @@ def _metrics(task: Task) -> tuple[str, str]:
 
 
 def _choose_learners(task: Task) -> dict[str, str]:
-    excluded = {name.lower() for name in task.config.exclude_algos}
     learners = LEARNERS[task.problem_type]
-    chosen = {kind: name for kind, name in learners.items() if kind.lower() not in excluded}
+    chosen = {kind: learners[kind] for kind in left_by(task.config.exclude_algos, "flaml")}
     if not chosen:
         raise TrainingRefused(f"exclude_algos leaves no algorithm; there are {', '.join(learners)}")
     return chosen

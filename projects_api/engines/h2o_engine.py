@@ -2,7 +2,7 @@
 
 H2O's open edition exports no models that could be loaded without Java and without trusting their
 files. So its models are measured and compared, and stored as a description: they cannot predict
-here, and whoever loads one is told so. H2O learns from the same prepared rows as the other engines.
+here, and whoever asks one is told so. H2O learns from the same prepared rows as the other engines.
 Its neural networks are left out, because the same seed would not give the same leaderboard.
 """
 
@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import ceil
 from pathlib import Path
 from shutil import which
 from typing import Any
@@ -28,11 +29,14 @@ from h2o.automl import H2OAutoML
 from h2o.exceptions import H2OConnectionError, H2OResponseError, H2OServerError
 
 from projects_api.engines import described, table
-from projects_api.engines.evaluation import evaluate, label_text, metric_name, score
+from projects_api.engines.choices import left_by, metric_name
+from projects_api.engines.evaluation import evaluate, label_text, score
 from projects_api.engines.interface import (
+    MODEL_TYPES,
     Candidate,
     Progress,
     Task,
+    TrainingConfig,
     TrainingRefused,
     TrainingResult,
     rank,
@@ -43,6 +47,7 @@ MEDIA_TYPE = "application/json"
 _TARGET = "target"
 _START_SECONDS = 60
 _USER = "projects-api"
+_STARTED, _SEARCHED = 5, 80  # percent
 # H2O's names of the metrics that it can go by; by all others it lets its default decide.
 _METRICS = {
     "auc": "AUC",
@@ -62,13 +67,8 @@ def train(task: Task, folder: Path, progress: Progress) -> TrainingResult:
     data = table.read(task, progress)
     prepared = prepare(data, task.config)
     with _server(folder):
-        progress.report(5, stage="H2O", seconds_left=task.config.max_runtime_secs)
         training = _upload(prepared.values, prepared.target, prepared.label_count)
-        automl = _automl(task, prepared, sort_metric)
-        automl.train(y=_TARGET, training_frame=training)
-        ids = [row[0] for row in automl.leaderboard.as_data_frame(use_pandas=False)[1:]]
-        if not ids:
-            raise TrainingRefused("no model was ready in time: allow more")
+        ids = _search(_automl(task, prepared, sort_metric, progress), task.config, training)
         held_out = _upload(prepared.held_out, prepared.held_out_target, prepared.label_count)
         found = []
         numbers: Counter[str] = Counter()
@@ -78,7 +78,7 @@ def train(task: Task, folder: Path, progress: Progress) -> TrainingResult:
             name = f"H2O_{model_type}_{numbers[model_type]}"
             found.append(_measure(h2o.get_model(model_id), name, held_out, prepared, folder))
             progress.log(f"{name}: {sort_metric} {found[-1].metrics.get(sort_metric)}")
-            progress.report(80 + 19 * (place + 1) / len(ids), stage=name)
+            progress.report(_SEARCHED + 19 * (place + 1) / len(ids), stage=name)
     return TrainingResult(
         candidates=rank(found, sort_metric),
         signature=described.signature(data, task),
@@ -99,11 +99,15 @@ def _server(folder: Path) -> Iterator[None]:
     logins.write_text(f"{_USER}: {password}\n")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    address = ["-ip", "127.0.0.1", "-web_ip", "127.0.0.1", "-port", str(port)]
+    # It takes two ports, the first pair that is free from here on, and says which.
+    address = ["-ip", "127.0.0.1", "-web_ip", "127.0.0.1", "-baseport", str(port)]
+    ready = folder / "address"
     login = ["-hash_login", "-login_conf", str(logins), "-user_name", _USER]
     jar = Path(h2o.__file__).parent / "backend" / "bin" / "h2o.jar"
-    limits = [f"-Xmx{_heap_bytes()}", "-jar", str(jar), "-nthreads", str(joblib.cpu_count())]
-    own = ["-name", secrets.token_hex(8), "-ice_root", str(folder)]
+    # It unpacks a library of 150 MB, which nobody else would remove when it is killed.
+    limits = [f"-Xmx{_heap_bytes()}", f"-Djava.io.tmpdir={folder}", "-jar", str(jar)]
+    own = ["-name", secrets.token_hex(8), "-ice_root", str(folder), "-notify_local", str(ready)]
+    limits += ["-nthreads", str(joblib.cpu_count())]
     process = subprocess.Popen(  # noqa: S603 - all arguments are ours, no shell
         [which("java") or "java", *limits, *address, *login, *own],
         stdout=subprocess.DEVNULL,
@@ -111,27 +115,34 @@ def _server(folder: Path) -> Iterator[None]:
         cwd=folder,
     )
     try:
-        _connect(process, f"http://127.0.0.1:{port}", password)
+        _connect(process, ready, password)
         yield
     finally:
         process.kill()
         process.wait()
         logins.unlink()
+        for library in folder.glob("*.so"):
+            library.unlink()
 
 
 def _heap_bytes() -> int:
-    """Half of the memory that the process may use; Java needs some beside its heap."""
+    """Tell how large the heap may grow: a quarter of the memory that the process may use.
+
+    That is half of what a job may hold. Java fills its heap before it tidies up, and needs more
+    beside it.
+    """
     limit, _ = resource.getrlimit(resource.RLIMIT_DATA)
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return min(machine, machine if limit == resource.RLIM_INFINITY else limit) // 2
+    return min(machine, machine if limit == resource.RLIM_INFINITY else limit) // 4
 
 
-def _connect(process: subprocess.Popen[bytes], url: str, password: str) -> None:
+def _connect(process: subprocess.Popen[bytes], ready: Path, password: str) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         try:
+            url = f"http://{ready.read_text().strip()}"
             h2o.connect(url=url, auth=(_USER, password), verbose=False)
-        except (H2OConnectionError, H2OServerError, H2OResponseError):
+        except (OSError, ValueError, H2OConnectionError, H2OServerError, H2OResponseError):
             time.sleep(0.5)
         else:
             h2o.no_progress()
@@ -146,22 +157,63 @@ def _upload(values: np.ndarray, target: np.ndarray, label_count: int) -> Any:
     return h2o.H2OFrame(frame, column_types=types)
 
 
-def _automl(task: Task, prepared: Prepared, sort_metric: str) -> Any:
-    config = task.config
-    more_than_two = prepared.label_count > 2  # noqa: PLR2004
-    by = "AUTO" if more_than_two else _METRICS.get(sort_metric, "AUTO")
-    return H2OAutoML(
+def _automl(task: Task, prepared: Prepared, sort_metric: str, progress: Progress) -> Any:
+    config, labels = task.config, prepared.label_count
+    stopping = metric_name(config.stopping_metric, task.problem_type)
+    automl = H2OAutoML(
         max_runtime_secs=max(1, round(config.max_runtime_secs)),
         max_models=config.max_models,
-        max_runtime_secs_per_model=round(config.max_runtime_secs_per_model or 0) or None,
-        nfolds=config.nfolds if config.nfolds > 1 else 0,
+        max_runtime_secs_per_model=ceil(config.max_runtime_secs_per_model or 0) or None,
+        nfolds=min(config.nfolds, len(prepared.target)) if config.nfolds > 1 else 0,
         seed=config.seed,
-        exclude_algos=sorted({*config.exclude_algos, "DeepLearning"}),
-        balance_classes=config.balance_classes and bool(prepared.label_count),
+        exclude_algos=_excluded(config),
+        balance_classes=config.balance_classes and bool(labels),
         stopping_rounds=config.stopping_rounds,
+        stopping_metric=_named(stopping, labels),
         stopping_tolerance=config.stopping_tolerance or None,
-        sort_metric=by,
+        sort_metric=_named(sort_metric, labels),
     )
+    began = time.monotonic()
+
+    def tell(_job: Any, bar_progress: float = 0, **_state: Any) -> None:
+        percent = _STARTED + (_SEARCHED - _STARTED) * min(1.0, max(0.0, bar_progress))
+        left = max(0.0, config.max_runtime_secs - (time.monotonic() - began))
+        progress.report(percent, stage="H2O searches", seconds_left=left)
+
+    automl._poll_training_updates = tell  # noqa: SLF001 - the only way to hear of it
+    return automl
+
+
+def _search(automl: Any, config: TrainingConfig, training: Any) -> list[str]:
+    """Let H2O search; give the ids of the models to keep, the best of its own leaderboard first."""
+    try:
+        automl.train(y=_TARGET, training_frame=training)
+    except (OSError, H2OResponseError, H2OServerError, H2OConnectionError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise TrainingRefused(f"H2O cannot train on this: {reason[:500]}") from error
+    excluded = {name.lower() for name in config.exclude_algos}
+    ids = [row[0] for row in automl.leaderboard.as_data_frame(use_pandas=False)[1:]]
+    kept = [one for one in ids if one.partition("_")[0].lower() not in excluded]
+    if not kept:
+        raise TrainingRefused("no model was ready in time: allow more")
+    return kept[: config.max_models]
+
+
+def _excluded(config: TrainingConfig) -> list[str]:
+    """Name the kinds that H2O shall leave out; it takes no other names, nor XRT for one."""
+    left = left_by(config.exclude_algos, "h2o")
+    if not left:
+        raise TrainingRefused(f"exclude_algos leaves nothing of {', '.join(MODEL_TYPES['h2o'])}")
+    stacked = "stackedensemble" in map(str.lower, config.exclude_algos)
+    others = [kind for kind in MODEL_TYPES["h2o"] if kind not in left]
+    return sorted([*others, "DeepLearning", *["StackedEnsemble"] * stacked])
+
+
+def _named(metric: str, label_count: int) -> str:
+    """Name a metric as H2O does; without a name, or where labels are too many, it has a default."""
+    if label_count > 2 and metric in {"auc", "aucpr"}:  # noqa: PLR2004
+        return "AUTO"
+    return _METRICS.get(metric, "AUTO")
 
 
 def _measure(model: Any, name: str, held_out: Any, prepared: Prepared, folder: Path) -> Candidate:

@@ -25,6 +25,16 @@ SORT_METRICS = {
     "regression": {"rmse": False, "mse": False, "mae": False, "rmsle": False, "r2": True},
 }
 
+# The kinds of models that an engine trains, by the names that models show. To H2O, XRT is one kind
+# of DRF, and what it stacks of the others comes on top.
+MODEL_TYPES = {
+    "flaml": ("GBM", "XGBoost", "GLM", "DRF", "XRT"),
+    "h2o": ("GBM", "XGBoost", "GLM", "DRF"),
+}
+OTHER_MODEL_TYPES = ("StackedEnsemble", "DeepLearning")
+# How an engine's models are stored; those of skops alone can be loaded again, and predict.
+MODEL_FORMATS = {"flaml": "skops", "h2o": "json"}
+
 
 class TrainingRefused(ValueError):  # noqa: N818 - says what is wrong, as problems do
     """A training that cannot work; `reason` is a sentence for the caller."""

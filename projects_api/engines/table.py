@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sklearn.model_selection import train_test_split
 
+from projects_api.engines.choices import metric_name
 from projects_api.engines.columns import (
     LARGEST_NUMBER,
     Column,
@@ -90,6 +91,11 @@ def _read_target(target: pa.ChunkedArray, task: Task) -> tuple[np.ndarray, list[
     numbers = read_numbers(target)
     if numbers.min() == numbers.max():
         raise TrainingRefused(f"the target {task.target!r} has the same value in every row")
+    if metric_name(task.config.sort_metric, task.problem_type) == "rmsle" and numbers.min() <= -1:
+        raise TrainingRefused(
+            f"the target {task.target!r} has values of -1 or less, for which there is no rmsle: "
+            "choose another sort_metric"
+        )
     if np.abs(numbers).max() >= LARGEST_NUMBER:
         raise TrainingRefused(f"the target {task.target!r} has values beyond {LARGEST_NUMBER:g}")
     return numbers, None

@@ -5,10 +5,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from projects_api.models import deployment, deployment_input, trained_model
-from projects_api.models.base import project_of
-from projects_api.models.trained_model import trained_models
 from projects_api.server.database import Database
-from projects_api.server.predictions import Predictions
+from projects_api.server.predictions import Predictions, require_answers
 from projects_api.server.problems import (
     DeploymentInactive,
     DeploymentNotFound,
@@ -35,8 +33,10 @@ def create_deployment(
     traffic_percent: int,
 ) -> dict[str, Any]:
     """Deploy a model of the project."""
-    if project_of(connection, trained_models, model_id) != project["id"]:
+    model = trained_model.find(connection, model_id)
+    if model is None or model["project_id"] != project["id"]:
         raise ModelNotFound
+    require_answers(model["engine"])
     created = deployment.create(
         connection,
         project["id"],

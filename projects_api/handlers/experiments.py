@@ -8,7 +8,9 @@ from sqlalchemy import Connection
 from projects_api import engines as automl
 from projects_api.models import dataset_version, deployment, experiment, job, job_log, trained_model
 from projects_api.models.api_key import Caller
+from projects_api.server.parameters import describe
 from projects_api.server.problems import (
+    ConfigRefused,
     DatasetVersionNotFound,
     EngineUnavailable,
     ExperimentNotFound,
@@ -42,6 +44,8 @@ def create_experiment(
     # What was uploaded long ago has no names; then the job finds out.
     _check_column(target_column, version["dialect"].get("names") or [target_column])
     wanted = engines or [engine]
+    kept_type = "regression" if problem_type == "regression" else "classification"
+    _check_config(wanted, kept_type, config)
     _check_engines(wanted)
     ids = experiment.start(
         connection,
@@ -54,7 +58,7 @@ def create_experiment(
         dataset_version_id=dataset_version_id,
         name=name,
         target_column=target_column,
-        problem_type="regression" if problem_type == "regression" else "classification",
+        problem_type=kept_type,
     )
     return {**ids, "experiment": experiment.find(connection, ids["experiment_id"])}
 
@@ -158,6 +162,15 @@ def _check_column(name: str, names: Sequence[str]) -> None:
             }
         ],
     )
+
+
+def _check_config(wanted: Sequence[str], problem_type: str, config: dict[str, Any]) -> None:
+    errors = [
+        {"location": "body", "pointer": f"/config{pointer}", "message": message}
+        for pointer, message in automl.config_faults(wanted, problem_type, config)
+    ]
+    if errors:
+        raise ConfigRefused(describe(errors), errors=errors)
 
 
 def _check_engines(wanted: Sequence[str]) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from projects_api.engines import MODEL_FORMATS
 from projects_api.models import deployment, trained_model
 from projects_api.server.artifacts import Artifacts
 from projects_api.server.predictions import Predictions
@@ -71,7 +72,8 @@ def predict(
 def download_model(connection: Connection, artifacts: Artifacts, model_id: str) -> File:
     """Send the file of a model."""
     found = _find(connection, model_id)
-    media_type, name = "application/octet-stream", f"{found['name']}.skops"
+    media_type = "application/octet-stream"
+    name = f"{found['name']}.{MODEL_FORMATS.get(found['engine'], 'skops')}"
     return File.stored(connection, artifacts, found, media_type=media_type, name=name)
 
 

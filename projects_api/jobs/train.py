@@ -5,6 +5,7 @@ transaction: a training leaves everything or nothing.
 """
 
 import time
+import traceback
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -18,11 +19,17 @@ from projects_api.engines import Task, TrainingConfig, TrainingRefused, Training
 from projects_api.models import dataset_version, experiment, trained_model
 from projects_api.models.base import now
 from projects_api.server.artifact_store import Content, describe
-from projects_api.server.running_job import JobFailed, RunningJob
+from projects_api.server.running_job import JobFailed, JobLost, RunningJob
 from projects_api.server.tables import NotATable, convert_table
 
 PREPARED_PERCENT = 5.0
 TRAINED_PERCENT = 98.0
+ENGINE_WITH_ALARMS = "flaml"
+"""It ends models that take too long by a signal, which only the main thread of a process hears."""
+UNEXPECTED = (
+    "The engine ended by a fault that nobody expected. The server's operator finds it in the log, "
+    "under the id of this job."
+)
 Run = dict[str, Any]
 Outcome = tuple[Run, TrainingResult | None]
 
@@ -86,14 +93,21 @@ class _Training:
 
     def run(self, mode: str) -> list[Outcome]:
         """Let every engine train, in their order or all at once; give what became of each."""
-        if mode == "parallel" and len(self._runs) > 1:
-            with ThreadPoolExecutor(len(self._runs)) as pool:
-                return list(pool.map(self._train, self._runs))
-        return [self._train(engine) for engine in self._runs]
+        if mode != "parallel" or len(self._runs) == 1:
+            return [self._train(engine) for engine in self._runs]
+        with ThreadPoolExecutor(len(self._runs)) as pool:
+            others = {
+                engine: pool.submit(self._train, engine)
+                for engine in self._runs
+                if engine != ENGINE_WITH_ALARMS
+            }
+            found = {engine: self._train(engine) for engine in self._runs if engine not in others}
+            found |= {engine: outcome.result() for engine, outcome in others.items()}
+        return [found[engine] for engine in self._runs]
 
     def report(self, engine: str, percent: float, stage: str | None, left: float | None) -> None:
         """Tell how far all are, of which one has got on."""
-        self._percents[engine] = percent
+        self._percents[engine] = max(percent, self._percents[engine])
         share = sum(self._percents.values()) / len(self._percents) / 100
         whole = PREPARED_PERCENT + share * (TRAINED_PERCENT - PREPARED_PERCENT)
         alone = len(self._runs) == 1
@@ -115,10 +129,20 @@ class _Training:
                 "best_model_type": best.model_type,
             }
         except TrainingRefused as refused:
-            self._job.log(f"{engine}: {refused.reason}")
-            found = {"status": "failed", "message": refused.reason}
+            found = self._failed(engine, refused.reason)
+        except JobLost:
+            raise
+        except Exception:
+            if len(self._runs) == 1:
+                raise
+            traceback.print_exc()  # into the log, where the operator looks for it
+            found = self._failed(engine, UNEXPECTED)
         self._record(engine, **found, duration=round(time.monotonic() - began, 3))
         return self._runs[engine], result
+
+    def _failed(self, engine: str, reason: str) -> Run:
+        self._job.log(f"{engine}: {reason}")
+        return {"status": "failed", "message": reason}
 
     def _record(self, engine: str, **changes: Any) -> None:
         self._runs[engine] |= changes

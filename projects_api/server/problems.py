@@ -319,6 +319,14 @@ class UnknownColumn(Problem):
     title = "The table has no such column"
 
 
+class ConfigRefused(Problem):
+    """The config names what no training of the experiment's kind has."""
+
+    status = 422
+    slug = "config-refused"
+    title = "The config does not fit the experiment"
+
+
 class ExportRefused(Problem):
     """The uploaded archive is no export, or not a whole one."""
 

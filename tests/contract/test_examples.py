@@ -490,6 +490,9 @@ class Provoke:
     def unknown_column(self):
         return self._start(target_column="fraud")
 
+    def config_refused(self):
+        return self._start(problem_type="regression", config={"sort_metric": "auc"})
+
     def not_an_export(self):
         archive = ("export.zip", as_zip(readme=b"no manifest"))
         return send(self.alice, "import_project", files={"file": archive})

@@ -1,5 +1,8 @@
 """The engine `h2o`, really run, where it can run."""
 
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -42,3 +45,25 @@ def test_a_leaderboard_of_h2o(tmp_path, recorder, make, target, problem_type):
     assert best.explanation["permutation_importance"][0]["importance"] > 0
     with pytest.raises(prediction.ModelRefused, match="h2o"):
         prediction.load(best.path, result.signature)
+    percents = [percent for percent, *_ in recorder.reports]
+    assert percents == sorted(percents)
+    assert any(5 < percent < 80 for percent in percents)
+
+
+def test_what_a_config_says_holds_for_h2o(tmp_path, recorder):
+    """Stacked models count, names go in any case, and nothing stays behind in shared folders."""
+    shared = set(Path(tempfile.gettempdir()).glob("libxgboost*"))
+    tables.wine().to_parquet(tmp_path / "table.parquet")
+    config = TrainingConfig(
+        max_models=3,
+        nfolds=2,
+        exclude_algos=("gbm", "XRT"),
+        stopping_metric="LogLoss",
+        max_runtime_secs_per_model=0.5,
+    )
+    task = Task(tmp_path / "table.parquet", "target", "classification", config)
+    result = engines.train("h2o", task, tmp_path, recorder)
+    assert 1 <= len(result.candidates) <= 3
+    assert not {one.model_type for one in result.candidates} & {"GBM", "XRT"}
+    assert set(Path(tempfile.gettempdir()).glob("libxgboost*")) <= shared
+    assert not list(tmp_path.glob("*.so"))

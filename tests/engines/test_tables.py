@@ -84,6 +84,12 @@ def test_a_task_that_cannot_work_is_refused(run, config, reason):
         run({"x": NUMBERS, "target": YES_NO}, **config)
 
 
+def test_a_metric_that_the_target_does_not_have_is_refused(run):
+    columns = {"x": NUMBERS, "target": -NUMBERS}
+    with pytest.raises(TrainingRefused, match="of -1 or less, for which there is no rmsle"):
+        run(columns, "regression", sort_metric="RMSLE")
+
+
 def test_rows_without_target_are_left_out_and_told(run, recorder):
     target = [None if row % 6 == 0 else value for row, value in enumerate(YES_NO)]
     result = run({"x": NUMBERS, "target": target})

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from projects_api.models import deployment_input
+from tests.training import change_engine
 
 UNKNOWN = "0195d3a0-0000-7000-8000-000000000000"
 FIELDS = {
@@ -94,6 +95,12 @@ class TestCreateDeployment:
         body = {"model_id": model_id, "name": "x", "stage": "production"}
         assert owner.post(all_of(elsewhere), json=body).json()["deployment"]["replaced_id"] is None
         assert see(here) == ("production", "active", None)
+
+    def test_refuses_a_model_that_cannot_predict(self, server, owner, problem, project_id, kept):
+        change_engine(server, kept.model_ids[0], "h2o")
+        body = {"model_id": kept.model_ids[0], "name": "x"}
+        problem(owner.post(all_of(project_id), json=body), 409, "model-unusable", "engine h2o")
+        assert owner.get(all_of(project_id)).json()["total"] == 0
 
     def test_another_projects_model_is_none_here(self, owner, problem, kept):
         body = {"model_id": kept.model_ids[0], "name": "x"}

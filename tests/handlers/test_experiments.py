@@ -211,6 +211,37 @@ class TestCreateExperiment:
         answer = owner.post("/api/experiments", json={**body, **wrong})
         problem(answer, 422, "unknown-column", "and others")
 
+    @pytest.mark.parametrize(
+        ("problem_type", "config", "pointer", "told"),
+        [
+            ("regression", {"sort_metric": "auc"}, "/sort_metric", "only AUTO, rmse, mse,"),
+            ("binary", {"sort_metric": "RMSE"}, "/sort_metric", "only AUTO, auc, logloss,"),
+            ("multiclass", {"stopping_metric": "speed"}, "/stopping_metric", "only AUTO, auc,"),
+            ("regression", {"exclude_algos": ["GLM", "GMB"]}, "/exclude_algos/1", "only GBM,"),
+            (
+                *("regression", {"exclude_algos": ["gbm", "XGBoost", "GLM", "DRF", "XRT"]}),
+                *("/exclude_algos", "leaves flaml nothing"),
+            ),
+        ],
+    )
+    def test_refuses_a_config_that_fits_no_training(
+        self, owner, problem, project_id, body, problem_type, config, pointer, told
+    ):
+        asked = {**body, "problem_type": problem_type, "config": config}
+        document = problem(owner.post("/api/experiments", json=asked), 422, "config-refused", told)
+        (error,) = document["errors"]
+        assert (error["location"], error["pointer"]) == ("body", f"/config{pointer}")
+        assert counts(owner, project_id) == (0, 0)
+
+    def test_names_go_in_any_case_and_those_of_other_engines_too(self, owner, body):
+        config = {
+            "sort_metric": "R2",
+            "stopping_metric": "auto",
+            "exclude_algos": ["DeepLearning", "stackedensemble", "Drf"],
+        }
+        answer = owner.post("/api/experiments", json={**body, "config": config})
+        assert answer.status_code == 201, answer.text
+
     def test_an_engine_that_cannot_run_here(self, owner, problem, body):
         able = owner.get("/api/experiments/capabilities").json()
         for one in able["unavailable"]:

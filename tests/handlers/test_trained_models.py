@@ -6,6 +6,7 @@ import math
 import pytest
 
 from projects_api.models.artifact import artifacts
+from tests.training import change_engine
 
 UNKNOWN = "0195d3a0-0000-7000-8000-000000000000"
 FIELDS = {
@@ -239,6 +240,15 @@ class TestPredict:
         model_id = training.keep(server, project_id, signature=None).model_ids[0]
         answer = owner.post(path(model_id, "/predict"), json={"inputs": SMALL})
         problem(answer, 409, "model-unusable")
+
+    def test_a_model_of_an_engine_whose_models_cannot_predict(self, server, owner, problem, kept):
+        model_id = kept.model_ids[0]
+        change_engine(server, model_id, "h2o")
+        answer = owner.post(path(model_id, "/predict"), json={"inputs": SMALL})
+        problem(answer, 409, "model-unusable", "of the engine h2o")
+        told = owner.get(path(model_id, "/download")).headers["content-disposition"]
+        assert ".json" in told
+        assert ".skops" not in told
 
     @pytest.mark.parametrize("bad", [UNKNOWN, "x"])
     def test_no_such_model(self, owner, problem, bad):

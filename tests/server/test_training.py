@@ -19,6 +19,7 @@ from sklearn.datasets import load_breast_cancer
 from sqlalchemy import delete, select
 
 from projects_api import engines
+from projects_api.engines import availability
 from projects_api.models import experiment
 from projects_api.models.job import jobs
 from projects_api.models.trained_model import trained_models
@@ -268,6 +269,33 @@ def test_an_engine_that_this_worker_lacks_does_not_spoil_the_others(lab: Lab, wo
     logs = " ".join(lab.ask(experiment_id, "/logs")["logs"])
     assert "no graphics processor" in logs
     assert lacking[0]["reason"] in logs
+
+
+@pytest.mark.parametrize("mode", ["single", "parallel"])
+def test_two_engines_share_a_leaderboard(lab: Lab, workers, mode):
+    if reason := availability.why_unavailable("h2o"):
+        pytest.skip(reason)
+    config = {**TINY, "max_models": 2, "exclude_algos": ["StackedEnsemble"]}
+    created = lab.start(config, engines=["flaml", "h2o"], execution_mode=mode)
+    experiment_id = created["experiment_id"]
+    seen = [one["progress"] for one in lab.watch(experiment_id, "succeeded", "failed")]
+    assert seen == sorted(seen)
+    runs = lab.ask(experiment_id, "/engine-runs")["items"]
+    assert [(one["engine"], one["status"]) for one in runs] == [
+        ("flaml", "succeeded"),
+        ("h2o", "succeeded"),
+    ]
+    models = lab.models(experiment_id)
+    assert [one["rank"] for one in models] == list(range(1, len(models) + 1))
+    assert [one["is_best"] for one in models] == [True] + [False] * (len(models) - 1)
+    assert {one["engine"] for one in models} == {"flaml", "h2o"}
+    scores = [one["metrics"]["auc"] for one in models]
+    assert scores == sorted(scores, reverse=True)
+    assert all(
+        max(one["metrics"]["auc"] for one in models if one["engine"] == run["engine"]) > 0.9
+        for run in runs
+    )
+    assert lab.ask(experiment_id)["experiment"]["best_model_type"] == models[0]["model_type"]
 
 
 def test_deleting_a_running_experiment_ends_its_processes(lab: Lab, workers):

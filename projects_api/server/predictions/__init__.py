@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from projects_api.engines import MODEL_FORMATS
 from projects_api.server.artifact_store import ContentMissing
 from projects_api.server.artifacts import Artifacts
 from projects_api.server.child_pool import ChildDied, ChildPool, OutOfTime
@@ -22,6 +23,15 @@ TASK_SECONDS = 60.0
 KEPT_GROWTH_KIB = 3 * 1024**2
 # One row is asked most often, and for that a team of threads costs more than it does.
 ENVIRONMENT = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "LOKY_MAX_CPU_COUNT"), "1")
+
+
+def require_answers(engine: str) -> None:
+    """Raise `ModelUnusable` where models of an engine are measured but cannot be asked."""
+    if MODEL_FORMATS.get(engine, "skops") != "skops":
+        raise ModelUnusable(
+            f"Models of the engine {engine} are measured and compared, but cannot predict here. "
+            "Use a model of the engine flaml."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +74,7 @@ class Predictions:
         Raises `InputsRefused` for rows that it cannot be asked about, `ModelUnusable` where the
         model cannot answer, and `EngineUnavailable` where this machine lacks what it needs.
         """
+        require_answers(model["engine"])
         signature = model["signature"]
         if signature is None:
             raise ModelUnusable("Nobody has kept what this model takes. Train a model here.")
