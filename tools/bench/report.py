@@ -17,6 +17,7 @@ from tools.bench.servers import OURS, PEERS, ROOT
 Results = dict[str, Any]
 READS = ("get", "list_10", "list_50", "search", "timeline")
 FILES = ("upload", "export")
+PLOTTED = ("get", "list_50", "search", "timeline", "update", "create")
 TITLES = {peer.name: peer.title for peer in PEERS}
 DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 
@@ -60,6 +61,7 @@ BARS = [
     *(Bar("sqlite", read, "fastapi", 0.5, "p99_milliseconds") for read in ("get", "list_50")),
     *(Bar("sqlite", name, "floor", 0.5) for name in FILES),
     *(Bar("postgresql", read, "fastapi", 2.5) for read in ("get", "list_10", "list_50")),
+    *(Bar("postgresql", read, "fastapi", 0.5, "p99_milliseconds") for read in ("get", "list_50")),
 ]
 
 
@@ -192,13 +194,13 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def _plot(results: Results, folder: Path) -> None:
     databases = _databases(results)
     titles = {row["workload"]: row["title"] for row in results["measurements"]}
-    shown = [workload for workload in titles if workload not in FILES] or list(titles)
-    drawing = Figure(figsize=(2.6 * len(shown), 2.6 * len(databases)))
+    shown = [workload for workload in titles if workload in PLOTTED] or list(titles)
+    drawing = Figure(figsize=(5 * len(databases), 0.4 + 1.6 * len(shown)))
     FigureCanvasAgg(drawing)
-    grid = drawing.subplots(len(databases), len(shown), squeeze=False)
-    for axes_of_row, database in zip(grid, databases, strict=True):
-        peers = _peers(results, database)[::-1]
-        for axes, workload in zip(axes_of_row, shown, strict=True):
+    grid = drawing.subplots(len(shown), len(databases), squeeze=False)
+    for axes_of_row, workload in zip(grid, shown, strict=True):
+        for axes, database in zip(axes_of_row, databases, strict=True):
+            peers = _peers(results, database)[::-1]
             values = [
                 figure(results, database, peer, workload, "requests_per_second") or 0
                 for peer in peers
@@ -206,7 +208,7 @@ def _plot(results: Results, folder: Path) -> None:
             colours = ["tab:blue" if peer == OURS.name else "lightgrey" for peer in peers]
             bars = axes.barh([TITLES[peer] for peer in peers], values, color=colours)
             axes.bar_label(bars, [f"{value:,.0f}" for value in values], padding=2, fontsize=8)
-            axes.set_title(f"{titles[workload]}\n{DATABASES[database]}", fontsize=9)
+            axes.set_title(f"{titles[workload]}, {DATABASES[database]}", fontsize=9)
             axes.set_xlim(0, 1.3 * max(values))
             axes.set_xticks([])
             axes.tick_params(labelsize=8, labelleft=axes is axes_of_row[0])
