@@ -28,11 +28,15 @@ _TERMS = 100
 _DIGITS = 6
 
 
-def measure(reference: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def measure(
+    reference: Mapping[str, Any] | None, rows: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
     """Compare rows, as `check_rows` gives them, with a training's reference.
 
-    Gives a verdict for each input, and the worst of them for all together.
+    Gives a verdict for each input, and the worst of them for all together. Without a reference
+    there are no inputs to judge.
     """
+    reference = reference or {"rows": 0, "inputs": {}}
     enough = len(rows) >= MINIMUM_ROWS
     features = [
         _measure_feature(name, known, [row.get(name) for row in rows], enough=enough)
@@ -46,6 +50,20 @@ def measure(reference: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> 
         "verdict": VERDICTS[worst],
         "features": features,
     }
+
+
+def heaps(known: Mapping[str, Any], values: Sequence[Any]) -> list[dict[str, Any]]:
+    """Count values in the heaps that the index compares, beside what the training had in them.
+
+    `known` is what the reference has about an input, None among the values is a missing one. Each
+    heap has `expected` and `actual` counts, and says what it holds: numbers from `lower` to below
+    `upper`, null where there is no bound; a `value`, as `inputs.bucket` names it; or the `rest`,
+    which is `other` values, and the last heap `missing` ones.
+    """
+    present = [value for value in values if value is not None]
+    count = _of_numbers if known["kind"] == "number" else _of_values
+    missing = {"expected": known["missing"], "actual": len(values) - len(present)}
+    return [*count(known, present), {"rest": "missing", **missing}]
 
 
 def psi(expected: Sequence[float], actual: Sequence[float]) -> float:
@@ -93,9 +111,8 @@ def _measure_feature(
     }
     if not enough:
         return measured
-    heaps = _of_numbers if known["kind"] == "number" else _of_values
-    expected, actual = heaps(known, present)
-    index = psi([*expected, known["missing"]], [*actual, measured["missing"]])
+    counted = heaps(known, values)
+    index = psi([one["expected"] for one in counted], [one["actual"] for one in counted])
     measured |= {"psi": round(index, _DIGITS), "verdict": _judge(index)}
     if known.get("sample") and present:
         statistic, p_value = ks(known["sample"], sorted(present))
@@ -112,7 +129,7 @@ def _judge(index: float) -> str:
     return "stable" if index < MODERATE_FROM else "moderate"
 
 
-def _of_numbers(known: Mapping[str, Any], values: Iterable[float]) -> tuple[list[int], list[int]]:
+def _of_numbers(known: Mapping[str, Any], values: Iterable[float]) -> list[dict[str, Any]]:
     """Count numbers between edges; neighbours of which one is rare are one heap."""
     counts: list[int] = known["counts"]
     # Whatever lies beyond the outer edges belongs to the outer heaps.
@@ -126,18 +143,30 @@ def _of_numbers(known: Mapping[str, Any], values: Iterable[float]) -> tuple[list
             ends.append(place)
             size = 0
     ends[-1] = len(counts)
-    expected = [sum(counts[begin:end]) for begin, end in pairwise(ends)]
-    return expected, [
-        sum(found[place] for place in range(begin, end)) for begin, end in pairwise(ends)
+    bounds = [None, *inner, None]
+    return [
+        {
+            "lower": bounds[begin],
+            "upper": bounds[end],
+            "expected": sum(counts[begin:end]),
+            "actual": sum(found[place] for place in range(begin, end)),
+        }
+        for begin, end in pairwise(ends)
     ]
 
 
-def _of_values(known: Mapping[str, Any], values: Iterable[Any]) -> tuple[list[int], list[int]]:
+def _of_values(known: Mapping[str, Any], values: Iterable[Any]) -> list[dict[str, Any]]:
     """Count values by themselves; rare ones, and those that nobody knew, are one heap."""
     counts: Mapping[str, int] = known["counts"]
     total = sum(counts.values()) + known["other"]
-    frequent = {value: count for value, count in counts.items() if count >= _RARE_SHARE * total}
     found = Counter(bucket(known["kind"], value) for value in values)
-    expected = list(frequent.values())
-    actual = [found[value] for value in frequent]
-    return [*expected, total - sum(expected)], [*actual, found.total() - sum(actual)]
+    frequent: list[dict[str, Any]] = [
+        {"value": value, "expected": count, "actual": found[value]}
+        for value, count in counts.items()
+        if count >= _RARE_SHARE * total
+    ]
+    other = {
+        "expected": total - sum(one["expected"] for one in frequent),
+        "actual": found.total() - sum(one["actual"] for one in frequent),
+    }
+    return [*frequent, {"rest": "other", **other}]

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, exists, null, select
 
-from projects_api.models import report
+from projects_api.models import deployment_input, report
 from projects_api.models.artifact import artifacts
 from projects_api.models.base import now, rows_of
 from projects_api.models.blob import blobs
@@ -29,7 +29,8 @@ _HEAVY = {
 def gather(connection: Connection, report_id: str) -> dict[str, Any] | None:
     """Give what `rendering.render` takes; `None` where what the report is about is gone.
 
-    Read it in one snapshot.
+    Of a deployment there are the rows that it was `asked` about, for drift to be measured on. Read
+    it in one snapshot.
     """
     found = report.find(connection, report_id)
     if found is None:
@@ -47,7 +48,11 @@ def gather(connection: Connection, report_id: str) -> dict[str, Any] | None:
     if found["kind"] == "project":
         return facts | _of_project(connection, found["project_id"])
     training = _of_training(connection, found["kind"], found["entity_id"])
-    return None if training is None else facts | training
+    if training is None:
+        return None
+    if found["kind"] == "deployment":
+        facts["asked"] = deployment_input.list_newest(connection, found["entity_id"])
+    return facts | training
 
 
 def _of_project(connection: Connection, project_id: str) -> dict[str, Any]:
@@ -136,6 +141,7 @@ def _datasets(connection: Connection, condition: ColumnElement[bool]) -> list[di
     statement = (
         select(
             datasets.c.name,
+            dataset_versions.c.dataset_id,
             dataset_versions.c.version,
             dataset_versions.c.rows,
             dataset_versions.c.columns,

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from projects_api.rendering import SECTIONS, summary, trainings
+from projects_api.rendering import SECTIONS, data, drift, summary, trainings
 from projects_api.rendering.document import (
     NONE,
     Block,
@@ -14,8 +14,6 @@ from projects_api.rendering.document import (
     duration,
     label,
     moment,
-    number,
-    size,
     table_of,
 )
 
@@ -35,18 +33,16 @@ def compose(facts: Facts) -> Document:
     if facts["kind"] == "project":
         document.sections += _of_project(facts, wanted)
     else:
-        (experiment,) = facts["experiments"]
-        document.sections += trainings.sections(
-            experiment, facts["models"], wanted, subject=facts["model_id"]
-        )
+        if "deployments" in wanted and facts["kind"] == "deployment":
+            document.sections.append(Section("Drift", list(drift.blocks(facts["drift"]))))
+        document.sections += trainings.sections(facts, wanted)
     return document
 
 
 def _of_project(facts: Facts, wanted: Sequence[str]) -> Iterator[Section]:
     if "data" in wanted:
-        yield Section(
-            "Data sets", list(_datasets(facts["datasets"], facts["project"]["dataset_count"]))
-        )
+        count = facts["project"]["dataset_count"]
+        yield Section("Data sets", list(data.of_project(facts["datasets"], count)))
     if "experiments" in wanted:
         yield Section(
             "Experiments",
@@ -54,7 +50,8 @@ def _of_project(facts: Facts, wanted: Sequence[str]) -> Iterator[Section]:
         )
     for experiment in facts["detailed"]:
         kept = [one for one in wanted if one not in {"data", "configuration"}]
-        parts = list(trainings.sections(experiment, _models_of(facts, experiment), kept))
+        alone = {"experiments": [experiment], "models": _models_of(facts, experiment)}
+        parts = list(trainings.sections({**facts, **alone, "model_id": None}, kept))
         if parts:
             heading = f"Experiment: {label(experiment['name'], 80)}"
             yield Section(heading, [Note(trainings.describe(experiment))])
@@ -67,36 +64,6 @@ def _of_project(facts: Facts, wanted: Sequence[str]) -> Iterator[Section]:
 
 def _models_of(facts: Facts, experiment: Facts) -> list[Facts]:
     return [one for one in facts["models"] if one["experiment_id"] == experiment["id"]]
-
-
-def _datasets(rows: Sequence[Facts], total: int) -> Iterator[Block]:
-    if not rows:
-        yield Note("The project has no data sets.")
-        return
-    yield from table_of(
-        ("Name", "Version", "Rows", "Columns", "Size", "Quality"),
-        [
-            (
-                label(one["name"]),
-                number(one["version"]),
-                number(one["rows"]),
-                number(one["columns"]),
-                size(one["size_bytes"]),
-                f"{one['quality']['overall_score']:.1f}",
-            )
-            for one in rows
-        ],
-        total=total,
-        numeric=frozenset({1, 2, 3, 4, 5}),
-    )
-    yield Note("Quality is from 0, unusable, to 100, nothing wanting.")
-    issues = [
-        (label(one["name"]), label(issue["column"] or "the whole table"), label(issue["message"]))
-        for one in rows
-        for issue in one["quality"]["issues"]
-    ]
-    if issues:
-        yield from table_of(("Data set", "Column", "What is wanting"), issues)
 
 
 def _experiments(rows: Sequence[Facts], total: int) -> Iterator[Block]:

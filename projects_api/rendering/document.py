@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -47,6 +47,11 @@ class Table:
     numeric: frozenset[int] = frozenset()
     marked: int | None = None
 
+    @property
+    def named_by(self) -> int | None:
+        """Find the column that tells what its row is about: the first that holds no numbers."""
+        return next((one for one in range(len(self.headings)) if one not in self.numeric), None)
+
 
 @dataclass(frozen=True, slots=True)
 class Note:
@@ -57,12 +62,21 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A drawing, inches wide and high, and the sentence that says what is to be seen."""
+    """A drawing, inches wide and high, and the sentence that says what is to be seen.
+
+    `details` says it for those who do not see it, where no table does.
+    """
 
     caption: str
     draw: Callable[[Figure], None]
     height: float
     width: float = 6.9
+    details: str = ""
+
+    @property
+    def in_words(self) -> str:
+        """Say what those who do not see the drawing would miss."""
+        return f"{self.caption} {self.details}".rstrip()
 
 
 Block = Pairs | Table | Note | Picture
@@ -96,6 +110,20 @@ def label(text: object, longest: int = 300) -> str:
     )
     line = " ".join(visible.split())
     return line if len(line) <= longest else f"{line[: longest - 1].rstrip()}…"
+
+
+def short(text: object, longest: int) -> str:
+    """Make one line of a name, whose middle goes where it is too long: ends tell names apart."""
+    line = label(text, 1000)
+    if len(line) <= longest:
+        return line
+    head = (longest - 1) // 2 + 2
+    return f"{line[:head].rstrip()}…{line[head + 1 - longest :].lstrip()}"
+
+
+def listed(pairs: Iterable[tuple[object, str]]) -> str:
+    """Write names, each with what is known of it, as a sentence."""
+    return "; ".join(f"{short(name, 60)}: {label(text)}" for name, text in pairs) + "."
 
 
 def table_of(

@@ -97,15 +97,21 @@ def draw_bars(
     names: Sequence[str],
     values: Sequence[float],
     texts: Sequence[str],
+    *,
     errors: Sequence[float] | None = None,
+    colours: Sequence[str] = (BLUE,),
+    texts_from: float = 0,
 ) -> None:
-    """Draw horizontal bars from zero, the first on top, each with its value written beside it."""
+    """Draw horizontal bars from zero, the first on top, each with its value written beside it.
+
+    Values are written no further left than at `texts_from`.
+    """
     places = range(len(names))
     axes.barh(
         places,
         values,
         height=0.62,
-        color=BLUE,
+        color=colours,
         xerr=errors,
         error_kw={"ecolor": GREY, "elinewidth": 1, "capsize": 2},
     )
@@ -113,9 +119,8 @@ def draw_bars(
     axes.invert_yaxis()
     reach = [one + (errors[n] if errors else 0) for n, one in enumerate(values)]
     for place, (end, text) in enumerate(zip(reach, texts, strict=True)):
-        axes.annotate(
-            text, (max(end, 0), place), (4, 0), textcoords="offset points", va="center", fontsize=8
-        )
+        beside = (max(end, texts_from), place)
+        axes.annotate(text, beside, (4, 0), textcoords="offset points", va="center", fontsize=8)
     axes.margins(x=0.14, y=0.02)
     if min(reach, default=0) >= 0:
         axes.set_xlim(left=0)

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from projects_api.rendering.document import MINUS, Picture, label, metric_name, number
+from projects_api.rendering.document import MINUS, Picture, listed, metric_name, number, short
 from projects_api.rendering.drawing import (
     BLUE,
     COLOURS,
@@ -33,7 +33,7 @@ def leaderboard(models: Sequence[Mapping[str, Any]], metric: str, marked: str | 
         axes = figure.subplots()
         values = [one["metrics"][metric] for one in shown]
         places = range(len(shown))
-        axes.set_yticks(places, [label(f"{one['rank']}. {one['name']}", _NAME) for one in shown])
+        axes.set_yticks(places, [short(f"{one['rank']}. {one['name']}", _NAME) for one in shown])
         colours = [ORANGE if one["id"] == marked else BLUE for one in shown]
         axes.scatter(values, places, s=34, c=colours, zorder=3)
         for at, (score, colour) in enumerate(zip(values, colours, strict=True)):
@@ -64,27 +64,39 @@ _SIDES = (
 
 
 def curves(evaluation: Mapping[str, Any]) -> Picture:
-    """Draw ROC curves beside those of precision and recall, a pair for each class."""
-    names = [label(one["label"], 16) for one in evaluation["roc"]]
-    shown = min(len(names), len(COLOURS))
-    columns = 2 if shown > 2 and max(map(len, names)) < 9 else 1  # noqa: PLR2004 - side by side
+    """Draw ROC curves beside those of precision and recall, a pair for each large class."""
+    sizes = evaluation.get("class_balance") or {}
+    classes = [one["label"] for one in evaluation["roc"]]
+    largest = sorted(classes, key=lambda one: -sizes.get(str(one), 0))[: len(COLOURS)]
+    kept = [one for one in classes if one in largest]
+    longest = max(len(short(one, 16)) for one in kept)
+    columns = 2 if len(kept) > 2 and longest < 9 else 1  # noqa: PLR2004 - side by side
+    curves_of = {
+        key: [one for one in evaluation[key] if one["label"] in kept] for key, *_ in _SIDES
+    }
 
     def draw(figure: Figure) -> None:
         sides: Any = figure.subfigures(1, 2)
-        for side, (key, score, short, title, across, up) in zip(sides, _SIDES, strict=True):
+        for side, (key, score, brief, title, across, up) in zip(sides, _SIDES, strict=True):
             axes = side.subplots()
             if key == "roc":
                 axes.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1)
-            for colour, one in zip(COLOURS, evaluation[key], strict=False):
-                name = f"{label(one['label'], 16)} ({short} {number(one[score], 3)})"
+            for colour, one in zip(COLOURS, curves_of[key], strict=False):
+                name = f"{short(one['label'], 16)} ({brief} {number(one[score], 3)})"
                 axes.plot(*zip(*one["points"], strict=True), color=colour, label=name)
             axes.set(xlabel=across, ylabel=up, xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), title=title)
             axes.grid(visible=True)
             side.legend(loc="outside lower center", ncols=columns)
 
-    note = f" The first {shown} of {len(names)} classes are shown." if len(names) > shown else ""
+    left_out = len(classes) - len(kept)
+    note = f" The {left_out} rarest classes are left out." if left_out else ""
     caption = f"How well each class is told from the others; dashed: by chance.{note}"
-    return Picture(caption, draw, 3.0 + 0.18 * -(-shown // columns))
+    details = (
+        listed((one["label"], f"{brief} {number(one[score], 3)}") for one in curves_of[key])
+        for key, score, brief, *_ in _SIDES
+    )
+    height = 3.0 + 0.18 * -(-len(kept) // columns)
+    return Picture(caption, draw, height, details=" ".join(details))
 
 
 def confusion(confused: Mapping[str, Any]) -> Picture:
@@ -92,7 +104,7 @@ def confusion(confused: Mapping[str, Any]) -> Picture:
     matrix: list[list[float]] = confused["matrix"]
     by_size = sorted(range(len(matrix)), key=lambda row: -sum(matrix[row]))
     kept = sorted(by_size[:MAX_CLASSES])
-    names = [label(confused["labels"][one], 14) for one in kept]
+    names = [short(confused["labels"][one], 14) for one in kept]
     counts = [[matrix[row][column] for column in kept] for row in kept]
     totals = [sum(matrix[row]) or 1 for row in kept]
     left_out = len(matrix) - len(kept)
@@ -103,7 +115,18 @@ def confusion(confused: Mapping[str, Any]) -> Picture:
     )
     size = max(len(kept), 3)
     draw = partial(_draw_confusion, names=names, counts=counts, totals=totals)
-    return Picture(caption, draw, 1.6 + 0.36 * size, 1.9 + 0.6 * size)
+    details = listed(
+        (
+            f"actually {name}",
+            ", ".join(
+                f"{number(count, 1)} as {as_}"
+                for as_, count in zip(names, row, strict=True)
+                if count
+            ),
+        )
+        for name, row in zip(names, counts, strict=True)
+    )
+    return Picture(caption, draw, 1.6 + 0.36 * size, 1.9 + 0.6 * size, details)
 
 
 def _draw_confusion(
@@ -175,8 +198,8 @@ def importance(explanation: Mapping[str, Any]) -> Picture:
         for axes, (title, rows, key) in zip(parts, panels, strict=True):
             values = [one[key] for one in rows]
             errors = [one.get("deviation") or 0 for one in rows] if key == "importance" else None
-            names = [label(one["feature"], 20) for one in rows]
-            draw_bars(axes, names, values, [number(one, 3) for one in values], errors)
+            names = [short(one["feature"], 20) for one in rows]
+            draw_bars(axes, names, values, [number(one, 3) for one in values], errors=errors)
             axes.xaxis.set_major_locator(MaxNLocator(4))
             axes.set_title(title)
 
@@ -186,36 +209,47 @@ def importance(explanation: Mapping[str, Any]) -> Picture:
     return Picture(f"{caption}.", draw, 0.2 + bars_height(max(len(one[1]) for one in panels)))
 
 
-def class_balance(counts: Mapping[str, int], rows: str) -> Picture:
-    """Show how many rows each class has; `rows` says which rows."""
+def class_balance(
+    counts: Mapping[str, int], rows: str, *, others: int = 0, left_out: int = 0
+) -> Picture:
+    """Show how many rows each class has; `rows` says which rows.
+
+    `others` are the rows of `left_out` classes whose counts are not known.
+    """
     ordered = sorted(counts.items(), key=lambda one: -one[1])
-    shown, total = ordered[:MAX_BARS], sum(counts.values()) or 1
+    shown, total = ordered[:MAX_BARS], sum(counts.values()) + others or 1
+    texts = [f"{number(count)}  ({count / total:.1%})" for _, count in shown]
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
-        texts = [f"{number(count)}  ({count / total:.1%})" for _, count in shown]
-        draw_bars(axes, [label(one, _NAME) for one, _ in shown], [one for _, one in shown], texts)
+        draw_bars(axes, [short(one, _NAME) for one, _ in shown], [one for _, one in shown], texts)
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.set_xlabel("Rows")
 
-    left_out = len(ordered) - len(shown)
-    note = f" The {left_out} rarest are left out." if left_out else ""
-    return Picture(f"How many {rows} each class has.{note}", draw, bars_height(len(shown)))
+    left_out += len(ordered) - len(shown)
+    note = f" The {number(left_out)} rarest are left out." if left_out else ""
+    details = listed(zip((name for name, _ in shown), texts, strict=True))
+    caption = f"How many {rows} each class has.{note}"
+    return Picture(caption, draw, bars_height(len(shown)), details=details)
 
 
-def missing_values(missing: Mapping[str, int], rows: int) -> Picture:
+def missing_values(missing: Mapping[str, int], rows: int, about: str) -> Picture:
     """Show the columns with the most empty cells, in percent of the rows."""
-    ordered = sorted(missing.items(), key=lambda one: -one[1])[:MAX_BARS]
+    empty = {name: count for name, count in missing.items() if count}
+    ordered = sorted(empty.items(), key=lambda one: -one[1])[:MAX_BARS]
     shares = [count / rows for _, count in ordered]
+    texts = [f"{count / rows:.1%}  ({number(count)})" for _, count in ordered]
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
-        texts = [
-            f"{share:.1%}  ({number(count)})"
-            for share, (_, count) in zip(shares, ordered, strict=True)
-        ]
-        draw_bars(axes, [label(one, _NAME) for one, _ in ordered], shares, texts)
+        draw_bars(axes, [short(one, _NAME) for one, _ in ordered], shares, texts)
         axes.xaxis.set_major_formatter(PercentFormatter(1))
         axes.set(xlabel="Share of rows without a value", xlim=(0, min(1.18, 1.3 * max(shares))))
 
-    return Picture("Columns with empty cells.", draw, bars_height(len(ordered)))
+    caption = (
+        f"Empty cells in {about}: {number(len(empty))} of {number(len(missing))} columns have some"
+    )
+    if len(empty) > len(ordered):
+        caption += ", and those with the most are shown"
+    details = listed(zip((name for name, _ in ordered), texts, strict=True))
+    return Picture(f"{caption}.", draw, bars_height(len(ordered)), details=details)

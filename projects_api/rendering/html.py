@@ -40,6 +40,6 @@ class _Pictures:
         """Give a picture as an element in the colours of the page around it."""
         self._count += 1
         svg = draw(picture, as_paths=False, prefix=f"p{self._count}-")
-        caption = html.escape(picture.caption)
-        svg = svg.replace("<svg ", f'<svg role="img" aria-label="{caption}" ', 1)
+        words = html.escape(picture.in_words)
+        svg = svg.replace("<svg ", f'<svg role="img" aria-label="{words}" ', 1)
         return Markup(svg.replace(INK, "currentColor"))  # noqa: S704 - escaped when it was drawn

@@ -2,13 +2,16 @@
 
 import io
 import logging
+from collections.abc import Sequence
 from functools import cached_property
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 from fpdf import FPDF, FontFace
-from fpdf.enums import TableCellFillMode, XPos, YPos
+from fpdf.enums import TableCellFillMode, TextDirection, XPos, YPos
+from fpdf.line_break import Fragment, TextLine
 
 from projects_api.rendering.document import (
     Block,
@@ -26,6 +29,9 @@ FONTS = Path(mpl.get_data_path(), "fonts", "ttf")
 FAMILY = "DejaVu Sans"
 INK, SOFT, LINE, MARK = (20, 23, 27), (89, 97, 107), (205, 210, 216), (253, 241, 226)
 _MILLIMETRES = 25.4
+_LETTERS = 108
+"""What stands side by side in a table."""
+_WORD = 14
 _UNKNOWN = "\N{WHITE SQUARE}"
 
 
@@ -35,8 +41,8 @@ def write_pdf(document: Document, path: Path) -> Path:
     logging.getLogger("fpdf").setLevel(logging.ERROR)
     logging.getLogger("fontTools").setLevel(logging.ERROR)
     pages = _Pages(document)
-    for section in document.sections:
-        pages.add_section(section)
+    for section, following in zip_longest(document.sections, document.sections[1:]):
+        pages.add_section(section, following)
     pages.output(str(path))
     return path
 
@@ -66,6 +72,12 @@ class _Pages(FPDF):
     def shown(self, text: str) -> str:
         """Replace the letters that the font does not have."""
         return "".join(one if ord(one) in self._letters else _UNKNOWN for one in text)
+
+    def _render_styled_text_line(self, text_line: TextLine, *args: Any, **options: Any) -> bool:
+        parts = text_line.fragments
+        if parts and parts[0].paragraph_direction == TextDirection.LTR:
+            text_line = text_line._replace(fragments=_as_read(parts))
+        return super()._render_styled_text_line(text_line, *args, **options)
 
     def footer(self) -> None:
         """Write the number of each page, and whose it is."""
@@ -99,14 +111,11 @@ class _Pages(FPDF):
         self.line(self.l_margin, self.y, self.w - self.r_margin, self.y)
         self.ln(3)
 
-    def add_section(self, section: Section) -> None:
+    def add_section(self, section: Section, following: Section | None) -> None:
         """Write a section, its heading never alone at the end of a page."""
-        needed = 40.0
-        match section.blocks:
-            case [Note()]:
-                needed = 90.0  # It announces others, and takes them along.
-            case [Picture(height=height), *_]:
-                needed = _millimetres(height) + 25
+        needed = _needed(section)
+        if following and len(section.blocks) == 1 and isinstance(section.blocks[0], Note):
+            needed += _needed(following)  # It announces what follows, and takes it along.
         if self.will_page_break(needed):
             self.add_page()
         self.ln(4 if section.subordinate else 6)
@@ -163,10 +172,45 @@ class _Pages(FPDF):
             self.add_page()
         svg = io.BytesIO(draw(picture, as_paths=True).encode())
         width, height = min(width, self.epw), height * min(1, self.epw / width)
-        self.image(svg, x=self.l_margin + (self.epw - width) / 2, w=width, h=height)
+        left = self.l_margin + (self.epw - width) / 2
+        self.image(svg, x=left, w=width, h=height, alt_text=self.shown(picture.in_words))
         self.ln(1)
         self.write_in(SOFT, 8)
         self.add_text(picture.caption, 4.2, 4)
+
+
+def _needed(section: Section) -> float:
+    """Tell how many millimetres a section needs at least, to begin on a page."""
+    match section.blocks:
+        case [Picture(height=height), *_]:
+            return _millimetres(height) + 25
+        case [Note()]:
+            return 25
+    return 40
+
+
+def _as_read(fragments: Sequence[Fragment]) -> list[Fragment]:
+    """Order the parts of a line so that numbers stand where they are read among Hebrew or Arabic.
+
+    fpdf2 keeps parts of other directions in their places, where those from the right change them.
+    """
+    ordered: list[Fragment] = []
+    turned: list[list[Fragment]] = []
+    for fragment in fragments:
+        rightwards = fragment.fragment_direction == TextDirection.LTR
+        if rightwards and not (turned and _is_number(fragment)):
+            ordered += [one for run in reversed(turned) for one in run] + [fragment]
+            turned = []
+        elif turned and turned[-1][-1].fragment_direction == fragment.fragment_direction:
+            turned[-1].append(fragment)
+        else:
+            turned.append([fragment])
+    return ordered + [one for run in reversed(turned) for one in run]
+
+
+def _is_number(fragment: Fragment) -> bool:
+    text = fragment.string
+    return any(map(str.isdigit, text)) and not any(map(str.isalpha, text))
 
 
 def _millimetres(inches: float) -> float:
@@ -174,10 +218,17 @@ def _millimetres(inches: float) -> float:
 
 
 def _widths(table: Table) -> tuple[float, ...]:
-    """Share the width by what the columns hold, none so small that its heading breaks."""
-    longest = [
-        max(len(heading), *(len(row[column]) for row in table.rows))
+    """Share the width by what the columns hold, none so small that a usual word breaks."""
+    columns = [
+        [heading, *(row[column] for row in table.rows)]
         for column, heading in enumerate(table.headings)
     ]
-    floor = [2 + max(map(len, heading.split()), default=1) for heading in table.headings]
-    return tuple(max(low, min(one + 2, 34)) for one, low in zip(longest, floor, strict=True))
+    words = [[len(word) for text in texts for word in text.split()] for texts in columns]
+    floor = [2 + max((one for one in lengths if one <= _WORD), default=1) for lengths in words]
+    longest = [2 + max(map(len, texts)) for texts in columns]
+    most = _LETTERS
+    while True:
+        shared = [max(low, min(one, most)) for low, one in zip(floor, longest, strict=True)]
+        if sum(shared) <= _LETTERS or most <= _WORD:
+            return tuple(shared)
+        most -= 1

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from projects_api.rendering import figures
+from projects_api.rendering import data, figures
 from projects_api.rendering.document import (
     Block,
     Note,
@@ -26,19 +26,15 @@ _DEFAULTS = ("auc", "rmse")
 __all__ = ["best_of", "describe", "duration", "scores", "sections", "target"]
 
 
-def sections(
-    experiment: Facts, models: Sequence[Facts], wanted: Sequence[str], *, subject: str | None = None
-) -> Iterator[Section]:
-    """Give the wanted sections that have something to show.
-
-    `models` are in the order of the leaderboard; `subject` is the id of the one that the report is
-    about, by default the best.
-    """
+def sections(facts: Facts, wanted: Sequence[str]) -> Iterator[Section]:
+    """Give the wanted sections about the one experiment that have something to show."""
+    (experiment,) = facts["experiments"]
+    models, subject = facts["models"], facts["model_id"]
     best = best_of(models)
     model = next((one for one in models if one["id"] == subject), best)
     name = "" if subject or model is None else f": {label(model['name'], 60)}"
     made = (
-        ("data", "Training data", _data(experiment)),
+        ("data", "Training data", data.of_training(experiment, facts["datasets"])),
         ("leaderboard", "Leaderboard", _leaderboard(experiment, models, subject)),
         ("performance", f"Performance{name}", _performance(model)),
         ("explanation", f"What the model goes by{name}", _explanation(model)),
@@ -68,24 +64,6 @@ def describe(experiment: Facts) -> str:
 def scores(model: Facts) -> list[tuple[str, str]]:
     """Give the metrics of a model, named for people."""
     return [(metric_name(name), number(score)) for name, score in model["metrics"].items()]
-
-
-def _data(experiment: Facts) -> Iterator[Block]:
-    reference, signature = experiment["reference"] or {}, experiment["signature"] or {}
-    if not reference.get("rows"):
-        return
-    inputs = signature.get("inputs") or ()
-    yield Note(
-        f"The models learnt from {number(reference['rows'])} rows with {number(len(inputs))} input "
-        "columns; other rows were held out, and the models were tested on those."
-    )
-    missing = {
-        name: one["missing"] for name, one in reference["inputs"].items() if one.get("missing")
-    }
-    if missing:
-        yield figures.missing_values(missing, reference["rows"])
-    else:
-        yield Note("No input column has empty cells.")
 
 
 def _leaderboard(

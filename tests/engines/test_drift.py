@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import ks_2samp
 
-from projects_api.engines.drift import MINIMUM_ROWS, ks, measure, psi
+from projects_api.engines.drift import MINIMUM_ROWS, heaps, ks, measure, psi
 
 CHANCE = np.random.default_rng(1)
 
@@ -109,3 +109,31 @@ def test_values_of_every_kind():
 
 def test_a_model_without_inputs_has_no_drift():
     assert measure(reference(), [{}] * 300)["verdict"] == "not_enough_data"
+
+
+def test_the_index_compares_the_heaps_that_are_shown():
+    known = {
+        "kind": "number",
+        "edges": [0.0, 1.0, 2.0, 3.0],
+        "counts": [50, 2, 48],
+        "sample": [0.5],
+        "missing": 10,
+    }
+    values = [-7, 0.5, 1.5, 2, 99, None] * 100
+    found = heaps(known, values)
+    assert found == [
+        {"lower": None, "upper": 1.0, "expected": 50, "actual": 200},
+        {"lower": 1.0, "upper": None, "expected": 50, "actual": 300},
+        {"rest": "missing", "expected": 10, "actual": 100},
+    ]
+    (feature,) = measure(reference(x=known), [{"x": value} for value in values])["features"]
+    assert feature["psi"] == pytest.approx(psi([50, 50, 10], [200, 300, 100]), abs=1e-6)
+
+
+def test_heaps_of_values_put_rare_and_new_ones_together():
+    known = {"kind": "boolean", "counts": {"true": 98, "false": 2}, "other": 0, "missing": 0}
+    assert heaps(known, [True, False, False]) == [
+        {"value": "true", "expected": 98, "actual": 1},
+        {"rest": "other", "expected": 2, "actual": 2},
+        {"rest": "missing", "expected": 0, "actual": 0},
+    ]

@@ -1,5 +1,6 @@
 """Reports as people get them: whole, from nowhere else, whatever names they show."""
 
+import re
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -8,7 +9,7 @@ import pypdf
 import pytest
 
 from projects_api.rendering import render
-from projects_api.rendering.document import label, number
+from projects_api.rendering.document import label, number, short
 from tests.rendering import facts as made
 
 VOID = {"meta"}
@@ -24,6 +25,7 @@ class Reader(HTMLParser):
         self.ids: list[str] = []
         self.seen: list[str] = []
         self.texts: list[str] = []
+        self.said: list[str] = []
         self.feed(text)
         self.close()
         assert self.open == []
@@ -39,6 +41,8 @@ class Reader(HTMLParser):
             assert "url(" not in (value or "").replace("url(#", ""), value
             if name == "id":
                 self.ids.append(value)
+            if name == "aria-label" and tag == "svg":
+                self.said.append(value)
 
     def handle_startendtag(self, tag, attributes):
         self.handle_starttag(tag, attributes)
@@ -92,6 +96,24 @@ class TestHtml:
         text = Reader(model_report["text/html"].read_text()).text
         assert text.count("AUC, cross-validated 0.8750") == 1
 
+    def test_can_be_heard(self, model_report):
+        text = model_report["text/html"].read_text()
+        read = Reader(text)
+        assert '<html lang="en">' in text
+        headings = [int(tag[1]) for tag in read.seen if tag in {"h1", "h2", "h3"}]
+        assert headings[0] == 1
+        assert set(headings[1:]) == {2}
+        rows = text[text.index("<tbody>") : text.index("</tbody>")]
+        assert rows.count('<th scope="row">') == rows.count("<tr") == 2
+        # Every picture has words, and says what no table does.
+        assert len(read.said) == read.seen.count("svg")
+        gaps, _, balance, curves, confusion, _ = read.said
+        assert "6 columns have some" in gaps
+        assert "emoji 🐟 日本: 3.3% (30)" in gaps
+        assert "שם עמודה: 12 (20.0%)" in balance
+        assert "AUC 0.900" in curves
+        assert "actually שם עמודה: 8 as <script>" in confusion
+
     def test_leaves_what_is_unwanted_away(self, tmp_path):
         facts = made.report("experiment", sections=["configuration"])
         read = Reader(render(facts, tmp_path)["text/html"].read_text())
@@ -116,6 +138,18 @@ class TestPdf:
         for font in fonts:
             (inner,) = font["/DescendantFonts"]
             assert "/FontFile2" in inner.get_object()["/FontDescriptor"]
+
+    def test_reads_numbers_among_words_from_the_right(self, tmp_path):
+        facts = made.report("project", title="Project שם (2026)", sections=["deployments"])
+        _, text = read_pdf(render(facts, tmp_path)["application/pdf"])
+        assert re.search(r"Project .2026.\s+שם", text)
+
+    def test_has_pictures_with_words(self, model_report):
+        document, _ = read_pdf(model_report["application/pdf"])
+        elements = document.trailer["/Root"]["/StructTreeRoot"]["/K"][0].get_object()["/K"]
+        said = [one.get_object()["/Alt"] for one in elements]
+        assert len(said) == 6
+        assert "AUC 0.900" in said[3]
 
     def test_has_an_outline_and_nothing_that_runs(self, model_report):
         document, _ = read_pdf(model_report["application/pdf"])
@@ -214,6 +248,20 @@ def test_what_there_is_nothing_of(tmp_path):
 )
 def test_numbers(value, text):
     assert number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("age", "age"),
+        ("temperature_of_room_024", "temperatu…om_024"),
+        ("temperature_of_room_025", "temperatu…om_025"),
+        ("\u202e" + "x" * 16, "x" * 16),
+    ],
+)
+def test_long_names_keep_both_ends(name, text):
+    assert short(name, 16) == text
+    assert len(text) <= 16
 
 
 def test_nothing_slow_is_loaded_before_it_is_needed():

@@ -85,8 +85,7 @@ class Predictions:
         self, reference: Mapping[str, Any] | None, rows: Sequence[Row]
     ) -> dict[str, Any]:
         """Measure how far rows are from a training's reference, as `engines.drift.measure` does."""
-        known = reference or {"rows": 0, "inputs": {}}
-        answer = self._children.ask({"drift": {"reference": known, "rows": rows}}, TASK_SECONDS)
+        answer = self._children.ask({"drift": {"reference": reference, "rows": rows}}, TASK_SECONDS)
         drift: dict[str, Any] = answer["drift"]
         return drift
 
