@@ -1,11 +1,9 @@
 """Pictures: what a person would rather look at than read."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from projects_api.rendering.document import MINUS, Picture, listed, metric_name, number, short
@@ -20,7 +18,6 @@ from projects_api.rendering.drawing import (
 )
 
 MAX_BARS = 15
-MAX_CLASSES = 12
 _NAME = 28
 """The letters of a name that stand beside a bar."""
 
@@ -97,61 +94,6 @@ def curves(evaluation: Mapping[str, Any]) -> Picture:
     )
     height = 3.0 + 0.18 * -(-len(kept) // columns)
     return Picture(caption, draw, height, details=" ".join(details))
-
-
-def confusion(confused: Mapping[str, Any]) -> Picture:
-    """Show how often each class was taken for each other, its largest classes if there are many."""
-    matrix: list[list[float]] = confused["matrix"]
-    by_size = sorted(range(len(matrix)), key=lambda row: -sum(matrix[row]))
-    kept = sorted(by_size[:MAX_CLASSES])
-    names = [short(confused["labels"][one], 14) for one in kept]
-    counts = [[matrix[row][column] for column in kept] for row in kept]
-    totals = [sum(matrix[row]) or 1 for row in kept]
-    left_out = len(matrix) - len(kept)
-    note = f" The {left_out} rarest classes are left out." if left_out else ""
-    caption = (
-        "Rows of the test by their actual and their predicted class. Blue is right, orange is "
-        f"wrong; the darker, the larger the share of the actual class.{note}"
-    )
-    size = max(len(kept), 3)
-    draw = partial(_draw_confusion, names=names, counts=counts, totals=totals)
-    details = listed(
-        (
-            f"actually {name}",
-            ", ".join(
-                f"{number(count, 1)} as {as_}"
-                for as_, count in zip(names, row, strict=True)
-                if count
-            ),
-        )
-        for name, row in zip(names, counts, strict=True)
-    )
-    return Picture(caption, draw, 1.6 + 0.36 * size, 1.9 + 0.6 * size, details)
-
-
-def _draw_confusion(
-    figure: Figure, names: Sequence[str], counts: Sequence[Sequence[float]], totals: Sequence[float]
-) -> None:
-    axes = figure.subplots()
-    places = range(len(names))
-    for row in places:
-        for column in places:
-            count = counts[row][column]
-            colour = BLUE if row == column else ORANGE
-            opacity = 0.06 + 0.64 * count / totals[row]
-            corner = (column - 0.48, row - 0.48)
-            axes.add_patch(Rectangle(corner, 0.96, 0.96, color=colour, alpha=opacity, linewidth=0))
-            axes.text(column, row, number(count, 1), ha="center", va="center", fontsize=8)
-    # Names that do not fit side by side are turned.
-    turned: dict[str, Any] = {}
-    if len(names) > 3 and max(map(len, names)) > 6:  # noqa: PLR2004
-        turned = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"}
-    axes.set_xticks(places, names, **turned)
-    axes.set_yticks(places, names)
-    axes.set(xlim=(-0.5, len(names) - 0.5), ylim=(len(names) - 0.5, -0.5), aspect="equal")
-    axes.set(xlabel="Predicted class", ylabel="Actual class")
-    axes.spines[:].set_visible(False)
-    axes.tick_params(length=0)
 
 
 def residuals(points: Sequence[Sequence[float]]) -> Picture:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from projects_api.rendering import data, figures
+from projects_api.rendering.confusion import confusion
 from projects_api.rendering.document import (
     Block,
     Note,
@@ -112,8 +113,8 @@ def _performance(model: Facts | None) -> Iterator[Block]:
         yield figures.class_balance(balance, "rows of the test")
     if evaluation.get("roc") and evaluation.get("precision_recall"):
         yield figures.curves(evaluation)
-    if (confusion := evaluation.get("confusion")) and confusion["labels"]:
-        yield figures.confusion(confusion)
+    if (confused := evaluation.get("confusion")) and confused["labels"]:
+        yield confusion(confused)
     if points := evaluation.get("residuals"):
         yield figures.residuals(points)
 
@@ -123,20 +124,24 @@ def _explanation(model: Facts | None) -> Iterator[Block]:
     if not (explanation.get("permutation_importance") or explanation.get("shap")):
         return
     yield figures.importance(explanation)
-    ranked = explanation.get("permutation_importance") or ()
-    yield from table_of(
-        ("", "Column", "Loss of score", "Standard deviation"),
-        [
-            (
-                number(place),
-                label(one["feature"]),
-                number(one["importance"], 5),
-                number(one.get("deviation"), 5),
-            )
-            for place, one in enumerate(ranked, start=1)
-        ],
-        numeric=frozenset({0, 2, 3}),
-    )
+    measured = explanation.get("permutation_importance") or ()
+    ranked = [one for one in measured if one["importance"] or one.get("deviation")]
+    if ranked:
+        yield from table_of(
+            ("", "Column", "Loss of score", "Standard deviation"),
+            [
+                (
+                    number(place),
+                    label(one["feature"]),
+                    number(one["importance"], 5),
+                    number(one.get("deviation"), 5),
+                )
+                for place, one in enumerate(ranked, start=1)
+            ],
+            numeric=frozenset({0, 2, 3}),
+        )
+    if unused := len(measured) - len(ranked):
+        yield Note(f"Shuffling any of {number(unused)} other columns changes nothing.")
 
 
 def _configuration(experiment: Facts, model: Facts | None) -> Iterator[Block]:

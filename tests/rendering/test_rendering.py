@@ -121,6 +121,27 @@ class TestHtml:
         assert "svg" not in read.seen
         assert "Leaderboard" not in read.text
 
+    def test_leaves_what_does_not_fit_or_matter_away(self, tmp_path):
+        models = made.models("classification")
+        labels = [f"class {place}" for place in range(20)]
+        matrix = [
+            [100_000 * (row + 1) if row == at else 7 for at in range(20)] for row in range(20)
+        ]
+        models[0]["evaluation"]["confusion"] = {"labels": labels, "matrix": matrix}
+        nothing = {"feature": "nothing", "importance": 0.0, "deviation": 0.0}
+        models[0]["explanation"] = {
+            "permutation_importance": [{**nothing, "importance": 0.5}, nothing, nothing],
+            "shap": None,
+        }
+        sections = ["performance", "explanation"]
+        facts = made.report("model", model_id="classification-1", models=models, sections=sections)
+        read = Reader(render(facts, tmp_path)["text/html"].read_text())
+        assert {"900k", "2M"} <= set(read.texts)
+        assert "900,000" not in read.texts
+        assert "actually class 8: 900,000 as class 8, 7 as class 9" in read.said[2]
+        assert "The 8 rarest classes are left out." in read.text
+        assert "Shuffling any of 2 other columns changes nothing." in read.text
+
 
 class TestPdf:
     def test_has_the_text_in_fonts_of_its_own(self, model_report):
