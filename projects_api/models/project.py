@@ -14,6 +14,7 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    true,
     update,
 )
 from sqlmodel import Field, SQLModel
@@ -70,6 +71,7 @@ COLUMNS = (
     projects.c.updated_at,
 )
 
+_TURNS = {"asc": asc, "desc": desc}
 _FOR_MEMBER = (
     select(*COLUMNS, members.c.role)
     .join(members, members.c.project_id == projects.c.id)
@@ -126,45 +128,65 @@ def list_for_member(
     The search is caseless over all of Unicode; `%` and `_` mean themselves. Text is ordered by
     code point, and the id decides between equals, in the same direction.
     """
+    order = connection.dialect.name, sort_field, sort_direction
     parameters: dict[str, Any] = {"user_id": user_id, "limit": limit, "offset": offset}
-    kind = None
     if search:
         parameters["text"] = fold(search)
-        kind = search_index.kind_of(parameters["text"])
-    dialect = connection.dialect.name
-    page, total = _list_statements(dialect, sort_field, sort_direction, search=kind)
+        kind, most = search_index.kind_of(parameters["text"]), search_index.MOST_CANDIDATES
+        items = _search_statement(*order, kind, most).all(connection, **parameters)
+        found, *_ = (item.pop("total") for item in items)
+        if found <= most:
+            return items if items[0]["id"] else [], found
+        # So much is found that a page of it is soon full.
+    page, total = _list_statements(*order, searched=bool(search))
     items = page.all(connection, **parameters)
-    counted = [item.pop("total") for item in items] if search else []
-    if counted:
-        return items, counted[0]
     known = total_of(len(items), limit=limit, offset=offset)
     return items, total.scalar(connection, **parameters) if known is None else known
 
 
 @cache
 def _list_statements(
-    dialect: str, sort_field: str, sort_direction: str, *, search: search_index.Kind | None
+    dialect: str, sort_field: str, sort_direction: str, *, searched: bool
 ) -> tuple[Prepared, Prepared]:
-    """Build the page and the total of a listing: once for each way to ask, for building is slow."""
-    condition = members.c.user_id == bindparam("user_id")
-    if search:
-        condition = search_index.matches(dialect, search)
-    turn = asc if sort_direction == "asc" else desc
+    """Build the page and the total of a listing: once for each way to ask, for building is slow.
+
+    The page goes through the person's projects in order, and is cut before any project is read.
+    """
+    turn = _TURNS[sort_direction]
     sort_key = members.c[f"project_{sort_field}"]
-    mine: Any = select(members.c.project_id, sort_key.label("sort_key")).where(condition)
-    columns: list[Any] = [*COLUMNS]
-    found = members
-    if search:
-        # What is found must all be read to be put in order, and is counted at once.
-        found = mine.cte("found")
-        columns.append(select(func.count()).select_from(found).scalar_subquery().label("total"))
-        mine, sort_key = select(found), found.c.sort_key
-    # The page is cut before any project is read.
-    page = mine.order_by(turn(sort_key), turn(found.c.project_id))
+    mine = members.c.user_id == bindparam("user_id")
+    page, total = select(members.c.project_id).where(mine), select(func.count()).where(mine)
+    if searched:
+        fits = search_index.matches(dialect)
+        page, total = page.where(fits), select(func.count()).where(fits, search_index.walk(dialect))
+    page = page.order_by(turn(sort_key), turn(members.c.project_id))
     cut = page.limit(bindparam("limit")).offset(bindparam("offset")).subquery()
-    shown = select(*columns).join(cut, cut.c.project_id == projects.c.id)
+    shown = select(*COLUMNS).join(cut, cut.c.project_id == projects.c.id)
     shown = shown.order_by(turn(projects.c[sort_field]), turn(projects.c.id))
-    return Prepared(shown), Prepared(select(func.count()).select_from(mine.subquery()))
+    return Prepared(shown), Prepared(total)
+
+
+@cache
+def _search_statement(
+    dialect: str, sort_field: str, sort_direction: str, kind: search_index.Kind, most: int
+) -> Prepared:
+    """Build the page of a search that finds few, which are put in order here.
+
+    Each row has the `total`; where the page is empty, there is one of nothing else.
+    """
+    turn = _TURNS[sort_direction]
+    sort_key = members.c[f"project_{sort_field}"].label("sort_key")
+    found, count = search_index.find(dialect, kind, most, members.c.project_id, sort_key)
+    total = select(count.label("total")).subquery("counted")
+    page = select(found.c.project_id).order_by(turn(found.c.sort_key), turn(found.c.project_id))
+    cut = page.limit(bindparam("limit")).offset(bindparam("offset")).subquery()
+    shown = (
+        select(*COLUMNS, total.c.total)
+        .select_from(total.outerjoin(cut, true()))
+        .outerjoin(projects, projects.c.id == cut.c.project_id)
+        .order_by(turn(projects.c[sort_field]), turn(projects.c.id))
+    )
+    return Prepared(shown)
 
 
 def create(connection: Connection, owner_id: str, *, name: str, description: str) -> dict[str, Any]:

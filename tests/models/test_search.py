@@ -80,10 +80,12 @@ def texts(connection, people):
     return texts
 
 
-def test_random_searches(connection, texts):
+def test_random_searches(connection, texts, monkeypatch):
     source = random.Random(8)
     hits = 0
     for _ in range(SEARCHES):
+        # Some have too many candidates to look at each.
+        monkeypatch.setattr(search, "MOST_CANDIDATES", source.choice([0, 2, 5, 2500]))
         user_id = source.choice(list(texts))
         whole = source.choice(source.choice(list(texts[user_id].values())))
         start = source.randrange(len(whole))
@@ -101,8 +103,10 @@ def test_every_piece_alone_and_thrice(connection, texts):
                 assert found(connection, user_id, wanted) == expected(own, wanted), ascii(wanted)
 
 
+@pytest.mark.parametrize("most", [0, 4, 5, 2500])
 @pytest.mark.parametrize("wanted", ["fraud", "aud", "fr", "d"])
-def test_pages_of_a_search(connection, people, wanted):
+def test_pages_of_a_search(connection, people, wanted, most, monkeypatch):
+    monkeypatch.setattr(search, "MOST_CANDIDATES", most)
     for number in range(9):
         create(connection, people[number % 2], f"Fraud {number}")
     pages = [found(connection, people[0], wanted, limit=2, offset=at) for at in range(0, 7, 2)]
@@ -118,6 +122,17 @@ def test_pages_of_a_search(connection, people, wanted):
         limit=2,
         offset=8,
     ) == ([], 5)
+
+
+@pytest.mark.parametrize("most", [1, 2500])
+def test_candidates_that_do_not_fit(connection, people, most, monkeypatch):
+    monkeypatch.setattr(search, "MOST_CANDIDATES", most)
+    for _ in range(3):
+        create(connection, people[0], "bcab abca")
+    for options in ({}, {"offset": 1}):
+        assert found(connection, people[0], "abcab", **options) == []
+    fits = create(connection, people[0], "abcab")
+    assert found(connection, people[0], "abcab") == [fits]
 
 
 def test_name_and_description_are_two_texts(connection, people):
