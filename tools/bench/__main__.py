@@ -108,13 +108,21 @@ class Session:
 
     def compare_workers(self, site: Site, asked: list[Workload]) -> None:
         """Compare the processor time of a request with one and with two server processes."""
-        for workload in asked:
-            found = {}
-            for workers, cores in ((1, [SERVER_CORE]), (2, [SERVER_CORE, LOAD_CORE])):
-                with site.run(OURS, workers=workers, cores=cores) as server:
-                    runs = [self._measure(site, server, workload) for _ in range(self.rounds)]
-                found[str(workers)] = asdict(median(runs))
-            self._keep("workers", site, workload=workload.name, **found)
+        with ExitStack() as stack:
+            servers = {
+                str(len(cores)): stack.enter_context(
+                    site.run(OURS, workers=len(cores), cores=cores)
+                )
+                for cores in ([SERVER_CORE], [SERVER_CORE, LOAD_CORE])
+            }
+            for workload in asked:
+                # In turn, for the machine is not equally fast all the time.
+                turns = [
+                    {name: self._measure(site, one, workload) for name, one in servers.items()}
+                    for _ in range(self.rounds)
+                ]
+                found = {n: asdict(median(turn[n] for turn in turns)) for n in servers}
+                self._keep("workers", site, workload=workload.name, **found)
 
     def count(self, site: Site, peers: list[Peer], asked: list[Workload]) -> None:
         """Count the instructions of a request."""
