@@ -102,11 +102,14 @@ class ChildPool:
             if wanted in child.keeps:
                 with suppress(ValueError):  # another thread was faster
                     self._idle.remove(child)
+                    self._idle.append(child)
+        with suppress(IndexError):
+            while True:
+                child = self._idle.pop()
+                if child.lives():  # else it had nothing to do for long, which is no fault of a task
                     return child
-        try:
-            return self._idle.pop()
-        except IndexError:
-            return _Child(self._command, self._environment)
+                child.end()
+        return _Child(self._command, self._environment)
 
 
 class _Child:
@@ -138,6 +141,10 @@ class _Child:
         except BrokenPipeError:
             return None
         return self._answer()
+
+    def lives(self) -> bool:
+        """Tell whether the process has not ended by itself."""
+        return self._process.poll() is None
 
     def end(self) -> int:
         """End the process and return its exit status, negative for a signal."""

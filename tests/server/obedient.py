@@ -15,7 +15,7 @@ def perform(task: dict[str, Any]) -> dict[str, Any]:
         case "die":
             os.kill(os.getpid(), signal.SIGSEGV)
         case "sleep":
-            time.sleep(60)
+            time.sleep(task.get("for_seconds", 60))
         case "allocate":
             len(b"x" * task["bytes"])
         case "print":

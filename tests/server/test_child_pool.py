@@ -76,6 +76,18 @@ def test_one_that_was_killed_while_idle_is_replaced(pool):
     assert ask(pool)["pid"] != before
 
 
+def test_all_that_ended_while_idle_are_no_fault_of_the_next_task(pool):
+    with ThreadPoolExecutor(2) as threads:
+        pids = set()
+        while len(pids) < 2:  # until both run
+            asked = [threads.submit(ask, pool, "sleep", for_seconds=0.2) for _ in range(2)]
+            pids = {each.result()["pid"] for each in asked}
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    psutil.wait_procs([psutil.Process(pid) for pid in pids], timeout=0.2)
+    assert ask(pool)["pid"] not in pids
+
+
 def test_time_is_limited(pool):
     with pytest.raises(OutOfTime):
         ask(pool, "sleep", seconds=0.1)
