@@ -95,7 +95,8 @@ def csv_types(
     types = ["VARCHAR" if column["type"] in text else column["type"] for column in columns]
     if dialect.delimiter not in {",", None}:
         types = [DECIMAL_COMMA if kind == "VARCHAR" else kind for kind in types]
-    spelt = _well_spelt(connection, csv_table(path, dialect, header=header), types)
+    marked = csv_table(path, dialect, header=header, marked=True)
+    spelt = _well_spelt(connection, marked, types)
     return [
         "VARCHAR" if kind in SPELLINGS and place not in spelt else kind
         for place, kind in enumerate(types)

@@ -22,6 +22,8 @@ THREADS = 2
 MAX_COLUMNS = 10_000
 # A scan holds 2,048 rows of every column that it reads, several times over.
 COLUMNS_PER_PASS = 1000
+# Beyond, one aggregate a column takes DuckDB many seconds, and gigabytes for thousands.
+MAX_AGGREGATED = 300
 # And what is made of them comes on top.
 MAX_DERIVED = 200
 # Finding duplicates keeps a number per row in memory.
@@ -35,9 +37,8 @@ NUMBER = re.compile(r"\s*[-+]?\d+([.,]\d+)?\s*")
 class Table:
     """A table as SQL: `scan` gives columns `c0`, `c1`, ...; `names` are theirs in the file.
 
-    `cells` are expressions, NULL where a value is missing, that tell a column's values apart;
-    what they leave to be counted as missing, `present` leaves out. `values` are the values
-    themselves, NULL where one is missing.
+    `values` are expressions, NULL where a value is missing; `cells` are others, also NULL there,
+    that only tell a column's values apart.
     """
 
     format: TableFormat
@@ -45,7 +46,6 @@ class Table:
     names: list[str]
     cells: list[str]
     values: list[str]
-    present: str
 
     def with_missing_texts(self, types: Sequence[str]) -> "Table":
         """Take the markers of missing values for what they are in a CSV that became Parquet."""
@@ -103,11 +103,12 @@ def has_header(connection: duckdb.DuckDBPyConnection, path: Path, dialect: Diale
     return bool(row[0])
 
 
-def csv_table(path: Path, dialect: Dialect, *, header: bool) -> Table:
+def csv_table(path: Path, dialect: Dialect, *, header: bool, marked: bool = False) -> Table:
     """Describe a UTF-8 CSV file; every value is text here.
 
-    Blank lines are no rows. A scan leaves out what does not fit the first line, and does not
-    always say so. Raises NotATable when there are too many columns.
+    Values that mark missing ones are missing only if `marked`. Blank lines are no rows. A scan
+    leaves out what does not fit the first line, and does not always say so. Raises NotATable when
+    there are too many columns.
     """
     columns = [f"c{index}" for index in range(len(dialect.first_row))]
     _check_width(len(columns))
@@ -116,21 +117,17 @@ def csv_table(path: Path, dialect: Dialect, *, header: bool) -> Table:
         f"read_csv({file_literal(path)}, {csv_options(dialect)}, auto_detect = false, "
         f"columns = {{{declared}}}, header = {header}, store_rejects = true, rejects_limit = 1"
     )
+    names = dialect.first_row if header else [f"column_{n + 1}" for n in range(len(columns))]
     if dialect.delimiter is None:  # where a blank line and a missing value look alike
         scan = f"(FROM {scan}, allow_quoted_nulls = false) WHERE c0 IS NOT NULL)"
+        columns = [_unless_marked("c0")] if marked else columns
     else:
-        scan += ")"
-    names = dialect.first_row if header else [f"column_{n + 1}" for n in range(len(columns))]
-    values = [_unless_marked(column) for column in columns]
-    return Table("csv", scan, names, columns, values, f"value NOT IN ({_markers()})")
+        scan += f", nullstr = {list_literal(MISSING)})" if marked else ")"
+    return Table("csv", scan, names, columns, columns)
 
 
 def _unless_marked(column: str) -> str:
-    return f"CASE WHEN {column} NOT IN ({_markers()}) THEN {column} END"
-
-
-def _markers() -> str:
-    return ", ".join(map(literal, MISSING))
+    return f"CASE WHEN {column} NOT IN ({', '.join(map(literal, MISSING))}) THEN {column} END"
 
 
 def parquet_table(
@@ -151,14 +148,14 @@ def parquet_table(
         )
     ]
     cells = [
-        f"CASE WHEN {value} IS NOT NULL THEN hash({column}) END AS {column}"
+        f"CASE WHEN {value} IS NOT NULL THEN hash({column}) END"
         for column, value in zip(columns, values, strict=True)
     ]
     scan = f"{relation} AS file({', '.join(columns)})"
     names = [str(row[0]) for row in described]
     if vector_step > 1:
         scan = _every(vector_step, path, columns, names)
-    return Table("parquet", scan, names, cells, values, "true")
+    return Table("parquet", scan, names, cells, values)
 
 
 def _every(step: int, path: Path, columns: list[str], names: list[str]) -> str:
@@ -180,30 +177,61 @@ def declared_rows(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
     return int(row[0]) if row and row[0] is not None else 0
 
 
-def profile(connection: duckdb.DuckDBPyConnection, table: Table) -> Profile:
-    """Read all rows; a column is constant when it has several equal values and none missing."""
-    rows, present, distinct = 0, [0] * len(table.names), [False] * len(table.names)
+def profile(
+    connection: duckdb.DuckDBPyConnection, table: Table, expected_rows: int | None
+) -> Profile:
+    """Read all rows; a column is constant when it has several equal values and none missing.
+
+    Rows are compared where no more than MAX_ROWS_COMPARED are expected.
+    """
+    comparable = (
+        1 < len(table.cells) <= COLUMNS_PER_PASS
+        and expected_rows is not None
+        and expected_rows <= MAX_ROWS_COMPARED
+    )
+    if len(table.cells) <= MAX_AGGREGATED:
+        rows, duplicates, present, same = _aggregated(connection, table, comparable=comparable)
+    else:
+        rows, present, same = _counted_by_cell(connection, table)
+        duplicates = _count_duplicates(connection, table) if comparable else None
+    constant = [
+        rows > 1 and count == rows and alike for count, alike in zip(present, same, strict=True)
+    ]
+    return Profile(rows, present, constant, duplicates)
+
+
+def _aggregated(
+    connection: duckdb.DuckDBPyConnection, table: Table, *, comparable: bool
+) -> tuple[int, int | None, list[int], list[bool]]:
+    counts = ", ".join(f"count({cell})" for cell in table.cells)
+    same = ", ".join(f"min({cell}) = max({cell})" for cell in table.cells)
+    duplicates = _duplicates(table) if comparable else "NULL"
+    # A scan that is not read to its end keeps to itself what it rejected.
+    [row] = connection.execute(
+        f"SELECT count(*), {duplicates}, [{counts}], [{same}] FROM {table.scan}"
+    ).fetchall()
+    return row
+
+
+def _counted_by_cell(
+    connection: duckdb.DuckDBPyConnection, table: Table
+) -> tuple[int, list[int], list[bool]]:
+    """Make one row of each cell, so that the work grows with the cells only."""
+    rows, present, same = 0, [0] * len(table.names), [True] * len(table.names)
     for start in range(0, len(table.cells), COLUMNS_PER_PASS):
-        # One row a cell: the work then grows with the cells only. One aggregate a column takes
-        # DuckDB many seconds and gigabytes for a thousand columns.
-        batch = ", ".join([*table.cells[start : start + COLUMNS_PER_PASS], _marker(table)])
+        batch = list(enumerate(table.cells))[start : start + COLUMNS_PER_PASS]
+        cells = ", ".join(f"{cell} AS c{position}" for position, cell in batch)
         found = connection.execute(
             "SELECT name, count(*), min(hash(value)) = max(hash(value)) "
-            f"FROM (UNPIVOT (SELECT {batch} FROM {table.scan}) "
-            "ON COLUMNS(*) INTO NAME name VALUE value) "
-            f"WHERE name = 'row' OR {table.present} GROUP BY name"
+            f"FROM (UNPIVOT (SELECT {cells}, {_marker(table)} FROM {table.scan}) "
+            "ON COLUMNS(*) INTO NAME name VALUE value) GROUP BY name"
         ).fetchall()
-        for name, count, same in found:
+        for name, count, alike in found:
             if name == "row":
                 rows = count
             else:
-                present[int(name[1:])] = count
-                distinct[int(name[1:])] = not same
-    constant = [
-        rows > 1 and count == rows and not differs
-        for count, differs in zip(present, distinct, strict=True)
-    ]
-    return Profile(rows, present, constant, _count_duplicates(connection, table, rows))
+                present[int(name[1:])], same[int(name[1:])] = count, alike
+    return rows, present, same
 
 
 def column_types(connection: duckdb.DuckDBPyConnection, table: Table) -> list[str]:
@@ -226,15 +254,15 @@ def _marker(table: Table) -> str:
     return ("'row'" if table.format == "csv" else "hash(0)") + ' AS "row"'
 
 
-def _count_duplicates(connection: duckdb.DuckDBPyConnection, table: Table, rows: int) -> int | None:
-    if not 1 < len(table.names) <= COLUMNS_PER_PASS or rows > MAX_ROWS_COMPARED:
-        return None
-    columns = ", ".join(f"c{index}" for index in range(len(table.names)))
-    row = connection.execute(
-        f"SELECT count(*) - count(DISTINCT hash({columns})) FROM {table.scan}"
-    ).fetchone()
+def _count_duplicates(connection: duckdb.DuckDBPyConnection, table: Table) -> int:
+    row = connection.execute(f"SELECT {_duplicates(table)} FROM {table.scan}").fetchone()
     assert row is not None
     return int(row[0])
+
+
+def _duplicates(table: Table) -> str:
+    columns = ", ".join(f"c{index}" for index in range(len(table.names)))
+    return f"count(*) - count(DISTINCT hash({columns}))"
 
 
 def rejected_line(connection: duckdb.DuckDBPyConnection) -> tuple[int, str] | None:

@@ -21,17 +21,19 @@ def count_lines(path: Path) -> int | None:
     That is the number of rows, the header included, unless a quote stands inside a value that is
     not quoted. Several times faster than `count_rows`, and blind to what is in a line.
     """
-    lines, quoted, rest = 0, False, b""
+    lines, quoted, last = 0, False, b""
     with path.open("rb") as file:
         while chunk := file.read(CHUNK_BYTES):
             pieces = chunk.split(b'"')
             # What is quoted counts as one byte, so that a line of it is not blank.
-            outside = rest + b"x" * quoted + b"x".join(pieces[quoted::2])
+            outside = last + b"x" * quoted + b"x".join(pieces[quoted::2])
             quoted ^= len(pieces) % 2 == 0
-            found = (outside + b"x" * quoted).replace(b"\r", b"\n").split(b"\n")
-            rest = found.pop()[-1:]
-            lines += len(found) - found.count(b"")
-    return None if quoted else lines + len(rest)
+            outside = (outside + b"x" * quoted).replace(b"\r", b"\n")
+            while b"\n\n" in outside:
+                outside = outside.replace(b"\n\n", b"\n")
+            lines += outside.count(b"\n") - outside.startswith(b"\n")
+            last = outside[-1:]
+    return None if quoted else lines + (last not in {b"", b"\n"})
 
 
 def count_rows(path: Path, dialect: Dialect) -> int:

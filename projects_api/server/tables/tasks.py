@@ -89,8 +89,8 @@ def _is_parquet(path: Path) -> bool:
 def _parquet_facts(connection: duckdb.DuckDBPyConnection, source: Path) -> TableFacts:
     try:
         table = engine.parquet_table(connection, source)
-        profile = engine.profile(connection, table)
         declared = engine.declared_rows(connection, source)
+        profile = engine.profile(connection, table, declared)
         step = sample.vector_step(profile.rows, len(table.names))
         part = engine.parquet_table(connection, source, vector_step=step)
         looks = sample.look(connection, part)
@@ -117,11 +117,13 @@ def _csv_facts(
     def read(text: Path) -> TableFacts:
         dialect = find_dialect(text)
         header = engine.has_header(connection, text, dialect)
-        table = engine.csv_table(text, dialect, header=header)
-        profile = engine.profile(connection, table)
-        _check_rows(connection, text, dialect, profile.rows + header)
+        lines = count_lines(text)
+        table = engine.csv_table(text, dialect, header=header, marked=True)
+        profile = engine.profile(connection, table, lines)
+        _check_rows(connection, text, dialect, profile.rows + header, lines)
         sample.write_sample(text, part)
-        looks = sample.look(connection, engine.csv_table(part, dialect, header=header))
+        looked_at = engine.csv_table(part, dialect, header=header, marked=True)
+        looks = sample.look(connection, looked_at)
         return _facts(
             table, profile, looks, encoding=encoding, delimiter=dialect.delimiter, has_header=header
         )
@@ -138,11 +140,15 @@ def _csv_facts(
 
 
 def _check_rows(
-    connection: duckdb.DuckDBPyConnection, text: Path, dialect: Dialect, rows: int
+    connection: duckdb.DuckDBPyConnection,
+    text: Path,
+    dialect: Dialect,
+    rows: int,
+    lines: int | None,
 ) -> None:
     """Raise NotATable unless DuckDB read every line of a CSV file, `rows` in all."""
     rejected = engine.rejected_line(connection)
-    if rejected is None and count_lines(text) == rows:
+    if rejected is None and lines == rows:
         return
     counted = count_rows(text, dialect)
     if rejected:

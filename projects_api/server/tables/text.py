@@ -128,7 +128,7 @@ def find_dialect(path: Path) -> Dialect:
     text = codecs.getincrementaldecoder("utf-8-sig")().decode(head)
     _refuse_other_text(text)
     best = (0.0, "")
-    for delimiter in DELIMITERS:
+    for delimiter in filter(text.__contains__, DELIMITERS):
         rows = _rows(text, delimiter, complete)
         if len(rows[0]) > 1:
             share = sum(len(row) == len(rows[0]) for row in rows) / len(rows)
