@@ -13,9 +13,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import yaml
-
 from projects_api.models.member import ROLES
+from projects_api.server.contract import parse_yaml
 from tools import node_tools
 from tools.contract_tree import Place, operations
 
@@ -30,7 +29,7 @@ _OTHER_BREAKS = {"default": "another default", "tags": "clients name their class
 
 def breaks(released: Path, contract: Path) -> list[str]:
     """Say what in `contract` breaks those who rely on `released`."""
-    old, new = (Place(yaml.safe_load(path.read_text())) for path in (released, contract))
+    old, new = (Place(parse_yaml(path.read_bytes())) for path in (released, contract))
     found = [*_redocly_breaks(old, new), *_access_breaks(old, new)]
     lost = old["components"]["schemas"].value.keys() - new["components"]["schemas"].value.keys()
     found += [f"#/components/schemas/{name}: clients name a class by it" for name in sorted(lost)]
@@ -105,9 +104,7 @@ def is_announced(released: str, version: str, changelog: str) -> bool:
 def main() -> int:
     """Compare the contract of this checkout with the released one."""
     found = breaks(RELEASED, CONTRACT)
-    old, new = (
-        yaml.safe_load(path.read_text())["info"]["version"] for path in (RELEASED, CONTRACT)
-    )
+    old, new = (parse_yaml(path.read_bytes())["info"]["version"] for path in (RELEASED, CONTRACT))
     for one in found:
         print(one)
     print(f"{len(found)} breaks between the released {old} and {new}.")

@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-import yaml
-
+from projects_api.server.contract import parse_yaml
 from tools import node_tools
 from tools.contract_tree import Place, examples, operations
 
@@ -61,7 +60,7 @@ def place_of(request: dict[str, Any]) -> tuple[str, str]:
 
 
 def _operations(contract: Path) -> Iterator[Place]:
-    return operations(Place(yaml.safe_load(contract.read_text())))
+    return operations(Place(parse_yaml(contract.read_bytes())))
 
 
 def _place(operation: Place) -> tuple[str, str]:

@@ -11,11 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from projects_api.models.api_key import SCOPES
 from projects_api.models.member import ROLES
-from projects_api.server.contract import Checker
+from projects_api.server.contract import Checker, parse_yaml
 from tools.contract_tree import (
     Fault,
     Place,
@@ -288,7 +286,7 @@ def _securities(tree: Place) -> Iterator[dict[str, Any]]:
 
 def main() -> int:
     """Lint the contract of this checkout."""
-    found = lint(yaml.safe_load((ROOT / "openapi.yaml").read_text()))
+    found = lint(parse_yaml((ROOT / "openapi.yaml").read_bytes()))
     for fault in found:
         print(f"openapi.yaml {fault}")
     print(f"{len(found)} faults" if found else "The contract is a true map.")

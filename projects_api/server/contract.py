@@ -23,12 +23,17 @@ def contract_text() -> bytes:
     return (inside if inside.exists() else _PACKAGE.parent / "openapi.yaml").read_bytes()
 
 
+def parse_yaml(text: bytes) -> dict[str, Any]:
+    """Parse a YAML document whose top is a mapping, with libyaml where PyYAML has it."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    parsed: dict[str, Any] = yaml.load(text, Loader=loader)  # noqa: S506 - both are safe loaders
+    return parsed
+
+
 @cache
 def contract() -> dict[str, Any]:
     """Parse the contract."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    parsed: dict[str, Any] = yaml.load(contract_text(), Loader=loader)  # noqa: S506 - both are safe loaders
-    return parsed
+    return parse_yaml(contract_text())
 
 
 class Checker:

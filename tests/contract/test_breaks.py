@@ -4,15 +4,15 @@ import copy
 import json
 
 import pytest
-import yaml
 
+from projects_api.server.contract import parse_yaml
 from tools import check_breaks, node_tools
 from tools.check_breaks import CONTRACT, RELEASED, breaks, is_announced
 
 pytestmark = pytest.mark.skipif(
     bool(node_tools.reason_to_skip()), reason=node_tools.reason_to_skip()
 )
-BASE = yaml.safe_load(CONTRACT.read_text())
+BASE = parse_yaml(CONTRACT.read_bytes())
 ALL = "/api/projects"
 ONE = "/api/projects/{project_id}"
 DOWNLOAD = "/api/datasets/{dataset_id}/download"

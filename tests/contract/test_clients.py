@@ -12,16 +12,16 @@ from pathlib import Path
 
 import pytest
 import requests
-import yaml
 from sklearn.datasets import load_iris
 
+from projects_api.server.contract import parse_yaml
 from projects_api.server.seed import PEOPLE
 from tests.contract import traffic
 from tools import node_tools
 from tools.clients.build import CLIENTS, SOURCE, TARGET, build, execute
 
 ROOT = node_tools.ROOT
-CONTRACT = yaml.safe_load((ROOT / "openapi.yaml").read_text())
+CONTRACT = parse_yaml((ROOT / "openapi.yaml").read_bytes())
 DOCUMENT = (ROOT / "docs/clients.md").read_text()
 ALL = os.environ.get("CLIENTS") == "all"
 NEEDS_NODE = pytest.mark.skipif(
