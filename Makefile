@@ -11,7 +11,7 @@ help: ## List the targets
 
 .venv/.installed: pyproject.toml requirements.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --no-compile --constraint requirements.lock --editable '.[ml,dev]'
+	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable '.[ml,dev]'
 	touch $@
 
 install: .venv/.installed ## Install the project and its tools into .venv
