@@ -4,10 +4,10 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from copy import deepcopy
 from functools import partial
 from typing import Any
 
+import jsonschema_rs
 import orjson
 import structlog
 from anyio import to_thread
@@ -16,7 +16,9 @@ from connexion.exceptions import ProblemException
 from connexion.lifecycle import ConnexionRequest, ConnexionResponse
 from connexion.middleware.exceptions import ExceptionMiddleware
 from connexion.middleware.lifespan import LifespanMiddleware
+from connexion.middleware.main import API
 from connexion.middleware.security import SecurityMiddleware
+from connexion.spec import OpenAPISpecification
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -66,18 +68,28 @@ def create_application(settings: Settings, ephemeral: EphemeralServer | None = N
         security_map=SECURITY_MAP,
     )
     _Problems().register(app)
-    app.add_api(deepcopy(contract()), base_path="", services=services)
-    app.assemble()
+    app.assemble(services)
     resolver.check_complete()
     assembled: ASGIApp = app
     return assembled
 
 
+class _Specification(OpenAPISpecification):
+    """The contract as Connexion holds it, which would take longer to check it than all else."""
+
+    @classmethod
+    def _validate_spec(cls, spec: dict[str, Any]) -> None:
+        """Check it against OpenAPI's schema, by compiled code; raises ValueError."""
+        jsonschema_rs.Draft4Validator(cls.openapi_schema).validate(spec)
+
+
 class _Application(ConnexionMiddleware):
     """Connexion's application, which would compile nothing before its first event."""
 
-    def assemble(self) -> None:
+    def assemble(self, services: Services) -> None:
         """Compile every operation now, so that a fault is one of the start."""
+        specification = _Specification(contract())
+        self.apis.append(API(specification, base_path="", **vars(self.options), services=services))
         self.app, self.middleware_stack = self._build_middleware_stack()
 
 

@@ -138,6 +138,10 @@ class TestStart:
     def test_nothing_is_wrong_with_the_contract_as_it_is(self, change, tmp_path):
         assert create_application(Settings(_env_file=None, data_dir=tmp_path))
 
+    def test_the_contract_is_no_openapi(self, change, refused):
+        change["deprecated"] = "yes"
+        refused(ValueError, 'is not of type "boolean"')
+
     def test_a_handler_is_missing(self, monkeypatch, refused):
         monkeypatch.delattr(project_handlers, "get_project")
         refused(MismatchError, "get_project has no handler in projects_api.handlers.projects")
