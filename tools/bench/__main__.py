@@ -6,7 +6,6 @@ for the load.
 """
 
 import json
-from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -110,32 +109,22 @@ class Session:
     def compare_workers(self, site: Site, asked: list[Workload]) -> None:
         """Compare the processor time of a request with one and with two server processes.
 
-        Once with as many requests as they can answer, once with as many as leave one process half
-        of its time: two processes, the load and PostgreSQL on two cores get into each other's way.
+        On the same cores: the threads of one process, too, cost more when they have several.
         """
+        cores = SERVER_CORE, LOAD_CORE
         with ExitStack() as stack:
             servers = {
-                str(len(cores)): stack.enter_context(
-                    site.run(OURS, workers=len(cores), cores=cores)
-                )
-                for cores in ([SERVER_CORE], [SERVER_CORE, LOAD_CORE])
+                str(workers): stack.enter_context(site.run(OURS, workers=workers, cores=cores))
+                for workers in (1, 2)
             }
             for workload in asked:
-                full = self._in_turn(site, servers, workload)
-                rate = full["1"]["requests_per_second"] / 2
-                pause = round(1000 * workload.connections / rate)
-                half = self._in_turn(site, servers, workload, pause_milliseconds=pause)
-                self._keep("workers", site, workload=workload.name, full=full, half=half)
-
-    def _in_turn(
-        self, site: Site, servers: Mapping[str, Server], workload: Workload, **options: Any
-    ) -> dict[str, dict[str, float]]:
-        # For the machine is not equally fast all the time.
-        turns = [
-            {name: self._measure(site, one, workload, **options) for name, one in servers.items()}
-            for _ in range(self.rounds)
-        ]
-        return {name: asdict(median(turn[name] for turn in turns)) for name in servers}
+                # In turn, for the machine is not equally fast all the time.
+                turns = [
+                    {name: self._measure(site, one, workload) for name, one in servers.items()}
+                    for _ in range(self.rounds)
+                ]
+                found = {n: asdict(median(turn[n] for turn in turns)) for n in servers}
+                self._keep("workers", site, workload=workload.name, **found)
 
     def count(self, site: Site, peers: list[Peer], asked: list[Workload]) -> None:
         """Count the instructions of a request."""
@@ -149,13 +138,10 @@ class Session:
                     instructions=count,
                 )
 
-    def _measure(
-        self, site: Site, server: Server, workload: Workload, **options: Any
-    ) -> Measurement:
+    def _measure(self, site: Site, server: Server, workload: Workload) -> Measurement:
         kept = site.artifacts()
         seconds = max(self.seconds, FILE_SECONDS) if workload.moves_file else self.seconds
-        key = site.facts.key
-        measured = measure(server, workload, key, site.folder, seconds=seconds, **options)
+        measured = measure(server, workload, site.facts.key, site.folder, seconds=seconds)
         # Thousands of uploads would fill the disk.
         for path in site.artifacts() - kept:
             path.unlink()

@@ -1,6 +1,5 @@
--- Requests for wrk, read from a file: `wrk -s load.lua URL -- REQUESTS KEY PAUSE`.
+-- Requests for wrk, read from a file: `wrk -s load.lua URL -- REQUESTS KEY`.
 --
--- Each connection waits PAUSE milliseconds between an answer and the next request.
 -- A line of the file is a request: method, path, content type, name of a file with the body, with
 -- tabs between them, and `-` where there is none. They are sent in turn. Sixteen `@` in a body
 -- stand for a number that no other request has.
@@ -18,12 +17,6 @@ end
 function init(arguments)
   local headers = { Authorization = "Bearer " .. arguments[2] }
   number = os.time() * 100000
-  local pause = tonumber(arguments[3])
-  if pause > 0 then
-    function delay()
-      return pause
-    end
-  end
   for line in read(arguments[1]):gmatch("[^\n]+") do
     local method, path, content_type, body_path = line:match("([^\t]+)\t([^\t]+)\t([^\t]+)\t([^\t]+)")
     headers["Content-Type"] = content_type ~= "-" and content_type or nil

@@ -36,22 +36,15 @@ def measure(
     *,
     seconds: float,
     connections: int | None = None,
-    pause_milliseconds: int = 0,
 ) -> Measurement:
-    """Send requests for so many seconds; raises `LoadFailedError` where one fails.
-
-    A pause before each request makes a connection send fewer than the server could answer.
-    """
+    """Send requests for so many seconds; raises `LoadFailedError` where one fails."""
     requests = write_requests(workload, folder)
     options = ["--threads", "1", "--connections", str(connections or workload.connections)]
     options += ["--duration", f"{max(1, round(seconds))}s", "--timeout", "60s"]
     before = server.cpu_seconds()
     command = ["taskset", "--cpu-list", str(LOAD_CORE), "wrk", *options, "--script", str(SCRIPT)]
     output = subprocess.run(
-        [*command, server.url, "--", str(requests), key, str(pause_milliseconds)],
-        capture_output=True,
-        text=True,
-        check=True,
+        [*command, server.url, "--", str(requests), key], capture_output=True, text=True, check=True
     ).stdout
     server.settle()
     used = server.cpu_seconds() - before
