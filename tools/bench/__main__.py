@@ -36,7 +36,9 @@ def main(
     databases: Annotated[str, typer.Option(help="Commas between.")] = "sqlite,postgresql",
     peers: Annotated[str, typer.Option(help="Commas between; default: all.")] = "",
     only: Annotated[str, typer.Option(help="Workloads, commas between; default: all.")] = "",
-    instructions: Annotated[bool, typer.Option(help="Count instructions.")] = True,
+    instructions: Annotated[
+        bool, typer.Option(help="Count instructions; else keep those of the run before.")
+    ] = True,
     output: Annotated[Path, typer.Option(help="Folder of the results.")] = ROOT / "docs/benchmarks",
 ) -> None:
     """Measure, and write a table, a plot and all figures."""
@@ -51,7 +53,11 @@ def main(
             if instructions and not quick:
                 session.count(site, chosen, few)
     output.mkdir(parents=True, exist_ok=True)
-    (output / "results.json").write_text(json.dumps(session.results, indent=1) + "\n")
+    results = output / "results.json"
+    if not instructions and results.exists():
+        before = json.loads(results.read_text())
+        session.results |= {name: before[name] for name in ("instructions", "counted")}
+    results.write_text(json.dumps(session.results, indent=1) + "\n")
     write_report(session.results, output)
     print(f"Written to {output}.")
 
@@ -70,6 +76,7 @@ class Session:
             "starts": [],
             "workers": [],
             "instructions": [],
+            "counted": describe_machine()["date"],
         }
 
     def compare(self, site: Site, peers: list[Peer], asked: list[Workload]) -> None:

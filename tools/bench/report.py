@@ -97,7 +97,8 @@ def write_report(results: Results, folder: Path) -> None:
         ]
     parts += ["## Start and memory", _starts(results)]
     if results["instructions"]:
-        parts += ["## Instructions of a request, thousands", _instructions(results)]
+        parts += ["## Instructions of a request, thousands", f"Counted on {results['counted']}."]
+        parts += [_instructions(results)]
     if results["workers"]:
         parts += ["## Processor time of a request with two server processes", BOTH]
         parts += [_workers(results)]
