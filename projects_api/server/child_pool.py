@@ -103,13 +103,14 @@ class ChildPool:
                 with suppress(ValueError):  # another thread was faster
                     self._idle.remove(child)
                     self._idle.append(child)
-        with suppress(IndexError):
-            while True:
+        while True:
+            try:
                 child = self._idle.pop()
-                if child.lives():  # else it had nothing to do for long, which is no fault of a task
-                    return child
-                child.end()
-        return _Child(self._command, self._environment)
+            except IndexError:
+                return _Child(self._command, self._environment)
+            if child.lives():  # else it had nothing to do for long, which is no fault of a task
+                return child
+            child.end()
 
 
 class _Child:

@@ -7,10 +7,8 @@ from importlib.resources import files
 from itertools import islice
 from typing import Any
 
-import yaml
-
 from projects_api.server.archive_reader import ListedFile, shown
-from projects_api.server.contract import Checker, contract
+from projects_api.server.contract import Checker, contract, parse_yaml
 
 Row = Mapping[str, Any]
 
@@ -74,9 +72,7 @@ def manifest_faults(document: Row, listed: Mapping[str, ListedFile]) -> list[str
 
 @cache
 def _schema() -> dict[str, Any]:
-    text = (files("projects_api.server") / "manifest.yaml").read_text(encoding="utf-8")
-    schema: dict[str, Any] = yaml.safe_load(text)
-    return schema
+    return parse_yaml((files("projects_api.server") / "manifest.yaml").read_bytes())
 
 
 @cache

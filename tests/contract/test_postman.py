@@ -3,15 +3,15 @@
 import json
 
 import pytest
-import yaml
 
+from projects_api.server.contract import parse_yaml
 from tools import convert_to_postman, node_tools
 from tools.contract_tree import Place, examples, operations, parameters
 
 pytestmark = pytest.mark.skipif(
     bool(node_tools.reason_to_skip()), reason=node_tools.reason_to_skip()
 )
-TREE = Place(yaml.safe_load(convert_to_postman.CONTRACT.read_text()))
+TREE = Place(parse_yaml(convert_to_postman.CONTRACT.read_bytes()))
 OPERATIONS = {one["operationId"].value: one for one in operations(TREE)}
 KINDS = {"query": "query", "path": "variable"}
 

@@ -68,15 +68,16 @@ class Session:
     def __init__(self, rounds: int, seconds: float) -> None:
         self.rounds = rounds
         self.seconds = seconds
+        machine = describe_machine()
         self.results: dict[str, Any] = {
-            "machine": describe_machine(),
+            "machine": machine,
             "rounds": rounds,
             "seconds": seconds,
             "measurements": [],
             "starts": [],
             "workers": [],
             "instructions": [],
-            "counted": describe_machine()["date"],
+            "counted": machine["date"],
         }
 
     def compare(self, site: Site, peers: list[Peer], asked: list[Workload]) -> None:

@@ -219,7 +219,7 @@ def _counted_by_cell(
     """Make one row of each cell, so that the work grows with the cells only."""
     rows, present, same = 0, [0] * len(table.names), [True] * len(table.names)
     for start in range(0, len(table.cells), COLUMNS_PER_PASS):
-        batch = list(enumerate(table.cells))[start : start + COLUMNS_PER_PASS]
+        batch = enumerate(table.cells[start : start + COLUMNS_PER_PASS], start)
         cells = ", ".join(f"{cell} AS c{position}" for position, cell in batch)
         found = connection.execute(
             "SELECT name, count(*), min(hash(value)) = max(hash(value)) "
