@@ -4,6 +4,7 @@ The table is turned into Parquet, each engine trains on it, and all of what they
 transaction: a training leaves everything or nothing.
 """
 
+import threading
 import time
 import traceback
 from collections.abc import Mapping, Sequence
@@ -90,6 +91,7 @@ class _Training:
         self._task = task
         self._runs = {run["engine"]: dict(run) for run in runs}
         self._percents = dict.fromkeys(self._runs, 0.0)
+        self._recording = threading.Lock()
 
     def run(self, mode: str) -> list[Outcome]:
         """Let every engine train, in their order or all at once; give what became of each."""
@@ -145,8 +147,9 @@ class _Training:
         return {"status": "failed", "message": reason}
 
     def _record(self, engine: str, **changes: Any) -> None:
-        self._runs[engine] |= changes
-        with self._job.transaction() as connection:
+        # One at a time, or what an engine has come to would be overwritten with what was before.
+        with self._recording, self._job.transaction() as connection:
+            self._runs[engine] |= changes
             runs = list(self._runs.values())
             experiment.change(connection, self._job.entity_id, engine_runs=runs)
 

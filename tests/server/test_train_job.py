@@ -1,6 +1,8 @@
 """How a training goes on where its engines fare differently; the engines here are stand-ins."""
 
+import copy
 import threading
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -85,6 +87,29 @@ def test_a_fault_of_one_engine_does_not_spoil_the_others(server, job, outcomes, 
     assert (second["engine"], second["message"]) == ("flaml", "there is nothing to learn")
     assert f"h2o: {train.UNEXPECTED}" in job.lines
     assert "the disk is on fire" in capfd.readouterr().err
+    with server.services.database.transaction(writing=False) as connection:
+        kept = experiment.find_engine_runs(connection, job.entity_id)
+    assert [one["status"] for one in kept] == ["failed", "failed"]
+
+
+def test_what_one_engine_has_come_to_is_not_overwritten_by_another(
+    server, job, outcomes, monkeypatch
+):
+    on_its_way, change = threading.Event(), experiment.change
+
+    def change_slowly(connection, experiment_id, *, engine_runs):
+        written = copy.deepcopy(engine_runs)
+        if written[0]["status"] == "failed" and not on_its_way.is_set():
+            on_its_way.set()
+            time.sleep(0.3)  # and the other one ends meanwhile
+        change(connection, experiment_id, engine_runs=written)
+
+    def end_second(_progress):
+        assert on_its_way.wait(10)
+        raise TrainingRefused("there is nothing to learn")
+
+    monkeypatch.setattr(experiment, "change", change_slowly)
+    outcomes("parallel", h2o=refused, flaml=end_second)
     with server.services.database.transaction(writing=False) as connection:
         kept = experiment.find_engine_runs(connection, job.entity_id)
     assert [one["status"] for one in kept] == ["failed", "failed"]
