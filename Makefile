@@ -3,6 +3,8 @@
 PYTHON ?= python3
 PORT ?= 8888
 BIN := .venv/bin
+# pip compiles nothing, which takes as long as all else, as Python compiles what it imports.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 
@@ -11,7 +13,7 @@ help: ## List the targets
 
 .venv/.installed: pyproject.toml requirements.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable '.[ml,dev]'
+	$(BIN)/python -m pip install --quiet --no-compile --constraint requirements.lock --editable '.[ml,dev]'
 	touch $@
 
 install: .venv/.installed ## Install the project and its tools into .venv
@@ -56,7 +58,7 @@ clients: install ## Generate clients in seven ways, compile them, and run their 
 
 .venv-bench/.installed: pyproject.toml requirements.lock tools/bench/requirements.txt
 	test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
-	.venv-bench/bin/python -m pip install --quiet --constraint requirements.lock --editable . --requirement tools/bench/requirements.txt
+	.venv-bench/bin/python -m pip install --quiet --no-compile --constraint requirements.lock --editable . --requirement tools/bench/requirements.txt
 	touch $@
 
 bench: .venv-bench/.installed ## Measure this server beside others (needs wrk and valgrind)

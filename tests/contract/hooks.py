@@ -1,6 +1,7 @@
 """What Schemathesis is told beyond the contract: real files, live projects, keys used once."""
 
 import csv
+import gc
 import io
 import itertools
 import json
@@ -24,6 +25,9 @@ from schemathesis.transport.serialization import Binary
 from projects_api.server.archive_reader import verify_archive
 from projects_api.server.contract import Checker, contract
 from tests.archives import empty_export
+
+# What Schemathesis and this have loaded by now stays; nobody needs to look through it for garbage.
+gc.freeze()
 
 UPLOADS = {"operation_id": ["upload_dataset", "upload_dataset_version", "import_project"]}
 REPORT_KINDS = ("project", "experiment", "model", "deployment")

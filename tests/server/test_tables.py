@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -91,8 +92,13 @@ def endless(tmp_path):
 
 
 def wait_until_read(reader: psutil.Process, path: Path) -> None:
-    descriptors = Path(f"/proc/{reader.pid}/fd")
-    wait_for(lambda: any(descriptor.resolve() == path for descriptor in descriptors.iterdir()))
+    def reads() -> bool:
+        with suppress(FileNotFoundError):  # a descriptor that was closed meanwhile
+            descriptors = Path(f"/proc/{reader.pid}/fd").iterdir()
+            return any(descriptor.resolve() == path for descriptor in descriptors)
+        return False
+
+    wait_for(reads)
 
 
 AS_CSV = {"encoding": "utf-8", "delimiter": ",", "has_header": True}

@@ -143,7 +143,10 @@ def _install() -> None:
         if not installed.exists() or installed.read_text() != wanted.read_text():
             python = _VENV / "bin/python"
             subprocess.run([sys.executable, "-m", "venv", "--clear", _VENV], check=True)
-            subprocess.run([python, "-m", "pip", "install", "--quiet", "-r", wanted], check=True)
+            subprocess.run(
+                [python, "-m", "pip", "install", "--quiet", "--no-compile", "-r", wanted],
+                check=True,
+            )
             shutil.copy(wanted, installed)
     if not node_tools.reason_to_skip():
         packages, link = node_tools.install().parent, TARGET / "node_modules"
