@@ -57,7 +57,7 @@ class Person:
 
     def __post_init__(self) -> None:
         self.session = requests.Session()
-        # Or each request looks through all variables for proxies, which takes longer than to send it.
+        # Or each request looks through all variables for proxies.
         self.session.trust_env = False
         self.session.headers["Authorization"] = f"Bearer {self.key}"
 
@@ -205,6 +205,11 @@ def pytest_collection_finish() -> None:
     """Spare the garbage collector what every test needs, as `projects_api.server.run` does."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_sessionfinish() -> None:
+    """Give it back, or libraries complain at the end that it leaked."""
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")

@@ -828,10 +828,10 @@ class TestReaders:
                 refused.result(60)
 
     def test_time_is_limited(self, endless, make, readers, monkeypatch):
-        monkeypatch.setattr(pool, "TASK_SECONDS", 0.2)
-        with pytest.raises(NotATable, match=r"more than 0\.2 seconds"):
-            inspect_table(endless)
-        monkeypatch.undo()
+        with monkeypatch.context() as patch:
+            patch.setattr(pool, "TASK_SECONDS", 0.2)
+            with pytest.raises(NotATable, match=r"more than 0\.2 seconds"):
+                inspect_table(endless)
         assert inspect_table(make(b"a,b\n1,2\n")).rows == 1
 
     def test_memory_is_limited(self, make, monkeypatch):
