@@ -3,7 +3,7 @@
 PYTHON ?= python3
 PORT ?= 8888
 BIN := .venv/bin
-# pip compiles nothing, which takes as long as all else, as Python compiles what it imports.
+# pip need not compile, which takes as long as all else: Python compiles what it imports, if it may.
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
