@@ -6,8 +6,8 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from socket import socket
 from typing import TYPE_CHECKING, Any
 
@@ -36,14 +36,20 @@ def application() -> ASGIApp:
 def run(settings: Settings, *, reload: bool = False) -> None:
     """Serve until a signal; requests that run get time to finish."""
     options = _prepare(settings)
-    with (
-        tempfile.TemporaryDirectory(prefix="projects-api-metrics-") as folder,
-        Workers(settings, settings.embedded_workers),
-    ):
-        if settings.workers > 1:
-            # Set before any process imports the metrics library: their counts are added up here.
-            os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", folder)
+    with _shared_metrics(settings.workers), Workers(settings, settings.embedded_workers):
         uvicorn.run(APPLICATION, factory=True, workers=settings.workers, reload=reload, **options)
+
+
+@contextmanager
+def _shared_metrics(processes: int) -> Iterator[None]:
+    """Have what several processes count added up, in files that are gone when the block ends."""
+    if processes == 1:
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="projects-api-metrics-") as folder:
+        # Set before any process imports the metrics library.
+        os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", folder)
+        yield
 
 
 def run_workers(settings: Settings, count: int) -> None:

@@ -166,6 +166,12 @@ class TestMetrics:
                 assert found["projects_api_requests_running",] == 1
         assert list(local.folder.glob("projects-api-metrics-*")) == []
 
+    def test_one_process_needs_no_files(self, local):
+        local.variables["TMPDIR"] = str(local.folder)
+        with local.serve() as process:
+            assert requests.get(f"{process.url}/metrics", timeout=60).ok
+            assert list(local.folder.glob("projects-api-metrics-*")) == []
+
 
 def is_worker(words: list[str]) -> bool:
     return any("spawn_main" in word for word in words)

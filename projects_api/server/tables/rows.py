@@ -21,19 +21,18 @@ def count_lines(path: Path) -> int | None:
     That is the number of rows, the header included, unless a quote stands inside a value that is
     not quoted. Several times faster than `count_rows`, and blind to what is in a line.
     """
-    lines, quoted, last = 0, False, b""
+    lines, quoted, begun = 0, False, b""
     with path.open("rb") as file:
         while chunk := file.read(CHUNK_BYTES):
-            pieces = chunk.split(b'"')
+            # To look for a quote takes a tenth of the time of splitting where there is none.
+            pieces = chunk.split(b'"') if b'"' in chunk else [chunk]
             # What is quoted counts as one byte, so that a line of it is not blank.
-            outside = last + b"x" * quoted + b"x".join(pieces[quoted::2])
+            outside = begun + b"x" * quoted + b"x".join(pieces[quoted::2])
             quoted ^= len(pieces) % 2 == 0
-            outside = (outside + b"x" * quoted).replace(b"\r", b"\n")
-            while b"\n\n" in outside:
-                outside = outside.replace(b"\n\n", b"\n")
-            lines += outside.count(b"\n") - outside.startswith(b"\n")
-            last = outside[-1:]
-    return None if quoted else lines + (last not in {b"", b"\n"})
+            found = (outside + b"x" * quoted).replace(b"\r", b"\n").split(b"\n")
+            begun = found.pop()[:1]
+            lines += len(found) - found.count(b"")
+    return None if quoted else lines + len(begun)
 
 
 def count_rows(path: Path, dialect: Dialect) -> int:

@@ -61,11 +61,11 @@ def write_sample(path: Path, target: Path) -> None:
             source.seek(start)
             block = source.read(min(length, step))
             sample.write(_whole_lines(block, quoted=quoted, first=start == 0))
-            quoted ^= block.count(b'"') % 2 == 1
+            quoted ^= _opens_or_closes(block)
             while source.tell() < start + step and (
                 passed := source.read(min(CHUNK_BYTES, start + step - source.tell()))
             ):
-                quoted ^= passed.count(b'"') % 2 == 1
+                quoted ^= _opens_or_closes(passed)
 
 
 def vector_step(rows: int, columns: int) -> int:
@@ -125,6 +125,11 @@ def _query(table: Table, positions: list[int]) -> str:
         f"sum(CASE WHEN number NOT BETWEEN {low} AND {high} THEN times ELSE 0 END)::BIGINT "
         "FROM typed LEFT JOIN quartiles USING (name) GROUP BY name"
     )
+
+
+def _opens_or_closes(block: bytes) -> bool:
+    # Most files have no quotes, and to look for one is much faster than to count none.
+    return b'"' in block and block.count(b'"') % 2 == 1
 
 
 def _whole_lines(block: bytes, *, quoted: bool, first: bool) -> bytes:
