@@ -3,7 +3,8 @@
 A module has `run(job)`, which does the work in that process, and `end(connection, entity_id,
 status, message)`, which the worker calls in the transaction in which it records `running`, `failed`
 or `cancelled`. What the job is about may be gone by then. A success is recorded by `run` itself, in
-`job.finish()`. A worker imports the module too, so that it loads slow libraries only in `run`.
+`job.finish()`. A worker imports the module too, so that it loads slow libraries only in `run`; it
+names the modules that do in `SLOW_IMPORTS`, for the process that jobs are forked from.
 """
 
 KINDS: dict[str, str] = {

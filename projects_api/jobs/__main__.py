@@ -1,121 +1,94 @@
-"""The process that works on one job: `python -m projects_api.jobs`, started by a worker.
+"""The process that jobs of one kind are forked from: `python -m projects_api.jobs MODULE SECONDS`.
 
-Its standard input holds the task as a line of JSON, and ends when the worker does.
+A worker starts it, by `projects_api.server.fork_server`, and its standard input is a socket to the
+worker. It has loaded what such jobs need, so that each begins at once. It ends when the worker
+does, and when there was no job for so many seconds.
 """
 
-import ctypes
+import gc
 import json
 import os
-import resource
 import signal
+import socket
 import sys
-import traceback
-from datetime import datetime
+from contextlib import suppress
 from importlib import import_module
-from pathlib import Path
-from typing import Any, NoReturn
-from uuid import UUID
+from select import select
+from typing import NoReturn
+
+from projects_api.jobs import process
 
 NICENESS = 5
 """Servers on the same machine come first."""
-PR_SET_PDEATHSIG = 1
-SPARE_BYTES = 1 << 30
-NO_RESULT = "The work ended without a result. This is a fault of the server: tell its operator."
-NO_MEMORY = "The work needed more memory than the job may have. Try it with less data."
-UNEXPECTED = (
-    "The work ended by a fault that nobody expected. The server's operator finds it in the log, "
-    "under the id of this job."
-)
 
 
 def main() -> NoReturn:
-    """Do the task, and leave a failure where the worker looks for it."""
-    task = json.loads(sys.stdin.readline())
-    _die_with(task["worker"])
-    _limit(task["memory_bytes"])
-    failure = _work(task)
-    if failure:
-        Path(task["failure"]).write_text(json.dumps(failure))
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # What libraries started and never ended should not keep the process from its end.
-    os._exit(1 if failure else 0)
-
-
-def _die_with(worker: int) -> None:
-    """End when the worker does, even by SIGKILL, together with all that was started from here."""
-    if os.fork() == 0:
-        _guard()
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != worker:
-        os.killpg(0, signal.SIGKILL)
-
-
-def _guard() -> NoReturn:
-    """Kill every process of the job once the worker is gone: it holds the pipe's other end."""
-    nothing = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nothing, 1)
-    os.dup2(nothing, 2)
-    try:
-        while os.read(0, 1):
-            pass
-    finally:
-        os.killpg(0, signal.SIGKILL)
-        os._exit(1)  # Not reached, for it kills itself too.
-
-
-def _limit(memory_bytes: int) -> None:
-    # The worker watches what is used. This is for what grows faster than it looks, and counts more.
-    most = 2 * memory_bytes + SPARE_BYTES
-    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    """Fork a process for each task that comes, one at a time, and tell how it ended."""
     os.nice(NICENESS)
+    module, idle_seconds = sys.argv[1], float(sys.argv[2])
+    _load(module)
+    worker = socket.socket(fileno=os.dup(0))
+    children = _woken_by_children()
+    while output := _receive_output(worker, idle_seconds):
+        with worker.makefile("rb") as lines:
+            task = json.loads(lines.readline())
+        pid = os.fork()
+        if pid == 0:
+            process.begin(worker, output)
+            process.work(task)
+        os.close(output)
+        status = _watch(pid, worker, children)
+        with suppress(BrokenPipeError):  # It is gone, and this process will be.
+            process.tell(worker, status)
+    os._exit(0)
 
 
-def _work(task: dict[str, Any]) -> dict[str, str] | None:
-    """Run the module of the job; return what to tell of its failure."""
-    # After the fork, which copies what was imported before it.
-    from projects_api.server.running_job import JobFailed, JobLost  # noqa: PLC0415
-
-    try:
-        job = _open(task)
-        try:
-            import_module(task["module"]).run(job)
-        finally:
-            job.close()
-    except JobFailed as failure:
-        return {"message": str(failure)}
-    except JobLost:
-        return None
-    except MemoryError:
-        return {"message": NO_MEMORY, "traceback": traceback.format_exc()}
-    except BaseException:  # noqa: BLE001 - whatever it is, the worker must hear of it
-        return {"message": UNEXPECTED, "traceback": traceback.format_exc()}
-    return None if job.finished else {"message": NO_RESULT}
+def _load(module: str) -> None:
+    """Import what a job of this kind needs, where a process that has done so can be forked."""
+    # On macOS, what libraries begin when they are loaded may not outlive a fork.
+    if sys.platform == "linux":
+        # What cannot be imported fails in the job, which tells why.
+        with suppress(Exception):
+            for name in getattr(import_module(module), "SLOW_IMPORTS", ()):
+                import_module(name)
+    gc.freeze()  # Or what jobs share would be copied when their garbage is collected.
 
 
-def _open(task: dict[str, Any]) -> Any:
-    from projects_api.server.artifact_store import ArtifactStore  # noqa: PLC0415
-    from projects_api.server.artifacts import Artifacts  # noqa: PLC0415
-    from projects_api.server.database import Database  # noqa: PLC0415
-    from projects_api.server.running_job import RunningJob  # noqa: PLC0415
-    from projects_api.server.settings import Settings  # noqa: PLC0415
-
-    if task["clock"]:
-        _repeat(task["clock"], task["job"]["id"])
-    settings = Settings(_env_file=None, **task["settings"])
-    database = Database(settings.database, connections=2)
-    artifacts = Artifacts(database, ArtifactStore(settings.artifacts))
-    return RunningJob(task["job"], database, artifacts, Path(task["folder"]))
+def _woken_by_children() -> int:
+    """Give a descriptor that can be read when a child has ended."""
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    os.set_blocking(writing, False)
+    signal.set_wakeup_fd(writing)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    return reading
 
 
-def _repeat(clock: str, job_id: str) -> None:
-    """Let moments and ids be the same in every run, and no id be one of the server's own."""
-    from projects_api.server.repeatable import RepeatableOrigin  # noqa: PLC0415
+def _receive_output(worker: socket.socket, seconds: float) -> int:
+    """Wait for a task; give the descriptor that its output goes to, 0 when none comes any more."""
+    if not select([worker], [], [], seconds)[0]:
+        return 0
+    descriptors: list[int] = []
+    with suppress(ConnectionResetError):
+        _, descriptors, _, _ = socket.recv_fds(worker, 1, 1)
+    return descriptors[0] if descriptors else 0
 
-    number = UUID(job_id).int & 0x3FFFFFFF
-    RepeatableOrigin(datetime.fromisoformat(clock), first=number + 1 << 32).take_over()
+
+def _watch(pid: int, worker: socket.socket, children: int) -> int:
+    """Wait for a job's process; return its exit status, negative for a signal.
+
+    A worker that says something meanwhile is gone: then all that the job started is ended too.
+    """
+    while True:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        sources: list[socket.socket | int] = [worker, children]
+        if worker in select(sources, [], [])[0]:
+            with suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+            os._exit(1)
+        os.read(children, 1024)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from projects_api.server.problems import Problem
 from projects_api.server.profiles import profile_of
 from projects_api.server.running_job import JobFailed, RunningJob
 
+SLOW_IMPORTS = ("projects_api.rendering.html", "projects_api.rendering.pdf")
 GONE = "What the report is about was deleted before it was rendered."
 NO_RENDERER = (
     "This server cannot render reports: the extra `ml` of projects-api is not installed. Tell its "

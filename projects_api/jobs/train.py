@@ -23,6 +23,7 @@ from projects_api.server.artifact_store import Content, describe
 from projects_api.server.running_job import JobFailed, JobLost, RunningJob
 from projects_api.server.tables import NotATable, convert_table
 
+SLOW_IMPORTS = ("projects_api.engines.flaml_engine",)
 PREPARED_PERCENT = 5.0
 TRAINED_PERCENT = 98.0
 ENGINE_WITH_ALARMS = "flaml"

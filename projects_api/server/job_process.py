@@ -4,9 +4,6 @@ import fcntl
 import json
 import os
 import shutil
-import signal
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -17,7 +14,8 @@ from typing import Any
 
 import structlog
 
-PROGRAM = "projects_api.jobs"
+from projects_api.server import fork_server
+
 MAX_LINE = 4_000
 MAX_FAILURE = 100_000
 SETTLED_SECONDS = 60.0
@@ -29,10 +27,7 @@ _log = structlog.get_logger()
 
 
 class JobProcess:
-    """A process in a session of its own, so that all that it starts can be found and ended.
-
-    The thread that makes it must live as long as it: Linux ends it together with that thread.
-    """
+    """A process in a session of its own, so that all that it starts can be found and ended."""
 
     def __init__(self, task: Mapping[str, Any], folder: Path) -> None:
         """Start it on a task; `folder` is where it may write, and tells its failure."""
@@ -40,35 +35,34 @@ class JobProcess:
         self._job_id = task["job"]["id"]
         work = folder / "work"
         work.mkdir()
-        self._process = subprocess.Popen(  # noqa: S603 - our own module, no shell
-            [sys.executable, "-P", "-m", PROGRAM],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, "TMPDIR": str(folder), "PYTHONUNBUFFERED": "1"},
-            start_new_session=True,
+        places = {"folder": str(work), "failure": str(self._failure)}
+        environment = {**os.environ, "TMPDIR": str(folder)}
+        reading, writing = os.pipe()
+        self._reader = threading.Thread(
+            target=self._read, args=(reading,), name="job-output", daemon=True
         )
-        self._reader = threading.Thread(target=self._read, name="job-output", daemon=True)
         self._reader.start()
-        self._send({**task, "folder": str(work), "failure": str(self._failure)})
+        try:
+            whole = {**task, **places, "environment": environment}
+            self._server = fork_server.begin(task["module"], whole, writing)
+        finally:
+            os.close(writing)
 
     def has_ended(self) -> bool:
         """Tell whether the process has ended, by itself or otherwise."""
-        return self._process.poll() is not None
+        return self._server.has_ended()
 
     def memory_bytes(self) -> int:
         """Add up the memory that the job's processes hold; 0 where the system does not tell."""
-        return sum(_memory_bytes(folder, self._process.pid) for folder in _PROCESSES.glob("[0-9]*"))
+        session = self._server.job_pid
+        if session is None:
+            return 0
+        return sum(_memory_bytes(folder, session) for folder in _PROCESSES.glob("[0-9]*"))
 
     def end(self) -> int:
         """End every process of the job; return the exit status, negative for a signal."""
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        status = self._process.wait()
+        status = self._server.end()
         self._reader.join(1.0)
-        assert self._process.stdin is not None
-        with suppress(BrokenPipeError):
-            self._process.stdin.close()
         return status
 
     def failure(self) -> dict[str, str]:
@@ -80,15 +74,8 @@ class JobProcess:
             return {}
         return found
 
-    def _send(self, task: Mapping[str, Any]) -> None:
-        assert self._process.stdin is not None
-        with suppress(BrokenPipeError):  # It has ended already, and its exit status tells.
-            self._process.stdin.write(json.dumps(task).encode() + b"\n")
-            self._process.stdin.flush()
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        with self._process.stdout as output:
+    def _read(self, descriptor: int) -> None:
+        with open(descriptor, "rb") as output:
             while line := output.readline(MAX_LINE):
                 if text := line.decode("utf-8", "replace").rstrip():
                     _log.info("job_output", job_id=self._job_id, line=text)

@@ -1,6 +1,5 @@
 """Workers: each takes one job at a time, has a process do it, and watches that process."""
 
-import os
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -109,7 +108,6 @@ class Worker:
                 "module": KINDS[job["kind"]],
                 "settings": self._settings.model_dump(mode="json"),
                 "memory_bytes": memory_bytes,
-                "worker": os.getpid(),
                 "clock": now() if origin.is_repeatable else None,
             }
             process = JobProcess(task, folder)

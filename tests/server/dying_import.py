@@ -6,6 +6,8 @@ import threading
 import time
 from pathlib import Path
 
+import psutil
+
 from projects_api.jobs import KINDS, import_project
 from projects_api.jobs.import_project import end
 from projects_api.server.database import Database
@@ -25,7 +27,7 @@ def run(job: RunningJob) -> None:
     def insert_and_die(*arguments, **options):
         insert(*arguments, **options)
         Path(os.environ["DYING_MARK"]).touch()
-        os.kill(os.getppid(), signal.SIGKILL)
+        os.kill(psutil.Process().parent().ppid(), signal.SIGKILL)
         time.sleep(60)
 
     import_project.insert_unpacked = insert_and_die

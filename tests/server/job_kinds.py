@@ -1,17 +1,21 @@
 """A kind of job for the tests of workers; as a program, a worker or server that knows no other."""
 
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from sqlalchemy import Connection, update
 
 from projects_api.jobs import KINDS
 from projects_api.models import artifact, experiment
+from projects_api.models.base import new_id
 from projects_api.models.experiment import experiments
 from projects_api.server.artifact_store import describe
 from projects_api.server.run import run as serve
@@ -67,6 +71,27 @@ def _exit(job: RunningJob) -> None:
 
 def _crash(job: RunningJob) -> None:
     os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def _show(job: RunningJob) -> None:
+    """Tell what a process has of its own."""
+    own = {
+        "parent": os.getppid(),
+        "mark": os.environ.get("MARK"),
+        "folder": tempfile.gettempdir(),
+        "id": new_id(),
+        "open": {entry.name: _target(entry) for entry in Path("/proc/self/fd").iterdir()},
+    }
+    job.log(json.dumps(own))
+    with job.finish():
+        pass
+
+
+def _target(descriptor: Path) -> str:
+    """Tell what a descriptor is of, without its number; the one of the folder is gone by now."""
+    with suppress(FileNotFoundError):
+        return str(descriptor.readlink()).partition(":[")[0]
+    return "folder"
 
 
 def _wait(job: RunningJob) -> None:

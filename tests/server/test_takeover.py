@@ -21,7 +21,7 @@ from projects_api.server.seed import PEOPLE
 from projects_api.server.worker import Workers
 from tests.server import job_kinds
 from tests.server.processes import wait_until
-from tests.server.work import PROMPT, Work, is_dead
+from tests.server.work import PROMPT, Work, is_dead, job_processes
 
 
 def test_kill_of_a_worker(work: Work, start):
@@ -148,11 +148,10 @@ class TestEphemeral:
         return row and row._asdict()
 
     def test_a_reset_ends_what_runs_and_leaves_nothing_of_it(self):
-        others = set(psutil.Process().children(recursive=True))
         with EphemeralServer.temporary(None) as server, server.workers:
             job_id = self.queue(server, "wait")
             wait_until(lambda: self.show(server, job_id)["stage"] == "waiting", "the job runs")
-            running = set(psutil.Process().children(recursive=True)) - others
+            running = job_processes(psutil.Process())
             assert running
             server.reset()
             wait_until(lambda: all(map(is_dead, running)), "its processes end")

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 import zipfile
-from contextlib import suppress
 from pathlib import Path
 
 import orjson
@@ -28,6 +27,7 @@ from projects_api.server.importing import check_archive
 from projects_api.server.worker import Workers
 from tests.conftest import Person, Server
 from tests.server.processes import wait_until
+from tests.server.work import job_processes
 
 ROOT = Path(__file__).parents[2]
 PROMPT = {"job_poll_seconds": 0.1, "job_lease_seconds": 1.0}
@@ -303,7 +303,7 @@ def test_deleting_a_running_experiment_ends_its_processes(lab: Lab, workers):
     created = lab.start(ENDLESS)
     experiment_id = created["experiment_id"]
     lab.wait_for_the_engine(experiment_id)
-    working = trainings(psutil.Process())
+    working = job_processes(psutil.Process())
     assert working
     assert lab.owner.delete(f"/api/experiments/{experiment_id}").status_code == 200
     wait_until(lambda: not any(map(is_alive, working)), "its processes end")
@@ -320,8 +320,8 @@ def test_kill_of_a_worker_in_the_midst_of_a_training(lab: Lab, start_worker):
     experiment_id = created["experiment_id"]
     first, _ = start_worker()
     lab.wait_for_the_engine(experiment_id)
-    working = trainings(psutil.Process(first.pid))
-    assert working
+    working = psutil.Process(first.pid).children(recursive=True)
+    assert job_processes(psutil.Process(first.pid))
     first.kill()
     first.wait(30)
     wait_until(lambda: not any(map(is_alive, working)), "what it had started ends")
@@ -354,18 +354,6 @@ def test_two_workers_share_twenty_experiments(idle: Server, start_worker):
     begun = [log.read_text().count("job_started") for log in logs]
     assert sum(begun) == 20
     assert min(begun) > 0
-
-
-def trainings(worker: psutil.Process) -> list[psutil.Process]:
-    """Find the processes in which a worker has a job done."""
-    return [one for one in worker.children(recursive=True) if "projects_api.jobs" in told(one)]
-
-
-def told(process: psutil.Process) -> list[str]:
-    """Give a process' command, which one that has ended has no longer."""
-    with suppress(psutil.NoSuchProcess):
-        return process.cmdline()
-    return []
 
 
 def is_alive(process: psutil.Process) -> bool:

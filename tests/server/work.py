@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,6 +105,16 @@ class Running:
     def kill(self) -> None:
         self.popen.kill()
         self.popen.wait(30)
+
+
+def job_processes(worker: psutil.Process) -> list[psutil.Process]:
+    """Find the processes of the jobs that a worker has done, but not what they are forked from."""
+    found = []
+    for one in worker.children():
+        with suppress(psutil.NoSuchProcess):  # what ended meanwhile
+            if "projects_api.jobs" in one.cmdline():
+                found += one.children(recursive=True)
+    return found
 
 
 def is_dead(process: psutil.Process) -> bool:

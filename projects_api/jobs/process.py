@@ -1,0 +1,115 @@
+"""The process that works on one job, forked from one that has loaded what it needs (`__main__`)."""
+
+import ctypes
+import json
+import os
+import resource
+import signal
+import socket
+import sys
+import tempfile
+import traceback
+from datetime import datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NoReturn
+from uuid import UUID
+
+from projects_api.server.artifact_store import ArtifactStore
+from projects_api.server.artifacts import Artifacts
+from projects_api.server.database import Database
+from projects_api.server.repeatable import RepeatableOrigin
+from projects_api.server.running_job import JobFailed, JobLost, RunningJob
+from projects_api.server.settings import Settings
+
+PR_SET_PDEATHSIG = 1
+SPARE_BYTES = 1 << 30
+NO_RESULT = "The work ended without a result. This is a fault of the server: tell its operator."
+NO_MEMORY = "The work needed more memory than the job may have. Try it with less data."
+UNEXPECTED = (
+    "The work ended by a fault that nobody expected. The server's operator finds it in the log, "
+    "under the id of this job."
+)
+
+
+def tell(worker: socket.socket, number: int) -> None:
+    """Tell the worker a process id or an exit status: four bytes, as `fork_server` reads them."""
+    worker.sendall(number.to_bytes(4, "little", signed=True))
+
+
+def begin(worker: socket.socket, output: int) -> None:
+    """Make a process of what was forked: with a session, an output, and an end that is sure.
+
+    It ends when its parent does, and its parent ends the whole session when the worker does.
+    """
+    parent = os.getppid()
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.setsid()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+    tell(worker, os.getpid())
+    worker.close()
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for descriptor, place in ((nothing, 0), (output, 1), (output, 2)):
+        os.dup2(descriptor, place)
+    os.close(nothing)
+    os.close(output)
+
+
+def work(task: dict[str, Any]) -> NoReturn:
+    """Do the task, and leave a failure where the worker looks for it."""
+    os.environ.clear()
+    os.environ.update(task["environment"])
+    tempfile.tempdir = None  # which may have been asked for while the environment was another
+    _limit(task["memory_bytes"])
+    failure = _work(task)
+    if failure:
+        Path(task["failure"]).write_text(json.dumps(failure))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # What libraries started and never ended should not keep the process from its end.
+    os._exit(1 if failure else 0)
+
+
+def _limit(memory_bytes: int) -> None:
+    # The worker watches what is used. This is for what grows faster than it looks, and counts more.
+    most = 2 * memory_bytes + SPARE_BYTES
+    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _work(task: dict[str, Any]) -> dict[str, str] | None:
+    """Run the module of the job; return what to tell of its failure."""
+    try:
+        job = _open(task)
+        try:
+            import_module(task["module"]).run(job)
+        finally:
+            job.close()
+    except JobFailed as failure:
+        return {"message": str(failure)}
+    except JobLost:
+        return None
+    except MemoryError:
+        return {"message": NO_MEMORY, "traceback": traceback.format_exc()}
+    except BaseException:  # noqa: BLE001 - whatever it is, the worker must hear of it
+        return {"message": UNEXPECTED, "traceback": traceback.format_exc()}
+    return None if job.finished else {"message": NO_RESULT}
+
+
+def _open(task: dict[str, Any]) -> RunningJob:
+    if task["clock"]:
+        _repeat(task["clock"], task["job"]["id"])
+    settings = Settings(_env_file=None, **task["settings"])
+    database = Database(settings.database, connections=2)
+    artifacts = Artifacts(database, ArtifactStore(settings.artifacts))
+    return RunningJob(task["job"], database, artifacts, Path(task["folder"]))
+
+
+def _repeat(clock: str, job_id: str) -> None:
+    """Let moments and ids be the same in every run, and no id be one of the server's own."""
+    number = UUID(job_id).int & 0x3FFFFFFF
+    RepeatableOrigin(datetime.fromisoformat(clock), first=number + 1 << 32).take_over()
