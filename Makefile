@@ -5,6 +5,8 @@ PORT ?= 8888
 BIN := .venv/bin
 # pip need not compile, which takes as long as all else: Python compiles what it imports, if it may.
 export PYTHONDONTWRITEBYTECODE :=
+# The pip of Debian 12 takes half a minute longer to find the versions.
+PIP := pip>=26
 
 .DEFAULT_GOAL := help
 
@@ -13,6 +15,7 @@ help: ## List the targets
 
 .venv/.installed: pyproject.toml requirements.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet '$(PIP)'
 	$(BIN)/python -m pip install --quiet --no-compile --constraint requirements.lock --editable '.[ml,dev]'
 	touch $@
 
@@ -58,6 +61,7 @@ clients: install ## Generate clients in seven ways, compile them, and run their 
 
 .venv-bench/.installed: pyproject.toml requirements.lock tools/bench/requirements.txt
 	test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet '$(PIP)'
 	.venv-bench/bin/python -m pip install --quiet --no-compile --constraint requirements.lock --editable . --requirement tools/bench/requirements.txt
 	touch $@
 

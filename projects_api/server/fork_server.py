@@ -29,6 +29,9 @@ class ForkServer:
     `job_pid` is the process id of the job, and so that of its session; None until it is known.
     """
 
+    job_pid: int | None
+    _status: int | None
+
     def __init__(self, module: str, idle_seconds: float = IDLE_SECONDS) -> None:
         self._module = module
         self._socket, theirs = socket.socketpair()
@@ -43,8 +46,7 @@ class ForkServer:
 
     def fork(self, task: Mapping[str, Any], output: int) -> None:
         """Have a process forked for a task, which writes to the descriptor `output`."""
-        self.job_pid: int | None = None
-        self._status: int | None = None
+        self.job_pid = self._status = None
         with suppress(OSError):  # It has ended, and its exit status tells.
             socket.send_fds(self._socket, [b"\0"], [output])
             self._socket.sendall(json.dumps(task).encode() + b"\n")

@@ -141,12 +141,10 @@ def _install() -> None:
     with wanted.open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not installed.exists() or installed.read_text() != wanted.read_text():
-            python = _VENV / "bin/python"
-            subprocess.run([sys.executable, "-m", "venv", "--clear", _VENV], check=True)
-            subprocess.run(
-                [python, "-m", "pip", "install", "--quiet", "--no-compile", "-r", wanted],
-                check=True,
-            )
+            new = [sys.executable, "-m", "venv", "--clear", "--without-pip", _VENV]
+            subprocess.run(new, check=True)
+            pip = [sys.executable, "-m", "pip", "--python", _VENV / "bin/python"]
+            subprocess.run([*pip, "install", "--quiet", "--no-compile", "-r", wanted], check=True)
             shutil.copy(wanted, installed)
     if not node_tools.reason_to_skip():
         packages, link = node_tools.install().parent, TARGET / "node_modules"
