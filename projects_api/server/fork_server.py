@@ -117,7 +117,7 @@ def _waiting(module: str) -> Iterator[ForkServer]:
 
 
 def _close_all() -> None:
-    for module in _idle:
+    for module in list(_idle):
         for server in _waiting(module):
             server.close()
 

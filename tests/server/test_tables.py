@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
+import duckdb
 import psutil
 import pyarrow as pa
 import pyarrow.csv
@@ -797,6 +798,36 @@ class TestReaders:
         inspect_table(make(b"a,b\n1,2\n"))
         [reader] = readers()
         assert "secret" not in str(reader.environ())
+
+    def test_a_database_reaches_no_other_folder(self, make, tmp_path_factory):
+        path, other = make(b"a,b\n1,2\n"), tmp_path_factory.mktemp("other") / "table.csv"
+        other.write_bytes(b"a,b\n3,4\n")
+        with engine.connect(path) as connection:
+            assert connection.execute(f"FROM read_csv('{path}')").fetchall() == [(1, 2)]
+        for statement in (
+            f"FROM read_csv('{other}')",
+            f"FROM read_csv('{path.parent}/../{other.parent.name}/{other.name}')",
+            f"COPY (SELECT 1) TO '{other}'",
+            "INSTALL httpfs",
+        ):
+            with pytest.raises(duckdb.PermissionException), engine.connect(path) as connection:
+                connection.execute(statement)
+        with pytest.raises(duckdb.InvalidInputException), engine.connect(path) as connection:
+            connection.execute("SET enable_external_access = true")
+
+    def test_a_database_is_kept_until_something_fails(self, make):
+        path = make(b"a,b\n1,2\n")
+        with engine.connect(path) as connection:
+            connection.execute("CREATE TEMP TABLE mine AS SELECT 1")
+            connection.execute("ATTACH ':memory:' AS everybodys")
+        attached = "SELECT count(*) FROM duckdb_databases() WHERE database_name = 'everybodys'"
+        with engine.connect(path) as connection:
+            assert connection.execute(attached).fetchall() == [(1,)]
+            assert connection.execute("SHOW TABLES").fetchall() == []
+        with pytest.raises(NotATable), engine.connect(path):
+            raise NotATable("as told")
+        with engine.connect(path) as connection:
+            assert connection.execute(attached).fetchall() == [(0,)]
 
     def test_serve_many_threads_and_are_few(self, tmp_path, readers):
         paths = [tmp_path / f"{number}.csv" for number in range(40)]

@@ -11,6 +11,7 @@ import duckdb
 from projects_api.server.tables.engine import (
     COLUMNS_PER_PASS,
     MISSING,
+    THREADS,
     Table,
     csv_options,
     csv_table,
@@ -50,7 +51,9 @@ def write_parquet(
     )
     group = max(2048, min(122_880, MAX_CELLS_PER_ROW_GROUP // len(types)))
     options = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {group}"
-    return _copy(connection, f"SELECT {columns} FROM {table.scan}", target, options)
+    rows = _copy(connection, f"SELECT {columns} FROM {table.scan}", target, options)
+    connection.execute(f"SET threads = {THREADS}")  # for the next one to use the database
+    return rows
 
 
 def _cast(column: str, kind: str) -> str:
