@@ -118,4 +118,7 @@ def job_processes(worker: psutil.Process) -> list[psutil.Process]:
 
 
 def is_dead(process: psutil.Process) -> bool:
-    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:  # It ended between the two questions.
+        return True
