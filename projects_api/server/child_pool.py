@@ -37,6 +37,15 @@ class OutOfTime(Exception):  # noqa: N818 - same
     """A task took more time than it may."""
 
 
+def wait_or_kill(process: subprocess.Popen[Any]) -> int:
+    """Wait for a process that was told to end, kill it if it does not; return its exit status."""
+    try:
+        return process.wait(GRACE_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
+
+
 class ChildPool:
     """At most `size` processes that run a module, shared by the threads of this process.
 
@@ -153,13 +162,9 @@ class _Child:
         assert self._process.stdout is not None
         with suppress(BrokenPipeError):
             self._process.stdin.close()  # which ends it
-        try:
-            self._process.wait(GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        status = wait_or_kill(self._process)
         self._process.stdout.close()
-        return self._process.returncode
+        return status
 
     def _answer(self) -> dict[str, Any] | None:
         assert self._process.stdout is not None

@@ -17,10 +17,11 @@ from contextlib import suppress
 from select import select
 from typing import Any
 
+from projects_api.server.child_pool import wait_or_kill
+
 PROGRAM = "projects_api.jobs"
 IDLE_SECONDS = 60.0
 """How long one waits for another job before it gives its memory back by ending."""
-GRACE_SECONDS = 5.0
 
 
 class ForkServer:
@@ -78,11 +79,7 @@ class ForkServer:
     def close(self) -> None:
         """Let it end, which has no job."""
         self._socket.close()
-        try:
-            self._process.wait(GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        wait_or_kill(self._process)
 
     def _hear(self) -> None:
         """Wait for what is told next: the job's process id, then its exit status."""

@@ -27,10 +27,8 @@ from projects_api.server.importing import check_archive
 from projects_api.server.worker import Workers
 from tests.conftest import Person, Server
 from tests.server.processes import wait_until
-from tests.server.work import job_processes
+from tests.server.work import PROMPT, ROOT, is_dead, job_processes
 
-ROOT = Path(__file__).parents[2]
-PROMPT = {"job_poll_seconds": 0.1, "job_lease_seconds": 1.0}
 QUICK = {"max_runtime_secs": 60, "max_models": 4, "nfolds": 0, "seed": 7}
 TINY = {"max_runtime_secs": 60, "max_models": 1, "nfolds": 0}
 ENDLESS = {"max_runtime_secs": 3600, "max_models": 500, "stopping_rounds": 0}
@@ -306,7 +304,7 @@ def test_deleting_a_running_experiment_ends_its_processes(lab: Lab, workers):
     working = job_processes(psutil.Process())
     assert working
     assert lab.owner.delete(f"/api/experiments/{experiment_id}").status_code == 200
-    wait_until(lambda: not any(map(is_alive, working)), "its processes end")
+    wait_until(lambda: all(map(is_dead, working)), "its processes end")
     wait_until(
         lambda: lab.server.job(created["job_id"])["status"] == "cancelled", "the job is cancelled"
     )
@@ -324,7 +322,7 @@ def test_kill_of_a_worker_in_the_midst_of_a_training(lab: Lab, start_worker):
     assert job_processes(psutil.Process(first.pid))
     first.kill()
     first.wait(30)
-    wait_until(lambda: not any(map(is_alive, working)), "what it had started ends")
+    wait_until(lambda: all(map(is_dead, working)), "what it had started ends")
     start_worker()
     lab.watch(experiment_id, "succeeded")
     assert lab.server.job(created["job_id"])["attempts"] == 2
@@ -354,7 +352,3 @@ def test_two_workers_share_twenty_experiments(idle: Server, start_worker):
     begun = [log.read_text().count("job_started") for log in logs]
     assert sum(begun) == 20
     assert min(begun) > 0
-
-
-def is_alive(process: psutil.Process) -> bool:
-    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE

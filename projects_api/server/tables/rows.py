@@ -24,7 +24,7 @@ def count_lines(path: Path) -> int | None:
     lines, quoted, begun = 0, False, b""
     with path.open("rb") as file:
         while chunk := file.read(CHUNK_BYTES):
-            # To look for a quote takes a tenth of the time of splitting where there is none.
+            # To look for a quote is much faster than to split where there is none.
             pieces = chunk.split(b'"') if b'"' in chunk else [chunk]
             # What is quoted counts as one byte, so that a line of it is not blank.
             outside = begun + b"x" * quoted + b"x".join(pieces[quoted::2])
