@@ -2,15 +2,8 @@
 
 from typing import Any
 
-import structlog
-from sqlalchemy.exc import SQLAlchemyError
-
-from projects_api.server.artifact_store import ArtifactStoreUnavailable
-from projects_api.server.artifacts import Artifacts
-from projects_api.server.database import Database
 from projects_api.server.problems import Unavailable
-
-_log = structlog.get_logger()
+from projects_api.server.readiness import Readiness
 
 
 def check_liveness() -> dict[str, Any]:
@@ -18,19 +11,8 @@ def check_liveness() -> dict[str, Any]:
     return {"status": "alive"}
 
 
-def check_readiness(database: Database, artifacts: Artifacts) -> dict[str, Any]:
-    """Ask the database and the artifact store."""
-    silent = []
-    try:
-        database.check()
-    except SQLAlchemyError as error:
-        _log.warning("database_unavailable", error=str(error))
-        silent.append("the database")
-    try:
-        artifacts.store.check()
-    except ArtifactStoreUnavailable as error:
-        _log.warning("artifact_store_unavailable", error=str(error))
-        silent.append("the artifact store")
-    if silent:
-        raise Unavailable(f"Without answer: {' and '.join(silent)}. Repeat the request later.")
+def check_readiness(readiness: Readiness) -> dict[str, Any]:
+    """Ask the database and the artifact store whether they can be worked with."""
+    if missing := readiness.missing():
+        raise Unavailable(f"Without answer: {' and '.join(missing)}. Repeat the request later.")
     return {"status": "ready", "checks": {"database": "ok", "artifact_store": "ok"}}

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from projects_api.models import artifact, blob
 from projects_api.server.artifact_store import ArtifactStore, Content, Spool
@@ -54,7 +54,7 @@ class Artifacts:
     def release(self, lease: str) -> None:
         """End a lease that was taken for reading."""
         # A lease that cannot be released now runs out by itself.
-        with suppress(DBAPIError), self._database.transaction() as connection:
+        with suppress(SQLAlchemyError), self._database.transaction() as connection:
             blob.release(connection, lease)
 
     def read(self, sha256: str) -> Iterator[bytes]:

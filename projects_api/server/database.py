@@ -10,7 +10,7 @@ from time import monotonic, sleep
 from typing import Any
 
 from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 BUSY_SECONDS = 30
@@ -19,6 +19,15 @@ CACHE = "cache_size=-8000"
 """Kibibytes of pages that a connection to SQLite keeps: what it reads for ten thousand projects."""
 REST_SECONDS = 1.0
 """After so long without use, a connection is tried before it is used again."""
+SPARE_CONNECTIONS = 3
+"""Beside those of all threads: for reads of SQLite, for maintenance, and for readiness."""
+SILENCE_SECONDS = 30
+"""How long the network may keep back what is sent to PostgreSQL before the connection is lost."""
+_READ_ONLY = text("SELECT current_setting('transaction_read_only') = 'on'")
+
+
+class ReadOnlyError(SQLAlchemyError):
+    """The database answers, and takes no change."""
 
 
 class Database:
@@ -74,9 +83,18 @@ class Database:
             yield connection
 
     def check(self) -> None:
-        """Ask the database for an answer; a `DBAPIError` tells that it gave none."""
+        """Try whether a change is possible; a `SQLAlchemyError` tells that it is not.
+
+        SQLite writes a page of its file, because nothing less meets a disk that is full.
+        PostgreSQL tells.
+        """
+        if self.is_embedded:
+            with self.transaction() as connection:
+                connection.execute(text("PRAGMA user_version = 0"))
+            return
         with self.connect() as connection:
-            connection.execute(text("SELECT 1"))
+            if connection.scalar(_READ_ONLY):
+                raise ReadOnlyError("the database takes no changes: it is read-only")
 
     def close(self) -> None:
         """Close every connection."""
@@ -88,14 +106,22 @@ class Database:
 def _create_engine(url: URL, connections: int) -> Engine:
     options: dict[str, Any] = {
         "pool_size": connections,
-        # A request may need a second one, and reads of SQLite have one beside all threads.
-        "max_overflow": connections + 1,
+        # A request may need a second one.
+        "max_overflow": connections + SPARE_CONNECTIONS,
         "pool_timeout": 10,
     }
     if url.get_backend_name() == "postgresql":
         engine = create_engine(
             url.set(drivername="postgresql+psycopg"),
-            connect_args={"options": "-c timezone=UTC", "connect_timeout": 10},
+            connect_args={
+                "options": "-c timezone=UTC",
+                "connect_timeout": 10,
+                # Or a network that swallows everything keeps a thread for a quarter of an hour.
+                "tcp_user_timeout": SILENCE_SECONDS * 1000,
+                "keepalives_idle": SILENCE_SECONDS,
+                "keepalives_interval": 10,
+                "keepalives_count": 3,
+            },
             **options,
         )
         event.listen(engine, "checkin", _note_use)
@@ -142,23 +168,28 @@ class _InTurn(sqlite3.Connection):
         self._has_turn = False
 
     def begin(self, *, writing: bool) -> None:
-        """Begin a transaction, and with it the turn where it writes."""
-        if not writing:
-            self.execute("BEGIN")
-            return
-        self._has_turn = self._turn.acquire(timeout=BUSY_SECONDS)
-        if not self._has_turn:
-            raise sqlite3.OperationalError("database is locked")
+        """Begin a transaction, and with it the turn where it writes.
+
+        SQLAlchemy does not see this call, so the errors are translated here into its own.
+        """
+        statement = "BEGIN IMMEDIATE" if writing else "BEGIN"
         try:
-            self.execute("BEGIN IMMEDIATE")
-        except sqlite3.Error:
+            if writing:
+                self._wait_for_turn()
+            self.execute(statement)
+        except BaseException as error:
             self._end_turn()
+            if isinstance(error, sqlite3.Error):
+                raise DBAPIError.instance(statement, None, error, sqlite3.Error) from error
             raise
 
     def commit(self) -> None:
-        """Commit; then it is the next one's turn."""
-        super().commit()
-        self._end_turn()
+        """Commit; then it is the next one's turn, whatever happens."""
+        try:
+            super().commit()
+        finally:
+            # For SQLAlchemy, a transaction has ended even where its commit failed.
+            self.rollback()
 
     def rollback(self) -> None:
         """Roll back; then it is the next one's turn, whatever happens."""
@@ -169,8 +200,15 @@ class _InTurn(sqlite3.Connection):
 
     def close(self) -> None:
         """Close, and keep no turn."""
-        super().close()
-        self._end_turn()
+        try:
+            super().close()
+        finally:
+            self._end_turn()
+
+    def _wait_for_turn(self) -> None:
+        self._has_turn = self._turn.acquire(timeout=BUSY_SECONDS)
+        if not self._has_turn:
+            raise sqlite3.OperationalError("database is locked")
 
     def _end_turn(self) -> None:
         if self._has_turn:

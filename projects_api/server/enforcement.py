@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 from connexion.middleware.abstract import RoutedAPI, RoutedMiddleware
@@ -85,7 +86,7 @@ class EnforcedOperation:
             "database" in self._taken and "connection" not in self._taken
         )
         # A read of SQLite or of nothing waits for nobody: a thread would only cost time.
-        slow = {"artifacts", "database", "predictions"}
+        slow = {"artifacts", "database", "predictions", "readiness"}
         reads_only = not self._writing and self._taken.isdisjoint(slow)
         self._at_once = reads_only and (services.database.is_embedded or self._access.scope is None)
 
@@ -99,9 +100,15 @@ class EnforcedOperation:
                 call.fault = NOT_FOUND[unknown.name]()
             except Problem as problem:
                 call.fault = problem
-            at_once = self._at_once
-            answer = self._answer(call) if at_once else await self._in_thread(self._answer, call)
+            answer = await self._find_answer(call)
         await send_answer(answer, receive, send)
+
+    async def _find_answer(self, call: Call) -> Answer:
+        if self._at_once:
+            return self._answer(call)
+        if self._access.scope is None:
+            return await self._services.shared.get(self.id, partial(self._answer, call))
+        return await self._in_thread(self._answer, call)
 
     async def _receive(self, call: Call, receive: Receive, resources: ExitStack) -> None:
         call.headers = self._parameters.decode_headers(call.scope)
@@ -186,6 +193,7 @@ class EnforcedOperation:
             "artifacts": self._services.artifacts,
             "database": self._services.database,
             "predictions": self._services.predictions,
+            "readiness": self._services.readiness,
             **injected,
             **call.values,
         }

@@ -8,7 +8,7 @@ from contextlib import suppress
 from hashlib import sha256
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from projects_api.models import stored_answer
 from projects_api.server.database import Database
@@ -60,5 +60,5 @@ class Repetition:
 
     def _release(self) -> None:
         # A claim that cannot be released now runs out by itself.
-        with suppress(DBAPIError), self._database.transaction() as connection:
+        with suppress(SQLAlchemyError), self._database.transaction() as connection:
             stored_answer.release(connection, self._user_id, self._key)

@@ -6,14 +6,10 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
-import structlog
-from sqlalchemy.exc import SQLAlchemyError
-
 from projects_api.models import job_lease
 from projects_api.server.database import Database
+from projects_api.server.endurance import Endurance
 from projects_api.server.settings import Settings
-
-_log = structlog.get_logger()
 
 
 class Lease:
@@ -50,15 +46,14 @@ class Lease:
 
     def _keep(self) -> None:
         moved = time.monotonic()
+        endurance = Endurance("lease_not_extended", job_id=self._job[0])
         while not self._over.wait(self._poll_seconds):
-            try:
+            # As long as nobody else takes the job, it can still be kept later.
+            with endurance.step():
                 self._look()
                 if time.monotonic() - moved > self._seconds / 3:
                     self._extend()
                     moved = time.monotonic()
-            except SQLAlchemyError as error:
-                # As long as nobody else takes the job, it can still be kept later.
-                _log.warning("lease_not_extended", job_id=self._job[0], error=str(error))
 
     def _look(self) -> None:
         with self._database.transaction(writing=False) as connection:

@@ -3,6 +3,7 @@
 import logging
 import sys
 import warnings
+from contextlib import suppress
 from typing import Any, Literal
 
 import orjson
@@ -21,9 +22,9 @@ def set_up_logs(level: str, form: Literal["json", "console"]) -> None:
     structlog.configure(
         processors=[*shared, _write_bytes if as_json else structlog.dev.ConsoleRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer)
+        logger_factory=structlog.BytesLoggerFactory(_Patient(sys.stderr.buffer))
         if as_json
-        else structlog.WriteLoggerFactory(sys.stderr),
+        else structlog.WriteLoggerFactory(_Patient(sys.stderr)),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
@@ -40,6 +41,23 @@ def set_up_logs(level: str, form: Literal["json", "console"]) -> None:
     logging.getLogger("connexion").setLevel(logging.ERROR)
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # They speak to developers, who can ask for them.
+
+
+class _Patient:
+    """A stream that loses what cannot be written, as on a full disk: no request fails of a log."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def write(self, line: Any) -> None:
+        """Write a line, or not."""
+        with suppress(OSError):
+            self._stream.write(line)
+
+    def flush(self) -> None:
+        """Let it be seen, or not yet."""
+        with suppress(OSError):
+            self._stream.flush()
 
 
 def _write_bytes(_logger: object, _method: str, event: Any) -> bytes:

@@ -22,6 +22,7 @@ INJECTED = frozenset(
         "artifacts",
         "database",
         "predictions",
+        "readiness",
     }
 )
 """What a handler may take beside what the contract declares."""

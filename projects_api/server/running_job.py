@@ -8,18 +8,16 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-import structlog
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
 
 from projects_api.models import job_lease
 from projects_api.server.artifact_store import Content
 from projects_api.server.artifacts import Artifacts
 from projects_api.server.database import Database
+from projects_api.server.endurance import Endurance
 
 WRITE_SECONDS = 0.5
 """Progress is written at once, but no sooner than this after it was last written."""
-_log = structlog.get_logger()
 
 
 class JobFailed(Exception):  # noqa: N818 - what happened, in the job's words
@@ -112,6 +110,7 @@ class _Teller:
         self._progress: dict[str, Any] = {"progress": 0.0, "stage": None, "seconds_left": None}
         self._lines: list[str] = []
         self._is_new = self._closing = self._lost = False
+        self._endurance = Endurance("progress_not_written", job_id=job_id)
         self._thread = threading.Thread(target=self._run, name="progress", daemon=True)
         self._thread.start()
 
@@ -164,13 +163,15 @@ class _Teller:
             self._write(progress, lines)
 
     def _write(self, progress: dict[str, Any], lines: list[str]) -> None:
-        try:
+        written = False
+        with self._endurance.step():
             with self._database.transaction() as connection:
                 self._lost = not job_lease.record_progress(
                     connection, *self._job, **progress, messages=lines
                 )
-        except SQLAlchemyError as error:
-            # The next one may succeed; the work goes on.
-            _log.warning("progress_not_written", job_id=self._job[0], error=str(error))
+            written = True
+        if not written:
+            # The next try may succeed; the work goes on.
             with self._news:
                 self._lines[:0] = lines
+                self._is_new = not self._closing

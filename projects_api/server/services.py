@@ -10,6 +10,7 @@ from projects_api.server.artifacts import Artifacts
 from projects_api.server.database import Database
 from projects_api.server.predictions import Predictions
 from projects_api.server.rate_limit import RateLimit
+from projects_api.server.readiness import Readiness, SharedAnswer
 from projects_api.server.settings import Settings
 
 
@@ -47,8 +48,19 @@ class Services:
         """Where requests run: a plain pool, for a hop through it costs half of any other."""
         return ThreadPoolExecutor(self.settings.threads, thread_name_prefix="request")
 
+    @cached_property
+    def readiness(self) -> Readiness:
+        """What tells whether the others can be worked with."""
+        return Readiness(self.database, self.artifacts.store)
+
+    @cached_property
+    def shared(self) -> SharedAnswer:
+        """Where requests without a key run, which take long."""
+        return SharedAnswer()
+
     def close(self) -> None:
         """Let running requests end, then close the database and the prediction processes."""
         self.threads.shutdown()
+        self.shared.close()
         self.predictions.close()
         self.database.close()

@@ -17,6 +17,7 @@ from projects_api.models.base import now, origin
 from projects_api.server import ending
 from projects_api.server.database import Database
 from projects_api.server.ending import Ending
+from projects_api.server.endurance import Endurance
 from projects_api.server.job_process import JobProcess, scratch_folder
 from projects_api.server.lease import Lease
 from projects_api.server.settings import Settings
@@ -45,15 +46,11 @@ class Worker:
 
     def run(self) -> None:
         """Work, for as long as nobody says stop and whatever happens."""
+        endurance = Endurance("worker_failed")
         while not self._stopping.is_set():
-            try:
+            worked = False
+            with endurance.step():
                 worked = self.work_once()
-            except SQLAlchemyError as error:
-                worked = False
-                _log.warning("no_jobs_to_be_had", error=str(error))
-            except Exception:  # noqa: BLE001 - a fault in one job must not end the others
-                worked = False
-                _log.exception("worker_failed")
             if not worked:
                 self._stopping.wait(self._settings.job_poll_seconds)
 

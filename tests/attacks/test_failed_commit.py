@@ -1,0 +1,89 @@
+"""A commit that fails for want of room on the disk: one request fails, and nothing after it."""
+
+import resource
+import sqlite3
+
+import pytest
+from sqlalchemy import text
+
+from projects_api.server.database import Database
+from tests.handlers.conftest import assert_problem
+from tests.server.processes import Process, person_of, wait_until
+
+
+class FullDisk:
+    """Lets no file of a server grow while a block runs, its log included, as a full disk does."""
+
+    def __init__(self, process: Process) -> None:
+        self._pid = process.ps.pid
+        self._database = process.deployment.services.database
+
+    def __enter__(self) -> None:
+        # As long as somebody reads, SQLite uses no room again that it has used already.
+        self._reader = self._database.connect()
+        self._reader.execute(text("SELECT 1 FROM projects"))
+        self._before = resource.prlimit(self._pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(self._pid, resource.RLIMIT_FSIZE, (1, self._before[1]))
+
+    def __exit__(self, *_error: object) -> None:
+        resource.prlimit(self._pid, resource.RLIMIT_FSIZE, self._before)
+        self._reader.close()
+
+
+@pytest.fixture
+def process(local):
+    with local.serve(maintenance_seconds=0.2, job_poll_seconds=0.1) as process:
+        yield process
+
+
+def test_one_request_fails_and_the_next_is_served(process):
+    me = person_of(process)
+    with FullDisk(process):
+        refused = me.post("/api/projects", json={"name": "No room", "description": "x" * 1000})
+        assert_problem(refused, 503, "unavailable")
+        assert int(refused.headers["retry-after"]) > 0
+    # Where the turn to write were kept, this would wait for half a minute and fail.
+    made = me.post("/api/projects", json={"name": "Room"}, timeout=20)
+    assert made.status_code == 201
+    names = [item["name"] for item in me.get("/api/projects").json()["items"]]
+    assert names == ["Room"]
+
+
+def test_readiness_tells(process):
+    me = person_of(process)
+    assert me.get("/health/ready").status_code == 200
+    with FullDisk(process):
+        problem = assert_problem(me.get("/health/ready"), 503, "unavailable")
+        assert "the database" in problem["detail"]
+        assert me.get("/health/live").status_code == 200
+    assert me.get("/health/ready").status_code == 200
+
+
+def test_maintenance_and_workers_go_on(process):
+    me = person_of(process)
+    project_id = me.create_project()
+    with FullDisk(process):
+        process.server.services.
+    # A report is made by a worker, and its file goes by maintenance.
+    about = {"project_id": project_id, "kind": "project", "entity_id": project_id}
+    path = f"/api/reports/{me.post('/api/reports', json=about).json()['id']}"
+    wait_until(lambda: me.get(path).json()["status"] == "succeeded", "a worker makes a report")
+    assert me.delete(path).ok
+    wait_until(lambda: process.lines("files_collected"), "maintenance collects what it had")
+    assert process.stop() == 0
+    assert "Traceback" not in process.log.read_text()
+
+
+@pytest.mark.parametrize("end", ["commit", "rollback"])
+def test_no_failing_end_of_a_transaction_keeps_the_turn(tmp_path, end):
+    database = Database(f"sqlite:///{tmp_path / 'test.db'}")
+    driver = database.engine.raw_connection().driver_connection
+    assert driver is not None
+    driver.begin(writing=True)
+    assert driver._turn.locked()
+    driver.set_authorizer(lambda *_: sqlite3.SQLITE_DENY)  # which refuses the end, too
+    with pytest.raises(sqlite3.DatabaseError, match="not authorized"):
+        getattr(driver, end)()
+    assert not driver._turn.locked()
+    driver.close()
+    database.close()
