@@ -12,18 +12,26 @@ from tests.server.processes import Process, person_of, wait_until
 
 
 class FullDisk:
-    """Lets no file of a server grow while a block runs, its log included, as a full disk does."""
+    """Lets the database of a server grow no more while a block runs, as a full disk does.
 
-    def __init__(self, process: Process) -> None:
+    Its log is shorter, and grows; `for_logs` makes the disk full for it, too.
+    """
+
+    def __init__(self, process: Process, *, for_logs: bool = False) -> None:
         self._pid = process.ps.pid
-        self._database = process.deployment.services.database
+        self._database = process.server.services.database
+        self._log_of_writes = process.deployment.folder / "data" / "projects.db-wal"
+        self._for_logs = for_logs
 
     def __enter__(self) -> None:
-        # As long as somebody reads, SQLite uses no room again that it has used already.
+        # As long as somebody reads, SQLite begins its log of writes at the front no more.
         self._reader = self._database.connect()
         self._reader.execute(text("SELECT 1 FROM projects"))
+        for _ in range(50):
+            self._database.check()
+        most = 1 if self._for_logs else self._log_of_writes.stat().st_size
         self._before = resource.prlimit(self._pid, resource.RLIMIT_FSIZE)
-        resource.prlimit(self._pid, resource.RLIMIT_FSIZE, (1, self._before[1]))
+        resource.prlimit(self._pid, resource.RLIMIT_FSIZE, (most, self._before[1]))
 
     def __exit__(self, *_error: object) -> None:
         resource.prlimit(self._pid, resource.RLIMIT_FSIZE, self._before)
@@ -62,16 +70,34 @@ def test_readiness_tells(process):
 def test_maintenance_and_workers_go_on(process):
     me = person_of(process)
     project_id = me.create_project()
+    about = {"project_id": project_id, "kind": "project"}
+    database = process.server.services.database
+    forgotten = insert(stored_answers).values(
+        user_id=me.get("/api/projects").json()["items"][0]["owner_id"],
+        idempotency_key="old",
+        fingerprint="",
+        expires_at=to_text(datetime(2020, 1, 1, tzinfo=UTC)),
+    )
+    report_id = me.post("/api/reports", json=about).json()["report_id"]
+    with database.transaction() as connection:
+        connection.execute(forgotten)
     with FullDisk(process):
-        process.server.services.
-    # A report is made by a worker, and its file goes by maintenance.
-    about = {"project_id": project_id, "kind": "project", "entity_id": project_id}
-    path = f"/api/reports/{me.post('/api/reports', json=about).json()['id']}"
-    wait_until(lambda: me.get(path).json()["status"] == "succeeded", "a worker makes a report")
-    assert me.delete(path).ok
-    wait_until(lambda: process.lines("files_collected"), "maintenance collects what it had")
+        wait_until(lambda: process.lines("maintenance_failed"), "maintenance meets the fault")
+    path = f"/api/reports/{report_id}"
+    wait_until(lambda: me.get(path).json()["report"]["status"] == "succeeded", "a worker works")
+    with database.transaction(writing=False) as connection:
+        count = select(func.count()).select_from(stored_answers)
+        wait_until(lambda: connection.scalar(count) == 0, "maintenance forgets old answers")
     assert process.stop() == 0
     assert "Traceback" not in process.log.read_text()
+
+
+def test_the_log_may_meet_the_full_disk_too(process):
+    me = person_of(process)
+    with FullDisk(process, for_logs=True):
+        assert me.get("/api/projects").status_code == 200
+        assert_problem(me.post("/api/projects", json={"name": "x"}), 503, "unavailable")
+    assert me.post("/api/projects", json={"name": "y"}, timeout=20).status_code == 201
 
 
 @pytest.mark.parametrize("end", ["commit", "rollback"])
