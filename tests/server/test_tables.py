@@ -319,7 +319,7 @@ class TestParquet:
         names = ["", 'a"b', "a\0b", "row", "c1", "é" * 500]
         facts = inspect_table(make(pa.table([[None, 1]] * 6, names=names)))
         assert facts.columns == 6
-        assert {issue["column"] for issue in facts.issues} >= {"C0", 'a"b', "row", "é" * 200}
+        assert {issue["column"] for issue in facts.issues} >= {"column_1", 'a"b', "row", "é" * 200}
         assert not any("\0" in str(issue["column"]) for issue in facts.issues)
 
 

@@ -48,7 +48,7 @@ def describe(connection: duckdb.DuckDBPyConnection, table: Table, rows: int) -> 
 
 def _columns(connection: duckdb.DuckDBPyConnection, table: Table) -> list[Column]:
     types = column_types(connection, table)
-    described = zip(table.names, types, table.values, strict=True)
+    described = zip(table.unique_names, types, table.values, strict=True)
     return [typed_column(name, kind, value) for name, kind, value in described]
 
 
