@@ -81,13 +81,17 @@ class TrainingConfig:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What to train: the column `target` of a Parquet file, by all the other columns."""
+    """What to train: the column `target` of a Parquet file, by all the other columns.
+
+    `names` are those of its columns by position, where the file's own are not used.
+    """
 
     table: Path
     target: str
     problem_type: str
     config: TrainingConfig
     use_gpu: bool = False
+    names: Sequence[str] | None = None
 
 
 class Progress(Protocol):

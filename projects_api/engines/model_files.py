@@ -14,6 +14,7 @@ from typing import Any
 import skops.io
 from sklearn.pipeline import Pipeline
 
+from projects_api.engines import checks
 from projects_api.engines.model_types import LOADERS, TYPES
 
 MEDIA_TYPE = "application/vnd.skops"
@@ -35,15 +36,21 @@ def load(path: Path) -> Pipeline:
     """Read a pipeline, and run nothing that the file could have brought along.
 
     Every class that the file names, and every way to build it, is compared with the fixed list
-    before anything is built. Raises `ModelRefused`.
+    before anything is built; the numbers that native code takes for indices and sizes are looked
+    at before the pipeline is given away. Raises `ModelRefused`.
     """
     _check(path)
     try:
-        pipeline = skops.io.load(path, trusted=sorted(TYPES))
+        with checks.checking_texts():
+            pipeline = skops.io.load(path, trusted=sorted(TYPES))
     except Exception as reason:
         raise ModelRefused(f"the model file is damaged: {reason}") from reason
     if type(pipeline) is not Pipeline:
         raise ModelRefused("the model file holds no pipeline")
+    try:
+        checks.check(pipeline)
+    except Exception as reason:
+        raise ModelRefused(f"the model file is damaged or forged: {reason}") from reason
     return pipeline
 
 

@@ -49,6 +49,8 @@ class Table:
 def read(task: Task, progress: Progress) -> Table:
     """Read a task's table. Raises `TrainingRefused` when nothing can be learned from it."""
     table = pq.ParquetFile(task.table).read()
+    if task.names:
+        table = table.rename_columns(task.names)
     names = table.column_names
     if task.target not in names:
         raise TrainingRefused(f"the table has no column {task.target!r}")

@@ -53,6 +53,7 @@ def run(job: RunningJob) -> None:
         job.log("There is no graphics processor for the training here. It does without.")
     task = Task(
         table=table,
+        names=version["dialect"].get("names"),
         target=order["target_column"],
         problem_type=order["problem_type"],
         config=TrainingConfig.from_mapping(order["config"]),

@@ -4,7 +4,7 @@ import logging
 import sys
 import warnings
 from contextlib import suppress
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal, TextIO, cast
 
 import orjson
 import structlog
@@ -22,9 +22,9 @@ def set_up_logs(level: str, form: Literal["json", "console"]) -> None:
     structlog.configure(
         processors=[*shared, _write_bytes if as_json else structlog.dev.ConsoleRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.BytesLoggerFactory(_Patient(sys.stderr.buffer))
+        logger_factory=structlog.BytesLoggerFactory(cast("BinaryIO", _Patient(sys.stderr.buffer)))
         if as_json
-        else structlog.WriteLoggerFactory(_Patient(sys.stderr)),
+        else structlog.WriteLoggerFactory(cast("TextIO", _Patient(sys.stderr))),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)

@@ -319,7 +319,7 @@ class TestParquet:
         names = ["", 'a"b', "a\0b", "row", "c1", "é" * 500]
         facts = inspect_table(make(pa.table([[None, 1]] * 6, names=names)))
         assert facts.columns == 6
-        assert {issue["column"] for issue in facts.issues} >= {"C0", 'a"b', "row", "é" * 200}
+        assert {issue["column"] for issue in facts.issues} >= {"column_1", 'a"b', "row", "é" * 200}
         assert not any("\0" in str(issue["column"]) for issue in facts.issues)
 
 
@@ -524,11 +524,11 @@ class TestDescription:
         values = [-1e308, 1e308, 5.0] * 2 + [float("inf")]
         found = described(make(pa.table({"wide": values, "n": [3, 1, 2, 1, 1, 4, 2]})))
         wide, small = found["distributions"]
-        assert wide["bins"] == []
+        assert [one["count"] for one in wide["bins"]] == [2, *[0] * 9, 2, *[0] * 8, 2]
         assert sum(one["count"] for one in small["bins"]) == 7
         assert (small["bins"][0]["count"], small["bins"][-1]["count"]) == (3, 1)
         assert small["top_values"][0] == {"value": "1", "count": 3}
-        assert found["columns"][0]["mean"] == pytest.approx(5)
+        assert found["columns"][0]["mean"] == pytest.approx(5 / 3, abs=1e293)
         assert json.dumps(found, allow_nan=False)
 
     def test_constant_numbers_and_dates(self, make):

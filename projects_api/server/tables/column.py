@@ -3,10 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from math import frexp, ldexp
 from typing import Any
 
 TOP_VALUES_SHOWN = 5
 MAX_NAME_CHARACTERS = 1000
+# Squares of numbers beyond these, multiplied or summed up, are none.
+SMALLEST, LARGEST = 1e-100, 1e100
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FIRST_MICROSECOND = (datetime(1, 1, 1, tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
 LAST_MICROSECOND = (datetime.max.replace(tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
@@ -17,7 +20,7 @@ TYPES = {
     **dict.fromkeys(("FLOAT", "DOUBLE"), "number"),
     "DATE": "date",
     **dict.fromkeys(("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"), "datetime"),
-    "TIMESTAMP WITH TIME ZONE": "datetime",
+    **dict.fromkeys(("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS"), "datetime"),
     **dict.fromkeys(("VARCHAR", "UUID"), "text"),
 }
 
@@ -43,6 +46,19 @@ class Column:
     bins: list[int] = field(default_factory=list)
 
     @property
+    def scale(self) -> float:
+        """Give a power of two that keeps sums and squares of its numbers in the range of floats."""
+        low, high = self.measures[:2]
+        largest = max(abs(low or 0), abs(high or 0))
+        ordinary = largest == 0 or SMALLEST < largest < LARGEST
+        return 1.0 if ordinary else ldexp(1.0, min(1023, -frexp(largest)[1]))
+
+    @property
+    def scaled(self) -> str:
+        """Write its measure times its scale as SQL."""
+        return str(self.measure) if self.scale == 1 else f"({self.measure}) * {self.scale!r}"
+
+    @property
     def is_numeric(self) -> bool:
         """Tell whether its values are numbers."""
         return self.type in {"integer", "number"}
@@ -65,6 +81,8 @@ def typed_column(name: str, sql_type: str, value: str) -> Column:
         number = f"CAST({value} AS DOUBLE)"
         column.measure = f"CASE WHEN isfinite({number}) THEN {number} END"
     elif column.is_dated:
+        if sql_type == "TIMESTAMPTZ_NS":  # of which DuckDB cannot tell whether it is finite
+            value = f"CAST({value} AS TIMESTAMPTZ)"
         moment = f"CASE WHEN isfinite({value}) THEN epoch_us({value}) END"
         within = f"BETWEEN {FIRST_MICROSECOND} AND {LAST_MICROSECOND}"
         column.measure = f"CASE WHEN ({moment}) {within} THEN CAST({moment} AS DOUBLE) END"
@@ -117,8 +135,9 @@ def _intervals(column: Column) -> Iterator[tuple[float, float, int]]:
     low, high = column.measures[:2]
     if low is None or high is None:
         return
-    count = len(column.bins)
-    edges = [low + (high - low) * number / max(1, count) for number in range(count)] + [high]
+    count, scale = len(column.bins), column.scale
+    start, width = low * scale, high * scale - low * scale
+    edges = [(start + width * number / max(1, count)) / scale for number in range(count)] + [high]
     yield from zip(edges, edges[1:], column.bins, strict=False)
 
 

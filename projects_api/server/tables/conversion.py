@@ -2,17 +2,18 @@
 
 # ruff: noqa: S608 - as in engine, whose functions quote every text
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
 
+from projects_api.server.tables.column import typed_column
 from projects_api.server.tables.engine import (
     COLUMNS_PER_PASS,
     MISSING,
     THREADS,
     Table,
+    column_types,
     csv_options,
     csv_table,
     file_literal,
@@ -20,6 +21,7 @@ from projects_api.server.tables.engine import (
     literal,
     quoted_name,
 )
+from projects_api.server.tables.names import unique_names
 from projects_api.server.tables.text import Dialect
 
 MAX_CELLS_PER_ROW_GROUP = 8_000_000
@@ -65,12 +67,25 @@ def _cast(column: str, kind: str) -> str:
 
 
 def write_csv(connection: duckdb.DuckDBPyConnection, table: Table, target: Path) -> int:
-    """Write a table as CSV: UTF-8, commas, header, rows in their order; return their number."""
-    columns = ", ".join(
-        f"c{index} AS {quoted_name(name)}" for index, name in enumerate(unique_names(table.names))
-    )
-    options = "FORMAT csv, HEADER true, DELIMITER ','"
-    return _copy(connection, f"SELECT {columns} FROM {table.scan}", target, options)
+    """Write a table as CSV: UTF-8, commas, header, rows in their order; return their number.
+
+    A missing value of a single column is `""`, for a blank line is no row; texts of a single
+    column are quoted, for what is in them could pass for a delimiter.
+    """
+    cells = [f"CAST(c{index} AS VARCHAR)" for index in range(len(table.names))]
+    options = "FORMAT csv, HEADER false, DELIMITER ','"
+    if len(cells) == 1:
+        options += ", FORCE_QUOTE *" if _holds_text(connection, table) else ""
+        cells = [f"coalesce({cells[0]}, '')"]
+    # As a row, for DuckDB renames columns whose names differ only in case.
+    header = f"SELECT {', '.join(map(literal, table.unique_names))}"
+    rows = f"SELECT {', '.join(cells)} FROM {table.scan}"
+    return _copy(connection, f"{header} UNION ALL {rows}", target, options) - 1
+
+
+def _holds_text(connection: duckdb.DuckDBPyConnection, table: Table) -> bool:
+    (kind,) = column_types(connection, table)
+    return typed_column("", kind, "").type in {"text", "other"}
 
 
 def csv_types(
@@ -124,22 +139,6 @@ def _well_spelt(
         ).fetchall()
         found |= {int(name[1:]) for (name,) in rows}
     return found
-
-
-def unique_names(names: Sequence[str]) -> list[str]:
-    """Name columns apart, whatever the case of letters: `column_3` for none, else `name_2`."""
-    numbers: Counter[str] = Counter()
-    given = {name.lower() for name in names}
-    used: set[str] = set()
-    unique: list[str] = []
-    for position, name in enumerate(names, start=1):
-        base = candidate = name if name.strip() else f"column_{position}"
-        while candidate.lower() in used or (candidate != name and candidate.lower() in given):
-            numbers[base.lower()] += 1
-            candidate = f"{base}_{numbers[base.lower()] + 1}"
-        used.add(candidate.lower())
-        unique.append(candidate)
-    return unique
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, query: str, target: Path, options: str) -> int:

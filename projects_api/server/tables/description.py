@@ -28,8 +28,6 @@ MAX_CORRELATED = 20
 BINS = 20
 TOP_VALUES = 20
 MAX_VALUE_CHARACTERS = 100
-# Squares of larger numbers, summed up, are none.
-LARGEST = 1e150
 
 
 def describe(connection: duckdb.DuckDBPyConnection, table: Table, rows: int) -> dict[str, Any]:
@@ -50,7 +48,7 @@ def describe(connection: duckdb.DuckDBPyConnection, table: Table, rows: int) -> 
 
 def _columns(connection: duckdb.DuckDBPyConnection, table: Table) -> list[Column]:
     types = column_types(connection, table)
-    described = zip(table.names, types, table.values, strict=True)
+    described = zip(table.unique_names, types, table.values, strict=True)
     return [typed_column(name, kind, value) for name, kind, value in described]
 
 
@@ -138,18 +136,28 @@ def _name_top_values(
 def _measure(
     connection: duckdb.DuckDBPyConnection, table: Table, start: int, batch: list[Column]
 ) -> None:
-    expressions = [
-        (position, column.measure) for position, column in enumerate(batch, start) if column.measure
+    """Find the ends of each column's numbers, then their mean and standard deviation."""
+    measured = [
+        (position, column) for position, column in enumerate(batch, start) if column.measure
     ]
-    if not expressions:
+    if not measured:
+        return
+    cells = _cells(table, [(position, str(column.measure)) for position, column in measured])
+    found = connection.execute(
+        f"SELECT name, min(value), max(value) FROM {cells} GROUP BY name"
+    ).fetchall()
+    for name, low, high in found:
+        batch[int(name[1:]) - start].measures = (_finite(low), _finite(high), None, None)
+    scaled = [(position, column.scaled) for position, column in measured if column.is_numeric]
+    if not scaled:
         return
     found = connection.execute(
-        "SELECT name, min(value), max(value), avg(bounded), stddev_samp(bounded) "
-        f"FROM (SELECT *, CASE WHEN abs(value) <= {LARGEST} THEN value END AS bounded "
-        f"FROM {_cells(table, expressions)}) GROUP BY name"
+        f"SELECT name, avg(value), stddev_samp(value) FROM {_cells(table, scaled)} GROUP BY name"
     ).fetchall()
-    for name, *measures in found:
-        batch[int(name[1:]) - start].measures = tuple(map(_finite, measures))
+    for name, *moments in found:
+        column = batch[int(name[1:]) - start]
+        mean, deviation = (_finite(one and one / column.scale) for one in moments)
+        column.measures = (*column.measures[:2], mean, deviation)
 
 
 def _fill_bins(
@@ -159,9 +167,10 @@ def _fill_bins(
     expressions, bounds = [], []
     for position, column in enumerate(batch, start):
         low, high = column.measures[:2]
-        if column.measure and low is not None and high is not None and isfinite(high - low):
-            expressions.append((position, column.measure))
-            bounds.append(f"('c{position}', {low!r}::DOUBLE, {high!r}::DOUBLE)")
+        if column.measure and low is not None and high is not None:
+            expressions.append((position, column.scaled))
+            ends = f"{low * column.scale!r}::DOUBLE, {high * column.scale!r}::DOUBLE"
+            bounds.append(f"('c{position}', {ends})")
             column.bins = [0] * (BINS if high > low else 1)
     if not expressions:
         return
@@ -184,11 +193,7 @@ def _correlations(
     pairs = list(combinations(numeric[:MAX_CORRELATED], 2))
     if not pairs:
         return []
-    numbers = {
-        id(column): f"CASE WHEN abs({column.measure}) <= {LARGEST} THEN {column.measure} END"
-        for column in numeric[:MAX_CORRELATED]
-    }
-    selected = ", ".join(f"corr({numbers[id(a)]}, {numbers[id(b)]})" for a, b in pairs)
+    selected = ", ".join(f"corr({a.scaled}, {b.scaled})" for a, b in pairs)
     found = connection.execute(f"SELECT {selected} FROM {table.scan}").fetchone()
     assert found is not None
     correlations = [

@@ -16,6 +16,7 @@ from pathlib import Path
 import duckdb
 
 from projects_api.server.tables.facts import NotATable, TableFormat
+from projects_api.server.tables.names import unique_names
 from projects_api.server.tables.text import Dialect
 
 MEMORY_LIMIT = "1GB"
@@ -30,6 +31,7 @@ MAX_DERIVED = 200
 # Finding duplicates keeps a number per row in memory.
 MAX_ROWS_COMPARED = 1_000_000
 VECTOR_ROWS = 2048
+MAX_DIGITS = 38
 MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null")
 NUMBER = re.compile(r"\s*[-+]?\d+([.,]\d+)?\s*")
 
@@ -47,6 +49,11 @@ class Table:
     names: list[str]
     cells: list[str]
     values: list[str]
+
+    @property
+    def unique_names(self) -> list[str]:
+        """Give the names that all answers use; in Parquet, the case of letters tells apart."""
+        return unique_names(self.names, case_counts=self.format == "parquet")
 
     def with_missing_texts(self, types: Sequence[str]) -> "Table":
         """Take the markers of missing values for what they are in a CSV that became Parquet."""
@@ -151,7 +158,9 @@ def parquet_table(
 
     With a step, only every so many groups of VECTOR_ROWS rows are read.
     """
-    relation = f"read_parquet({file_literal(path)}, hive_partitioning = false)"
+    names = _parquet_names(connection, path)
+    options = _parquet_options(connection, path)
+    relation = f"read_parquet({options})"
     described = connection.execute(f"DESCRIBE FROM {relation}").fetchall()
     _check_width(len(described))
     columns = [f"c{index}" for index in range(len(described))]
@@ -166,14 +175,59 @@ def parquet_table(
         for column, value in zip(columns, values, strict=True)
     ]
     scan = f"{relation} AS file({', '.join(columns)})"
-    names = [str(row[0]) for row in described]
     if vector_step > 1:
-        scan = _every(vector_step, path, columns, names)
+        scan = _every(vector_step, options, columns, names)
     return Table("parquet", scan, names, cells, values)
 
 
-def _every(step: int, path: Path, columns: list[str], names: list[str]) -> str:
-    numbered = f"read_parquet({file_literal(path)}, hive_partitioning = false, file_row_number = "
+def _parquet_names(connection: duckdb.DuckDBPyConnection, path: Path) -> list[str]:
+    """Read the names of the columns as the schema has them, without NUL, which nothing keeps.
+
+    Raises NotATable for decimals of more digits than DuckDB keeps.
+    """
+    schema = connection.execute(
+        "SELECT name, coalesce(num_children, 0), coalesce(precision, 0) "
+        f"FROM parquet_schema({file_literal(path)})"
+    ).fetchall()
+    names, inside = [], 0
+    for name, children, precision in schema[1:]:
+        if precision > MAX_DIGITS:
+            raise NotATable(
+                f"The column `{name[:100]}` has decimals of {precision} digits; at most "
+                f"{MAX_DIGITS} are read. Write it as DECIMAL({MAX_DIGITS}) or as text."
+            )
+        if inside == 0:
+            names.append(str(name).replace("\0", ""))
+        inside += children - (inside > 0)
+    return names
+
+
+def _parquet_options(connection: duckdb.DuckDBPyConnection, path: Path) -> str:
+    """Write the arguments of DuckDB's reader under which it changes no value.
+
+    It reads INT96 in microseconds unless told, and in nanoseconds only what is near enough to now.
+    """
+    options = f"{file_literal(path)}, hive_partitioning = false, can_have_nan = true"
+    moments = connection.execute(
+        f"SELECT 1 FROM parquet_schema({file_literal(path)}) WHERE type = 'INT96' LIMIT 1"
+    ).fetchone()
+    if moments is None:
+        return options
+    nanoseconds = f"{options}, int96_as = 'timestamp_ns'"
+    columns = connection.execute(
+        f"SELECT column_name FROM (DESCRIBE FROM read_parquet({nanoseconds})) "
+        "WHERE column_type LIKE '%TIMESTAMP_NS%'"
+    ).fetchall()
+    near = " AND ".join(
+        f"coalesce(bool_and({quoted_name(name)} BETWEEN '1677-09-22' AND '2262-04-11'), true)"
+        for (name,) in columns
+    )
+    found = connection.execute(f"SELECT {near or 'true'} FROM read_parquet({options})").fetchone()
+    return nanoseconds if found and found[0] else options
+
+
+def _every(step: int, options: str, columns: list[str], names: list[str]) -> str:
+    numbered = f"read_parquet({options}, file_row_number = "
     aliases = ", ".join(columns)
     if "file_row_number" in map(str.lower, names):  # which DuckDB then has no other name for
         return f"(FROM {numbered}false) AS file({aliases}) LIMIT {MAX_ROWS_COMPARED // step})"

@@ -213,7 +213,7 @@ def _facts(
         media_type=MEDIA_TYPES[table.format],
         rows=profile.rows,
         columns=len(table.names),
-        names=table.names if table.format == "parquet" else conversion.unique_names(table.names),
+        names=table.unique_names,
         encoding=encoding,
         delimiter=delimiter,
         has_header=has_header,
