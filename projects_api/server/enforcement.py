@@ -104,8 +104,8 @@ class EnforcedOperation:
         await send_answer(answer, receive, send)
 
     async def _find_answer(self, call: Call) -> Answer:
-        if self._at_once:
-            return self._answer(call)
+        if self._at_once or (call.fault and self._access.scope is None):
+            return self._answer(call)  # What one caller did wrong is nobody else's answer.
         if self._access.scope is None:
             return await self._services.shared.get(self.id, partial(self._answer, call))
         return await self._in_thread(self._answer, call)
