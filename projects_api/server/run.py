@@ -8,6 +8,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from socket import socket
 from typing import TYPE_CHECKING, Any
 
@@ -104,7 +105,11 @@ def _prepare(settings: Settings) -> dict[str, Any]:
     return {
         "host": settings.host,
         "port": settings.port,
-        "http": HttpProtocol,
+        "http": partial(
+            HttpProtocol,
+            max_head_bytes=settings.max_head_bytes,
+            head_seconds=settings.head_seconds,
+        ),
         "ws": "none",
         "lifespan": "on",
         "log_config": None,

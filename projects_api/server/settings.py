@@ -57,6 +57,10 @@ class Settings(BaseSettings):
     """Seconds after which a job whose worker does not answer is taken by another worker."""
     job_memory_bytes: int = Field(default=4 * 1024**3, ge=64 * 1024**2)
     """Memory that the processes of one job may hold together."""
+    max_head_bytes: int = Field(default=65_536, ge=1024)
+    """Bytes of a request's line and headers, and of a body's trailer."""
+    head_seconds: float = Field(default=20, gt=0)
+    """Seconds in which the head of a request must have arrived."""
     shutdown_seconds: int = Field(default=30, ge=0)
     """Seconds that running requests get to finish when the server stops."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
