@@ -31,7 +31,6 @@ MAX_DERIVED = 200
 # Finding duplicates keeps a number per row in memory.
 MAX_ROWS_COMPARED = 1_000_000
 VECTOR_ROWS = 2048
-MAX_DIGITS = 38
 MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null")
 NUMBER = re.compile(r"\s*[-+]?\d+([.,]\d+)?\s*")
 
@@ -112,7 +111,7 @@ def has_header(connection: duckdb.DuckDBPyConnection, path: Path, dialect: Diale
     It does when the rows below have types that it has not, or when all is text; numbers alone,
     which may have a decimal comma, name nothing. Raises NotATable when there are too many columns.
     """
-    _check_width(len(dialect.first_row))
+    check_width(len(dialect.first_row))
     if all(map(NUMBER.fullmatch, dialect.first_row)):
         return False
     sniffer = f"sniff_csv({file_literal(path)}, {csv_options(dialect)}, sample_size = 1000)"
@@ -132,7 +131,7 @@ def csv_table(path: Path, dialect: Dialect, *, header: bool, marked: bool = Fals
     there are too many columns.
     """
     columns = [f"c{index}" for index in range(len(dialect.first_row))]
-    _check_width(len(columns))
+    check_width(len(columns))
     declared = ", ".join(f"'{column}': 'VARCHAR'" for column in columns)
     scan = (
         f"read_csv({file_literal(path)}, {csv_options(dialect)}, auto_detect = false, "
@@ -149,100 +148,6 @@ def csv_table(path: Path, dialect: Dialect, *, header: bool, marked: bool = Fals
 
 def _unless_marked(column: str) -> str:
     return f"CASE WHEN {column} NOT IN ({', '.join(map(literal, MISSING))}) THEN {column} END"
-
-
-def parquet_table(
-    connection: duckdb.DuckDBPyConnection, path: Path, *, vector_step: int = 1
-) -> Table:
-    """Describe a Parquet file; raises NotATable when it has no columns or too many.
-
-    With a step, only every so many groups of VECTOR_ROWS rows are read.
-    """
-    names = _parquet_names(connection, path)
-    options = _parquet_options(connection, path)
-    relation = f"read_parquet({options})"
-    described = connection.execute(f"DESCRIBE FROM {relation}").fetchall()
-    _check_width(len(described))
-    columns = [f"c{index}" for index in range(len(described))]
-    values = [
-        f"CASE WHEN NOT isnan({column}) THEN {column} END" if floats else column
-        for column, floats in zip(
-            columns, (row[1] in {"FLOAT", "DOUBLE"} for row in described), strict=True
-        )
-    ]
-    cells = [
-        f"CASE WHEN {value} IS NOT NULL THEN hash({column}) END"
-        for column, value in zip(columns, values, strict=True)
-    ]
-    scan = f"{relation} AS file({', '.join(columns)})"
-    if vector_step > 1:
-        scan = _every(vector_step, options, columns, names)
-    return Table("parquet", scan, names, cells, values)
-
-
-def _parquet_names(connection: duckdb.DuckDBPyConnection, path: Path) -> list[str]:
-    """Read the names of the columns as the schema has them, without NUL, which nothing keeps.
-
-    Raises NotATable for decimals of more digits than DuckDB keeps.
-    """
-    schema = connection.execute(
-        "SELECT name, coalesce(num_children, 0), coalesce(precision, 0) "
-        f"FROM parquet_schema({file_literal(path)})"
-    ).fetchall()
-    names, inside = [], 0
-    for name, children, precision in schema[1:]:
-        if precision > MAX_DIGITS:
-            raise NotATable(
-                f"The column `{name[:100]}` has decimals of {precision} digits; at most "
-                f"{MAX_DIGITS} are read. Write it as DECIMAL({MAX_DIGITS}) or as text."
-            )
-        if inside == 0:
-            names.append(str(name).replace("\0", ""))
-        inside += children - (inside > 0)
-    return names
-
-
-def _parquet_options(connection: duckdb.DuckDBPyConnection, path: Path) -> str:
-    """Write the arguments of DuckDB's reader under which it changes no value.
-
-    It reads INT96 in microseconds unless told, and in nanoseconds only what is near enough to now.
-    """
-    options = f"{file_literal(path)}, hive_partitioning = false, can_have_nan = true"
-    moments = connection.execute(
-        f"SELECT 1 FROM parquet_schema({file_literal(path)}) WHERE type = 'INT96' LIMIT 1"
-    ).fetchone()
-    if moments is None:
-        return options
-    nanoseconds = f"{options}, int96_as = 'timestamp_ns'"
-    columns = connection.execute(
-        f"SELECT column_name FROM (DESCRIBE FROM read_parquet({nanoseconds})) "
-        "WHERE column_type LIKE '%TIMESTAMP_NS%'"
-    ).fetchall()
-    near = " AND ".join(
-        f"coalesce(bool_and({quoted_name(name)} BETWEEN '1677-09-22' AND '2262-04-11'), true)"
-        for (name,) in columns
-    )
-    found = connection.execute(f"SELECT {near or 'true'} FROM read_parquet({options})").fetchone()
-    return nanoseconds if found and found[0] else options
-
-
-def _every(step: int, options: str, columns: list[str], names: list[str]) -> str:
-    numbered = f"read_parquet({options}, file_row_number = "
-    aliases = ", ".join(columns)
-    if "file_row_number" in map(str.lower, names):  # which DuckDB then has no other name for
-        return f"(FROM {numbered}false) AS file({aliases}) LIMIT {MAX_ROWS_COMPARED // step})"
-    return (
-        f"(FROM {numbered}true) AS file({aliases}, position) "
-        f"WHERE position // {VECTOR_ROWS} % {step} = 0)"
-    )
-
-
-def declared_rows(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
-    """Tell how many rows a Parquet file says that it has."""
-    row = connection.execute(
-        f"SELECT sum(num_rows)::HUGEINT FROM parquet_file_metadata({file_literal(path)})"
-    ).fetchone()
-    return int(row[0]) if row and row[0] is not None else 0
 
 
 def profile(
@@ -309,7 +214,8 @@ def column_types(connection: duckdb.DuckDBPyConnection, table: Table) -> list[st
     return [str(row[1]) for row in described]
 
 
-def _check_width(columns: int) -> None:
+def check_width(columns: int) -> None:
+    """Raise NotATable when there are too many columns."""
     if columns > MAX_COLUMNS:
         raise NotATable(
             f"The table has {columns} columns; at most {MAX_COLUMNS} are accepted. "

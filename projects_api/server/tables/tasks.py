@@ -10,6 +10,7 @@ import duckdb
 
 from projects_api.server.tables import conversion, description, engine, sample
 from projects_api.server.tables.facts import MEDIA_TYPES, NotATable, TableFacts
+from projects_api.server.tables.parquet import declared_rows, parquet_table
 from projects_api.server.tables.quality import judge
 from projects_api.server.tables.rows import count_lines, count_rows
 from projects_api.server.tables.text import (
@@ -46,11 +47,11 @@ def describe(source: Path, scratch: Path, part: Path, dialect: dict[str, Any]) -
     """
     if _is_parquet(source):
         with engine.connect(source) as connection:
-            table = engine.parquet_table(connection, source)
+            table = parquet_table(connection, source)
             return description.describe(connection, table, dialect["rows"])
     convert(source, scratch, part, "parquet", dialect)
     with engine.connect(part) as connection:
-        table = engine.parquet_table(connection, part)
+        table = parquet_table(connection, part)
         marked = table.with_missing_texts(engine.column_types(connection, table))
         return description.describe(connection, marked, dialect["rows"])
 
@@ -68,7 +69,7 @@ def convert(
         return
     with engine.connect(source, scratch, target) as connection:
         if parquet:
-            table = engine.parquet_table(connection, source)
+            table = parquet_table(connection, source)
             rows = conversion.write_csv(connection, table, target)
         else:
             rows = _with_text(
@@ -88,11 +89,11 @@ def _is_parquet(path: Path) -> bool:
 
 def _parquet_facts(connection: duckdb.DuckDBPyConnection, source: Path) -> TableFacts:
     try:
-        table = engine.parquet_table(connection, source)
-        declared = engine.declared_rows(connection, source)
+        table = parquet_table(connection, source)
+        declared = declared_rows(connection, source)
         profile = engine.profile(connection, table, declared)
         step = sample.vector_step(profile.rows, len(table.names))
-        part = engine.parquet_table(connection, source, vector_step=step)
+        part = parquet_table(connection, source, vector_step=step)
         looks = sample.look(connection, part)
     except duckdb.OutOfMemoryException:
         raise

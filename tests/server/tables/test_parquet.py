@@ -1,6 +1,7 @@
 """What a Parquet file holds is said and written as it is: names, moments, missing values."""
 
 import csv
+import datetime as dt
 import decimal
 import io
 
@@ -105,3 +106,16 @@ def test_half_precision_has_missing_values(write):
     facts = inspect_table(path)
     assert [issue["message"] for issue in facts.issues] == ["1 of 3 values are missing."]
     assert describe_table(path, facts.dialect)["columns"][0]["missing_count"] == 1
+
+
+@pytest.mark.parametrize("year", [1600, 2024, 3000])
+@pytest.mark.parametrize("nested", [False, True])
+def test_int96_far_from_now_and_within_other_values(write, year, nested):
+    moment = dt.datetime(year, 2, 3, 4, 5, 6, 789_012)  # noqa: DTZ001 - INT96 has no zone
+    table = pa.table({"at": [moment], **({"many": [[moment]]} if nested else {})})
+    path = write(table, use_deprecated_int96_timestamps=True)
+    found = describe_table(path, inspect_table(path).dialect)
+    assert found["columns"][0]["latest"] == f"{moment.isoformat()}Z"
+    [row] = csv.DictReader(io.StringIO(as_csv(path)))
+    written = {name: dt.datetime.fromisoformat(text.strip("[]'")) for name, text in row.items()}
+    assert written == dict.fromkeys(table.column_names, moment)
