@@ -15,7 +15,7 @@ import lightgbm
 import numpy as np
 
 from projects_api.engines.checks.faults import require
-from projects_api.engines.checks.trees import LEAF
+from projects_api.engines.checks.trees import LEAF, check_asked
 
 _HEADER = frozenset(
     b"version num_class num_tree_per_iteration label_index max_feature_idx objective"
@@ -101,8 +101,7 @@ def _check_tree(tree: dict[bytes, bytes], width: int) -> None:
         return  # Nothing else of it is read.
     for names, count in ((_OF_SPLITS, leaves - 1), (_OF_LEAVES, leaves)):
         require(all(len(_numbers(tree[name])) == count for name in names), "a tree lacks numbers")
-    asked = _wholes(tree[b"split_feature"])
-    require(((asked >= 0) & (asked < width)).all(), "a tree asks for a feature that there is not")
+    check_asked(_wholes(tree[b"split_feature"]), width)
     require(_DECISIONS.issuperset(_wholes(tree[b"decision_type"])), "a tree has categories")
     _check_children(_wholes(tree[b"left_child"]), _wholes(tree[b"right_child"]), leaves)
 

@@ -11,14 +11,23 @@ from projects_api.engines.checks.faults import require
 LEAF = -1
 
 
-def check_children(left: np.ndarray, right: np.ndarray, inner: np.ndarray) -> None:
-    """Check the children of those nodes that are `inner` ones.
+def check_children(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Check the children of all nodes, and tell which nodes are no leaves.
 
-    Each is a node, and the child of one only; the root is none. So every way from it ends.
+    Each child is a node, and that of one only; the root is none. So every way from it ends.
     """
+    inner: np.ndarray = left != LEAF
+    require((right[~inner] == LEAF).all(), "a tree has a leaf with a child")
     children = np.concatenate([left[inner], right[inner]]).astype(np.int64)
     require(((children > 0) & (children < len(left))).all(), "a tree has a child that is no node")
     require(np.bincount(children, minlength=1).max() <= 1, "a tree has a node with two parents")
+    return inner
+
+
+def check_asked(features: np.ndarray, width: int) -> None:
+    """Check that a row has the features that a tree asks for."""
+    there = (features >= 0) & (features < width)
+    require(there.all(), "a tree asks for a feature that there is not")
 
 
 def check_forest(forest: Any) -> None:
@@ -55,17 +64,11 @@ def _check_labels(estimator: Any) -> None:
 
 def _check_nodes(tree: Tree) -> None:
     left, right = tree.children_left, tree.children_right
-    inner = left != LEAF
-    require((right[~inner] == LEAF).all(), "a tree has a leaf with a child")
-    check_children(left, right, inner)
+    inner = check_children(left, right)
     places = np.flatnonzero(inner)
     require((left[inner] > places).all(), "a tree has a child before its parent")
     require((right[inner] > places).all(), "a tree has a child before its parent")
-    features = tree.feature[inner]
-    require(
-        ((features >= 0) & (features < tree.n_features)).all(),
-        "a tree asks for a feature that there is not",
-    )
+    check_asked(tree.feature[inner], tree.n_features)
     # A threshold may be infinite: then it parts what is missing from all else.
     require(not np.isnan(tree.threshold[inner]).any(), "a tree has a threshold that is no number")
     require(np.isfinite(tree.value).all(), "a tree has a value that is no number")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from projects_api.engines.checks.faults import require
-from projects_api.engines.checks.trees import LEAF, check_children
+from projects_api.engines.checks.trees import check_asked, check_children
 
 _OF_NODES = (
     "base_weights",
@@ -64,10 +64,5 @@ def _check_tree(tree: dict[str, Any], features: int) -> None:
     require(all(len(tree[name]) == len(left) for name in _OF_NODES), "a tree lacks numbers")
     require(not any(tree[name] for name in _OF_CATEGORIES), "a tree has categories")
     require(not any(tree["split_type"]), "a tree has categories")
-    inner = left != LEAF
-    require((right[~inner] == LEAF).all(), "a tree has a leaf with a child")
-    check_children(left, right, inner)
-    asked = np.array(tree["split_indices"], np.int64)[inner]
-    require(
-        ((asked >= 0) & (asked < features)).all(), "a tree asks for a feature that there is not"
-    )
+    inner = check_children(left, right)
+    check_asked(np.array(tree["split_indices"], np.int64)[inner], features)
