@@ -114,7 +114,10 @@ class HttpProtocol(HttpToolsProtocol):
             self._head_timer = None
 
     def _end_head(self) -> None:
-        if self.headers is not None:  # else nothing has come at all
+        self._head_timer = None
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._time_head()  # An answer is on its way; meanwhile perhaps nothing is read.
+        elif self.headers is not None:  # else nothing has come at all
             seconds = f"{self._head_seconds:g} seconds"
             self._refuse(HeadTimeout(f"Send the whole head of a request within {seconds}."))
         else:

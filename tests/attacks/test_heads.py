@@ -1,13 +1,20 @@
 """Heads without end, from somebody without a key: they are refused, and cost others nothing."""
 
+import asyncio
 import json
 import re
 import socket
+import threading
 from contextlib import suppress
+from functools import partial
 
 import psutil
 import pytest
 import requests
+import uvicorn
+
+from projects_api.server.http_protocol import HttpProtocol
+from tests.server.processes import wait_until
 
 PIECE = b"a" * 16_384
 REQUEST = b"GET /health/live HTTP/1.1\r\nhost: x\r\n"
@@ -104,6 +111,30 @@ def test_a_head_that_does_not_arrive_is_ended(process, beginning):
     with connect(process) as connection:
         connection.sendall(beginning)
         assert last_problem(received(connection))["type"].endswith("head-timeout")
+
+
+def test_a_head_waits_for_the_answers_before_it():
+    """Whose third request has come in part while the first runs, gets both answers before it."""
+
+    async def slow(scope, _receive, send):
+        await asyncio.sleep(1.5 if scope["path"] == "/slow" else 0)
+        await send({"type": "http.response.start", "status": 200})
+        await send({"type": "http.response.body", "body": scope["path"].encode()})
+
+    heads = [b"GET /%b HTTP/1.1\r\nhost: x\r\n\r\n" % name for name in (b"slow", b"next")]
+    options = {"http": partial(HttpProtocol, head_seconds=0.3), "lifespan": "off", "ws": "none"}
+    server = uvicorn.Server(uvicorn.Config(slow, port=0, log_config=None, **options))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    wait_until(lambda: server.started, "the server listens")
+    address = server.servers[0].sockets[0].getsockname()
+    with socket.create_connection(address, timeout=30) as connection:
+        connection.sendall(b"".join(heads) + b"GET /third HT")
+        answer = received(connection)
+    server.should_exit = True
+    thread.join(30)
+    assert re.findall(rb"/slow|/next", answer) == [b"/slow", b"/next"]
+    assert last_problem(answer)["type"].endswith("head-timeout")
 
 
 def test_a_silent_connection_is_closed(process):
