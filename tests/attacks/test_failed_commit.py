@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import func, insert, select, text
+from sqlalchemy.exc import OperationalError
 
 from projects_api.models.base import to_text
 from projects_api.models.stored_answer import stored_answers
@@ -120,3 +121,27 @@ def test_no_failing_end_of_a_transaction_keeps_the_turn(tmp_path, end):
     assert not driver._turn.locked()
     driver.close()
     database.close()
+
+
+@pytest.mark.parametrize("writing", [True, False])
+@pytest.mark.parametrize("outsider", [True, False])
+def test_a_lock_of_somebody_else_is_an_error_of_sqlalchemy(
+    tmp_path, monkeypatch, writing, outsider
+):
+    """What handlers and loops go by; the driver's own errors passed all of them."""
+    monkeypatch.setattr("projects_api.server.database.BUSY_SECONDS", 0.1)
+    url = f"sqlite:///{tmp_path / 'test.db'}"
+    database = Database(url)
+    holder = Database(url) if outsider else database
+    with holder.transaction() as connection:
+        connection.execute(text("CREATE TABLE held (a)"))
+        if writing:
+            with pytest.raises(OperationalError, match="locked"), database.transaction():
+                pass
+        else:
+            with database.transaction(writing=False) as reader:
+                assert reader.scalar(text("SELECT 1")) == 1
+    with database.transaction() as connection:
+        connection.execute(text("INSERT INTO held VALUES (1)"))
+    for one in {database, holder}:
+        one.close()
