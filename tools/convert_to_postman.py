@@ -84,6 +84,8 @@ def _fill_form(body: dict[str, Any], declared: Place) -> None:
         for field in body.get("formdata", ()):
             if field["type"] == "text" and field["key"] in values:
                 field["value"] = values[field["key"]]
+            elif field["type"] == "text":  # which the example leaves out
+                field["disabled"] = True
 
 
 def _answers(first: dict[str, Any], response: Place) -> Iterator[dict[str, Any]]:

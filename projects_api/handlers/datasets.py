@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Unpack
 
 from sqlalchemy import Connection
 
@@ -18,6 +18,7 @@ from projects_api.server.responses import File
 from projects_api.server.tables import (
     MEDIA_TYPES,
     NotATable,
+    Said,
     TableFacts,
     TableFormat,
     convert_table,
@@ -33,9 +34,10 @@ def upload_dataset(
     name: str,
     file: Upload,
     description: str,
+    **said: Unpack[Said],
 ) -> dict[str, Any]:
-    """Create a data set from an uploaded table."""
-    table = _inspected(file)
+    """Create a data set from an uploaded table, which is read as is said of it."""
+    table = _inspected(file, said)
     with artifacts.keep(connection, {file.path: file.content}):
         ids = dataset.create(
             connection,
@@ -47,7 +49,7 @@ def upload_dataset(
         )
         if ids is None:
             raise ProjectNotFound
-    return {**ids, "quality": {"overall_score": table.overall_score, "issues": table.issues}}
+    return {**ids, "quality": table.quality, "reading": table.reading}
 
 
 def list_datasets(
@@ -92,9 +94,10 @@ def upload_dataset_version(
     dataset_id: str,
     *,
     file: Upload,
+    **said: Unpack[Said],
 ) -> dict[str, Any]:
-    """Make an uploaded table the newest version of a data set."""
-    table = _inspected(file)
+    """Make an uploaded table, which is read as is said of it, the newest version of a data set."""
+    table = _inspected(file, said)
     with artifacts.keep(connection, {file.path: file.content}):
         made = dataset.add_version(
             connection,
@@ -105,7 +108,7 @@ def upload_dataset_version(
         )
         if made is None:
             raise DatasetNotFound
-    return {**made, "quality": {"overall_score": table.overall_score, "issues": table.issues}}
+    return {**made, "quality": table.quality, "reading": table.reading}
 
 
 def get_dataset_quality(
@@ -158,9 +161,9 @@ def download_dataset(
     return replace(file, chunks=_converted(artifacts, kept, wanted), size=None)
 
 
-def _inspected(file: Upload) -> TableFacts:
+def _inspected(file: Upload, said: Said) -> TableFacts:
     try:
-        return inspect_table(file.path)
+        return inspect_table(file.path, said)
     except NotATable as refused:
         raise TableRefused(refused.reason) from refused
 

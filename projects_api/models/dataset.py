@@ -64,6 +64,7 @@ _WITH_NEWEST_VERSION = (
         dataset_versions.c.artifact_id,
         datasets.c.version,
         dataset_versions.c.quality,
+        dataset_versions.c.reading,
         datasets.c.created_at,
         datasets.c.updated_at,
     )

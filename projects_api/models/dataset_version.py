@@ -10,6 +10,7 @@ from sqlalchemy import (
     UniqueConstraint,
     bindparam,
     insert,
+    null,
     select,
     update,
 )
@@ -34,8 +35,9 @@ FORMATS = ("csv", "parquet")
 
 
 class DatasetVersion(SQLModel, table=True):
-    """One uploaded file: its format, its size as a table, how a CSV is written, its quality.
+    """One uploaded file: its format, its size as a table, how a CSV is read, its quality.
 
+    `reading` is what the contract shows of that, `dialect` all that readers of the file need.
     `profile` is what a closer look at its columns found; null until somebody asks.
     """
 
@@ -54,6 +56,7 @@ class DatasetVersion(SQLModel, table=True):
     rows: int = Field(sa_type=BigInteger)
     columns: int = Field(sa_type=BigInteger)
     dialect: dict[str, Any] = Field(sa_type=JSON)
+    reading: dict[str, Any] | None = Field(default=None, sa_type=JSON)
     quality: dict[str, Any] = Field(sa_type=JSON)
     profile: dict[str, Any] | None = Field(default=None, sa_type=JSON)
     created_at: str = Field(sa_type=Timestamp)
@@ -72,6 +75,7 @@ _SHOWN = (
     artifacts.c.sha256,
     dataset_versions.c.artifact_id,
     dataset_versions.c.quality,
+    dataset_versions.c.reading,
     dataset_versions.c.created_at,
 )
 _LISTING = Listing(
@@ -95,6 +99,7 @@ def create(
     rows: int,
     columns: int,
     dialect: dict[str, Any],
+    reading: dict[str, Any] | None,
     quality: dict[str, Any],
 ) -> dict[str, str]:
     """Keep a version whose content is in the store; return its id and its artifact's."""
@@ -110,6 +115,7 @@ def create(
             rows=rows,
             columns=columns,
             dialect=dialect,
+            reading=null() if reading is None else reading,
             quality=quality,
             created_at=now(),
         )

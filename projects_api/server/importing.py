@@ -78,13 +78,15 @@ def unpack(
 def read_tables(unpacked: Unpacked, report: Report = lambda _percent: None) -> None:
     """Put what the tables are found to be in the place of what the manifest says of them.
 
+    What their senders said of how they are to be read is followed.
     Raises ArchiveRefused where one is no table.
     """
     versions = [one for found in unpacked.document["datasets"] for one in found["versions"]]
     for number, version in enumerate(versions, 1):
-        name = version["path"]
+        name, dialect = version["path"], version.get("dialect") or {}
+        said = dialect.get("written", {}).get("given")
         try:
-            facts = inspect_table(unpacked.extracted[name][0]).as_columns()
+            facts = inspect_table(unpacked.extracted[name][0], said).as_columns()
         except NotATable as refused:
             raise ArchiveRefused(f"{shown(name)} is no table. {refused.reason}") from refused
         unpacked.listed[name] = replace(unpacked.listed[name], media_type=facts.pop("media_type"))

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Collection, Iterator, Mapping
 from importlib import import_module
 from types import ModuleType
-from typing import Any
+from typing import Any, get_args
 
 from connexion.resolver import Resolver
 
@@ -81,15 +81,16 @@ def check_signature(
     """Compare a handler's parameters with the contract; return their names.
 
     `certain` are the declared names that every request has; the others need a default in Python.
-    `consumed` is the name that the server itself may have used up to find the project.
+    `consumed` is the name that the server itself may have used up to find the project. What a
+    handler takes together is a `TypedDict` of names that may be left out.
     """
-    parameters = inspect.signature(handler).parameters
+    parameters = _parameters(handler)
     strange = set(parameters) - set(declared) - INJECTED
     ignored = set(declared) - set(parameters) - {consumed}
     missing = {
         name
         for name in set(parameters) & set(declared) - set(certain)
-        if parameters[name].default is inspect.Parameter.empty
+        if parameters[name] is inspect.Parameter.empty
     }
     if strange or ignored or missing:
         raise MismatchError(
@@ -104,3 +105,15 @@ def _public_functions(module: ModuleType) -> Iterator[str]:
     for name, value in vars(module).items():
         if inspect.isfunction(value) and value.__module__ == module.__name__ and name[0] != "_":
             yield name
+
+
+def _parameters(handler: Handler) -> dict[str, Any]:
+    """Give the names that a handler takes, each with its default."""
+    found: dict[str, Any] = {}
+    for name, parameter in inspect.signature(handler).parameters.items():
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            (together,) = get_args(parameter.annotation)
+            found |= dict.fromkeys(together.__optional_keys__)
+        else:
+            found[name] = parameter.default
+    return found

@@ -173,7 +173,10 @@ def _add_dataset(connection: Connection, one: dict) -> None:
     )
     names = ("id", "project_id", "name", "description", "version", "created_at", "updated_at")
     connection.execute(insert(dataset.datasets), {name: one[name] for name in names})
-    facts = {name: one[name] for name in ("artifact_id", "format", "rows", "columns", "quality")}
+    facts = {
+        name: one[name]
+        for name in ("artifact_id", "format", "rows", "columns", "quality", "reading")
+    }
     connection.execute(
         insert(dataset_version.dataset_versions),
         {

@@ -34,6 +34,7 @@ FIELDS = {
     "artifact_id",
     "version",
     "quality",
+    "reading",
     "created_at",
     "updated_at",
 }
@@ -48,6 +49,7 @@ VERSION_FIELDS = {
     "sha256",
     "artifact_id",
     "quality",
+    "reading",
     "created_at",
 }
 
@@ -87,6 +89,7 @@ class TestUploadDataset:
             "dataset_version_id",
             "artifact_id",
             "quality",
+            "reading",
         }
         assert uploaded["id"] == uploaded["dataset_id"]
         for field in ("id", "dataset_version_id", "artifact_id"):
@@ -325,6 +328,7 @@ class TestUploadDatasetVersion:
             "artifact_id",
             "version",
             "quality",
+            "reading",
         }
         assert (made["id"], made["dataset_id"], made["version"]) == (dataset_id, dataset_id, 2)
         assert answer.headers["location"] == path(dataset_id)
@@ -332,10 +336,69 @@ class TestUploadDatasetVersion:
         assert now["dataset_version_id"] == made["dataset_version_id"]
         assert (now["version"], now["format"], now["rows"]) == (2, "parquet", 2)
         assert now["quality"] == made["quality"] != before["quality"]
+        assert now["reading"] is made["reading"] is None
+        assert before["reading"]["delimiter"] == ","
         assert now["updated_at"] > before["updated_at"] == now["created_at"]
         assert owner.get(f"/api/projects/{project_id}").json()["project"]["dataset_count"] == 1
         (event,) = owner.get(f"/api/projects/{project_id}/timeline").json()["events"]
         assert (event["id"], event["rows"]) == (dataset_id, 2)
+
+    def test_is_read_as_its_sender_says_and_says_so(self, owner, dataset_id):
+        content = "Nom#Prix\nÉté#1,5\nnul#2,5\nx#1#2\n".encode("cp850")
+        said = {
+            "encoding": "cp850",
+            "delimiter": "#",
+            "decimal": ",",
+            "header": "false",
+            "skip_lines": "1",
+            "missing": "nul",
+            "malformed": "leave_out",
+        }
+        made = owner.upload_version(dataset_id, content, data=said).json()
+        assert made["reading"] == {
+            **{name: said[name] for name in ("encoding", "delimiter", "decimal", "malformed")},
+            "quote": '"',
+            "header": False,
+            "skip_lines": 1,
+            "missing": ["", "nul"],
+            "short_rows": 0,
+            "repaired_rows": 0,
+            "left_out_rows": 1,
+            "given": list(said),
+        }
+        assert [one["kind"] for one in made["quality"]["issues"]] == [
+            "left_out_rows",
+            "missing_values",
+        ]
+        dataset = owner.get(path(dataset_id)).json()["dataset"]
+        version = owner.get(f"{path(dataset_id)}/versions").json()["items"][0]
+        assert dataset["reading"] == version["reading"] == made["reading"]
+        table = owner.get(f"{path(dataset_id)}/download", params={"format": "parquet"}).content
+        assert pq.read_table(io.BytesIO(table)).to_pylist() == [
+            {"column_1": "Été", "column_2": 1.5},
+            {"column_1": None, "column_2": 2.5},
+        ]
+
+    @pytest.mark.parametrize(
+        ("field", "value", "kind"),
+        [
+            ("encoding", "no-such-encoding", "not-a-table"),
+            ("encoding", "base64", "not-a-table"),
+            ("encoding", "", "contract-violation"),
+            ("delimiter", "ab", "contract-violation"),
+            ("delimiter", '"', "contract-violation"),
+            ("decimal", ";", "contract-violation"),
+            ("header", "yes", "contract-violation"),
+            ("skip_lines", "-1", "contract-violation"),
+            ("skip_lines", "99", "not-a-table"),
+            ("malformed", "ignore", "contract-violation"),
+        ],
+    )
+    def test_refuses_what_its_sender_cannot_say(
+        self, owner, problem, dataset_id, field, value, kind
+    ):
+        answer = owner.upload_version(dataset_id, CSV, data={field: value})
+        problem(answer, 422, kind)
 
     def test_versions_at_once_get_numbers_of_their_own(self, owner, dataset_id):
         with ThreadPoolExecutor(4) as threads:

@@ -28,7 +28,12 @@ def ids(connection):
     project_id = project.create(connection, owner_id, name="Churn", description="")["id"]
     blob.put(connection, sha256=SHA256, size_bytes=1, crc32=0)
     version = {"sha256": SHA256, "media_type": "text/csv", "format": "csv", "dialect": {}}
-    version |= {"rows": 9, "columns": 2, "quality": {"overall_score": 100, "issues": []}}
+    version |= {
+        "rows": 9,
+        "columns": 2,
+        "reading": None,
+        "quality": {"overall_score": 100, "issues": []},
+    }
     table = dataset.create(connection, project_id, name="t.csv", description="", **version)
     kept = ("name", "status", "target_column", "problem_type", "config", "signature", "reference")
     facts = {name: value for name, value in made.experiment("regression").items() if name in kept}

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from projects_api.server.tables.facts import MEDIA_TYPES, NotATable, TableFacts, TableFormat
+from projects_api.server.tables.facts import MEDIA_TYPES, NotATable, Said, TableFacts, TableFormat
 from projects_api.server.tables.pool import ReaderPool, TableReaderError
 
 __all__ = [
     "MEDIA_TYPES",
     "NotATable",
+    "Said",
     "TableFacts",
     "TableFormat",
     "TableReaderError",
@@ -31,7 +32,7 @@ _readers = ReaderPool(READERS)
 _describers = ReaderPool(1)
 
 
-def inspect_table(path: Path) -> TableFacts:
+def inspect_table(path: Path, said: Said | None = None) -> TableFacts:
     """Read a whole file and tell what table it holds; its content counts, not its name.
 
     A Parquet file is known by its signature; all else has to be CSV in UTF-8, UTF-16 or UTF-32
@@ -49,7 +50,8 @@ def inspect_table(path: Path) -> TableFacts:
     memory; TableReaderError for faults that are the server's, a file that is not there included.
     """
     with _scratch_beside(path) as scratch:
-        return TableFacts(**_readers.perform("inspect", {"source": path, **scratch}))
+        paths = {"source": path, **scratch}
+        return TableFacts(**_readers.perform("inspect", paths, given=dict(said or {})))
 
 
 def describe_table(path: Path, dialect: Mapping[str, Any]) -> dict[str, Any]:

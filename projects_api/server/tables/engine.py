@@ -6,10 +6,9 @@ Every text that gets into SQL passes `literal` or `quoted_name`; columns are cal
 # ruff: noqa: S608 - names and options of DuckDB's table functions cannot be bound
 
 import glob
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,7 +16,6 @@ import duckdb
 
 from projects_api.server.tables.facts import NotATable, TableFormat
 from projects_api.server.tables.names import unique_names
-from projects_api.server.tables.text import Dialect
 
 MEMORY_LIMIT = "1GB"
 THREADS = 2
@@ -31,8 +29,6 @@ MAX_DERIVED = 200
 # Finding duplicates keeps a number per row in memory.
 MAX_ROWS_COMPARED = 1_000_000
 VECTOR_ROWS = 2048
-MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null")
-NUMBER = re.compile(r"\s*[-+]?\d+([.,]\d+)?\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,23 +50,19 @@ class Table:
         """Give the names that all answers use; in Parquet, the case of letters tells apart."""
         return unique_names(self.names, case_counts=self.format == "parquet")
 
-    def with_missing_texts(self, types: Sequence[str]) -> "Table":
-        """Take the markers of missing values for what they are in a CSV that became Parquet."""
-        values = [
-            _unless_marked(value) if kind == "VARCHAR" else value
-            for value, kind in zip(self.values, types, strict=True)
-        ]
-        return replace(self, values=values)
-
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What a pass over all rows finds; `duplicates` is None where rows were not compared."""
+    """What a pass over all rows finds; `duplicates` is None where rows were not compared.
+
+    `fits` tells of each column whether all values passed the check that was made of them.
+    """
 
     rows: int
     present: list[int]
     constant: list[bool]
     duplicates: int | None
+    fits: list[bool] = field(default_factory=list)
 
 
 @contextmanager
@@ -105,106 +97,113 @@ def _database(*folders: str) -> duckdb.DuckDBPyConnection:
     return database
 
 
-def has_header(connection: duckdb.DuckDBPyConnection, path: Path, dialect: Dialect) -> bool:
-    """Ask DuckDB's sniffer whether the first row of a UTF-8 CSV names the columns.
+def csv_table(
+    path: Path,
+    separator: str,
+    names: list[str],
+    markers: Sequence[str],
+    *,
+    header: bool,
+    one: bool,
+    uniform: bool = False,
+) -> Table:
+    """Describe a UTF-8 CSV file; every value is text here, NULL where it is one of the markers.
 
-    It does when the rows below have types that it has not, or when all is text; numbers alone,
-    which may have a decimal comma, name nothing. Raises NotATable when there are too many columns.
+    Nothing is left to DuckDB to find. Blank lines are no rows. A scan leaves out what does not fit,
+    and does not always say so. A file of `one` column has no delimiter; the separator must not
+    occur in it. In a `uniform` file, all lines end with CRLF, whatever the ends in its values are.
+    Raises NotATable when there are too many columns.
     """
-    check_width(len(dialect.first_row))
-    if all(map(NUMBER.fullmatch, dialect.first_row)):
-        return False
-    sniffer = f"sniff_csv({file_literal(path)}, {csv_options(dialect)}, sample_size = 1000)"
-    try:
-        row = connection.execute(f"SELECT HasHeader FROM {sniffer}").fetchone()
-    except duckdb.InvalidInputException:  # ragged, which the pass over all rows will tell
-        return True
-    assert row is not None
-    return bool(row[0])
-
-
-def csv_table(path: Path, dialect: Dialect, *, header: bool, marked: bool = False) -> Table:
-    """Describe a UTF-8 CSV file; every value is text here.
-
-    Values that mark missing ones are missing only if `marked`. Blank lines are no rows. A scan
-    leaves out what does not fit the first line, and does not always say so. Raises NotATable when
-    there are too many columns.
-    """
-    columns = [f"c{index}" for index in range(len(dialect.first_row))]
-    check_width(len(columns))
+    check_width(len(names))
+    columns = [f"c{index}" for index in range(len(names))]
+    markers = [marker for marker in markers if not {separator, '"', "\n", "\r"} & {*marker}]
     declared = ", ".join(f"'{column}': 'VARCHAR'" for column in columns)
     scan = (
-        f"read_csv({file_literal(path)}, {csv_options(dialect)}, auto_detect = false, "
+        f"read_csv({file_literal(path)}, delim = {literal(separator)}, quote = '\"', "
+        "escape = '\"', comment = '', compression = 'none', encoding = 'utf-8', "
+        "null_padding = false, auto_detect = false, "
         f"columns = {{{declared}}}, header = {header}, store_rejects = true, rejects_limit = 1"
     )
-    names = dialect.first_row if header else [f"column_{n + 1}" for n in range(len(columns))]
-    if dialect.delimiter is None:  # where a blank line and a missing value look alike
+    scan += ", new_line = '\\r\\n'" if uniform else ""
+    if one:  # where a blank line and a missing value look alike
         scan = f"(FROM {scan}, allow_quoted_nulls = false) WHERE c0 IS NOT NULL)"
-        columns = [_unless_marked("c0")] if marked else columns
+        columns = [f"CASE WHEN c0 NOT IN ({', '.join(map(literal, markers))}) THEN c0 END"]
     else:
-        scan += f", nullstr = {list_literal(MISSING)})" if marked else ")"
+        scan += f", nullstr = {list_literal(markers)})"
     return Table("csv", scan, names, columns, columns)
 
 
-def _unless_marked(column: str) -> str:
-    return f"CASE WHEN {column} NOT IN ({', '.join(map(literal, MISSING))}) THEN {column} END"
-
-
 def profile(
-    connection: duckdb.DuckDBPyConnection, table: Table, expected_rows: int | None
+    connection: duckdb.DuckDBPyConnection,
+    table: Table,
+    expected_rows: int | None,
+    checks: Sequence[str] = (),
 ) -> Profile:
     """Read all rows; a column is constant when it has several equal values and none missing.
 
-    Rows are compared where no more than MAX_ROWS_COMPARED are expected.
+    Rows are compared where no more than MAX_ROWS_COMPARED are expected. A check is an expression
+    for each column, which is true of a value that passes.
     """
     comparable = (
         1 < len(table.cells) <= COLUMNS_PER_PASS
         and expected_rows is not None
         and expected_rows <= MAX_ROWS_COMPARED
     )
+    checks = checks or ["true"] * len(table.cells)
     if len(table.cells) <= MAX_AGGREGATED:
-        rows, duplicates, present, same = _aggregated(connection, table, comparable=comparable)
+        rows, duplicates, present, same, fits = _aggregated(
+            connection, table, checks, comparable=comparable
+        )
     else:
-        rows, present, same = _counted_by_cell(connection, table)
+        rows, present, same, fits = _counted_by_cell(connection, table, checks)
         duplicates = _count_duplicates(connection, table) if comparable else None
     constant = [
         rows > 1 and count == rows and alike for count, alike in zip(present, same, strict=True)
     ]
-    return Profile(rows, present, constant, duplicates)
+    return Profile(rows, present, constant, duplicates, fits)
 
 
 def _aggregated(
-    connection: duckdb.DuckDBPyConnection, table: Table, *, comparable: bool
-) -> tuple[int, int | None, list[int], list[bool]]:
+    connection: duckdb.DuckDBPyConnection, table: Table, checks: Sequence[str], *, comparable: bool
+) -> tuple[int, int | None, list[int], list[bool], list[bool]]:
     counts = ", ".join(f"count({cell})" for cell in table.cells)
     same = ", ".join(f"min({cell}) = max({cell})" for cell in table.cells)
+    fits = ", ".join(
+        "true" if check == "true" else f"coalesce(bool_and({check}), true)" for check in checks
+    )
     duplicates = _duplicates(table) if comparable else "NULL"
     # A scan that is not read to its end keeps to itself what it rejected.
     [row] = connection.execute(
-        f"SELECT count(*), {duplicates}, [{counts}], [{same}] FROM {table.scan}"
+        f"SELECT count(*), {duplicates}, [{counts}], [{same}], [{fits}] FROM {table.scan}"
     ).fetchall()
     return row
 
 
 def _counted_by_cell(
-    connection: duckdb.DuckDBPyConnection, table: Table
-) -> tuple[int, list[int], list[bool]]:
+    connection: duckdb.DuckDBPyConnection, table: Table, checks: Sequence[str]
+) -> tuple[int, list[int], list[bool], list[bool]]:
     """Make one row of each cell, so that the work grows with the cells only."""
-    rows, present, same = 0, [0] * len(table.names), [True] * len(table.names)
+    rows, width = 0, len(table.names)
+    present, same, fits = [0] * width, [True] * width, [True] * width
     for start in range(0, len(table.cells), COLUMNS_PER_PASS):
-        batch = enumerate(table.cells[start : start + COLUMNS_PER_PASS], start)
-        cells = ", ".join(f"{cell} AS c{position}" for position, cell in batch)
+        batch = range(start, min(start + COLUMNS_PER_PASS, width))
+        cells = ", ".join(
+            f"CASE WHEN {table.cells[place]} IS NOT NULL THEN "
+            f"{{'seen': hash({table.cells[place]}), 'fits': {checks[place]}}} END AS c{place}"
+            for place in batch
+        )
         found = connection.execute(
-            "SELECT name, count(*), min(hash(value)) = max(hash(value)) "
-            f"FROM (UNPIVOT (SELECT {cells}, {_marker(table)} FROM {table.scan}) "
-            "ON COLUMNS(*) INTO NAME name VALUE value) GROUP BY name"
+            "SELECT name, count(*), min(value.seen) = max(value.seen), bool_and(value.fits) "
+            f"FROM (UNPIVOT (SELECT {cells}, {{'seen': hash(0), 'fits': true}} AS \"row\" "
+            f"FROM {table.scan}) ON COLUMNS(*) INTO NAME name VALUE value) GROUP BY name"
         ).fetchall()
-        for name, count, alike in found:
+        for name, count, alike, fit in found:
             if name == "row":
                 rows = count
             else:
-                present[int(name[1:])], same[int(name[1:])] = count, alike
-    return rows, present, same
+                place = int(name[1:])
+                present[place], same[place], fits[place] = count, alike, fit
+    return rows, present, same, fits
 
 
 def column_types(connection: duckdb.DuckDBPyConnection, table: Table) -> list[str]:
@@ -223,11 +222,6 @@ def check_width(columns: int) -> None:
         )
 
 
-def _marker(table: Table) -> str:
-    """Write a value that every row has, of the type of the cells."""
-    return ("'row'" if table.format == "csv" else "hash(0)") + ' AS "row"'
-
-
 def _count_duplicates(connection: duckdb.DuckDBPyConnection, table: Table) -> int:
     row = connection.execute(f"SELECT {_duplicates(table)} FROM {table.scan}").fetchone()
     assert row is not None
@@ -239,18 +233,15 @@ def _duplicates(table: Table) -> str:
     return f"count(*) - count(DISTINCT hash({columns}))"
 
 
-def rejected_line(connection: duckdb.DuckDBPyConnection) -> tuple[int, str] | None:
-    """Tell a line that a scan of a CSV file said it left out, and why."""
-    row = connection.execute("SELECT line, error_type::VARCHAR FROM reject_errors").fetchone()
-    return (int(row[0]), str(row[1]).lower()) if row else None
+def has_rejects(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Tell whether scans of CSV files said that they left out a line."""
+    found = connection.execute("SELECT count(*) FROM reject_errors").fetchone()
+    return found is not None and found[0] > 0
 
 
-def csv_options(dialect: Dialect) -> str:
-    """Write the options that say how a CSV file is to be read."""
-    return (
-        f"delim = {literal(dialect.separator)}, quote = '\"', escape = '\"', "
-        "compression = 'none', encoding = 'utf-8'"
-    )
+def forget_rejects(connection: duckdb.DuckDBPyConnection) -> None:
+    """Forget what scans before this left out."""
+    connection.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
 
 
 def file_literal(path: Path) -> str:

@@ -1,7 +1,7 @@
 """What is known of a table, and what is said about a file that is none."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 TableFormat = Literal["csv", "parquet"]
 MEDIA_TYPES: dict[TableFormat, str] = {
@@ -10,13 +10,25 @@ MEDIA_TYPES: dict[TableFormat, str] = {
 }
 
 
+class Said(TypedDict, total=False):
+    """What the sender of a CSV file says of how it is to be read: fields of the contract's form."""
+
+    encoding: str
+    delimiter: str
+    decimal: str
+    header: str
+    skip_lines: str
+    missing: str
+    malformed: str
+
+
 @dataclass(frozen=True, slots=True)
 class TableFacts:
-    """What an inspection finds; `encoding`, `delimiter` and `has_header` are of CSV only.
+    """What an inspection finds.
 
-    `names` are those that the columns have as Parquet. A CSV of one column has no delimiter.
-    `overall_score` is from 0 to 100; an issue has `kind`,
-    `column` (None where it is about the whole table) and `message`.
+    `names` are those that the columns have as Parquet; `reading` how a CSV is read, as the contract
+    shows it, and `written` as it is kept, both None for Parquet. `overall_score` is from 0 to 100;
+    an issue has `kind`, `column` (None where it is about the whole table) and `message`.
     """
 
     format: TableFormat
@@ -24,22 +36,28 @@ class TableFacts:
     rows: int
     columns: int
     names: list[str]
-    encoding: str | None
-    delimiter: str | None
-    has_header: bool | None
     overall_score: float
     issues: list[dict[str, str | None]]
+    reading: dict[str, Any] | None = None
+    written: dict[str, Any] | None = None
 
     @property
     def dialect(self) -> dict[str, Any]:
-        """How the file is written, its rows and the names of its columns; plain JSON."""
+        """How the file is read, its rows and the names of its columns; plain JSON."""
+        shown = self.reading or {}
         return {
             "rows": self.rows,
-            "encoding": self.encoding,
-            "delimiter": self.delimiter,
-            "has_header": self.has_header,
+            "encoding": shown.get("encoding"),
+            "delimiter": shown.get("delimiter"),
+            "has_header": shown.get("header"),
             "names": self.names,
+            **({"written": self.written} if self.written else {}),
         }
+
+    @property
+    def quality(self) -> dict[str, Any]:
+        """The judgement, as the contract shows it."""
+        return {"overall_score": self.overall_score, "issues": self.issues}
 
     def as_columns(self) -> dict[str, Any]:
         """Name the facts as a version of a data set keeps them."""
@@ -49,7 +67,8 @@ class TableFacts:
             "rows": self.rows,
             "columns": self.columns,
             "dialect": self.dialect,
-            "quality": {"overall_score": self.overall_score, "issues": self.issues},
+            "reading": self.reading,
+            "quality": self.quality,
         }
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import duckdb
 
+from projects_api.server.tables.encoding import CHUNK_BYTES
 from projects_api.server.tables.engine import MAX_DERIVED, VECTOR_ROWS, Table, column_types
-from projects_api.server.tables.text import CHUNK_BYTES
 
 BLOCK_BYTES = 32 * 1024
 BLOCK_LINES = 4
