@@ -10,7 +10,6 @@ from sqlalchemy import (
     UniqueConstraint,
     bindparam,
     insert,
-    null,
     select,
     update,
 )
@@ -56,7 +55,7 @@ class DatasetVersion(SQLModel, table=True):
     rows: int = Field(sa_type=BigInteger)
     columns: int = Field(sa_type=BigInteger)
     dialect: dict[str, Any] = Field(sa_type=JSON)
-    reading: dict[str, Any] | None = Field(default=None, sa_type=JSON)
+    reading: dict[str, Any] = Field(sa_type=JSON, sa_column_kwargs={"server_default": "{}"})
     quality: dict[str, Any] = Field(sa_type=JSON)
     profile: dict[str, Any] | None = Field(default=None, sa_type=JSON)
     created_at: str = Field(sa_type=Timestamp)
@@ -99,7 +98,7 @@ def create(
     rows: int,
     columns: int,
     dialect: dict[str, Any],
-    reading: dict[str, Any] | None,
+    reading: dict[str, Any],
     quality: dict[str, Any],
 ) -> dict[str, str]:
     """Keep a version whose content is in the store; return its id and its artifact's."""
@@ -115,7 +114,7 @@ def create(
             rows=rows,
             columns=columns,
             dialect=dialect,
-            reading=null() if reading is None else reading,
+            reading=reading,
             quality=quality,
             created_at=now(),
         )

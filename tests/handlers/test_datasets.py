@@ -336,7 +336,7 @@ class TestUploadDatasetVersion:
         assert now["dataset_version_id"] == made["dataset_version_id"]
         assert (now["version"], now["format"], now["rows"]) == (2, "parquet", 2)
         assert now["quality"] == made["quality"] != before["quality"]
-        assert now["reading"] is made["reading"] is None
+        assert now["reading"] == made["reading"] == {}
         assert before["reading"]["delimiter"] == ","
         assert now["updated_at"] > before["updated_at"] == now["created_at"]
         assert owner.get(f"/api/projects/{project_id}").json()["project"]["dataset_count"] == 1

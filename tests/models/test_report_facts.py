@@ -31,7 +31,7 @@ def ids(connection):
     version |= {
         "rows": 9,
         "columns": 2,
-        "reading": None,
+        "reading": {},
         "quality": {"overall_score": 100, "issues": []},
     }
     table = dataset.create(connection, project_id, name="t.csv", description="", **version)

@@ -31,7 +31,7 @@ def keep(services: Services, project_id: str, file: Path, moment: str = "") -> s
                 rows=1,
                 columns=2,
                 dialect={},
-                reading=None,
+                reading={},
                 quality={"overall_score": 100.0, "issues": []},
             )
         die_if(moment == "before the commit")

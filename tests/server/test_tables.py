@@ -290,7 +290,7 @@ class TestParquet:
         )
         assert (facts.format, facts.media_type) == ("parquet", "application/vnd.apache.parquet")
         assert (facts.rows, facts.columns) == (3, 12)
-        assert (facts.reading, facts.written) == (None, None)
+        assert (facts.reading, facts.written) == ({}, None)
         assert [(issue["kind"], issue["column"]) for issue in facts.issues] == [
             ("empty_column", "null"),
             ("missing_values", "double"),

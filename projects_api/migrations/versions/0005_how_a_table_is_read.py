@@ -1,4 +1,4 @@
-"""How a table is read: shown by its version; null of those from before."""
+"""How a table is read: shown by its version; empty for those from before."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,9 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("dataset_versions", sa.Column("reading", sa.JSON(), nullable=True))
+    # No batch, which would make the table anew on SQLite, and so drop what refers to its rows.
+    column = sa.Column("reading", sa.JSON(), nullable=False, server_default="{}")
+    op.add_column("dataset_versions", column)
 
 
 def downgrade() -> None:

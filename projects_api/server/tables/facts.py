@@ -1,6 +1,6 @@
 """What is known of a table, and what is said about a file that is none."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypedDict
 
 TableFormat = Literal["csv", "parquet"]
@@ -27,7 +27,7 @@ class TableFacts:
     """What an inspection finds.
 
     `names` are those that the columns have as Parquet; `reading` how a CSV is read, as the contract
-    shows it, and `written` as it is kept, both None for Parquet. `overall_score` is from 0 to 100;
+    shows it, and `written` as it is kept, empty and None for Parquet. `overall_score` is from 0 to 100;
     an issue has `kind`, `column` (None where it is about the whole table) and `message`.
     """
 
@@ -38,13 +38,13 @@ class TableFacts:
     names: list[str]
     overall_score: float
     issues: list[dict[str, str | None]]
-    reading: dict[str, Any] | None = None
+    reading: dict[str, Any] = field(default_factory=dict)
     written: dict[str, Any] | None = None
 
     @property
     def dialect(self) -> dict[str, Any]:
         """How the file is read, its rows and the names of its columns; plain JSON."""
-        shown = self.reading or {}
+        shown = self.reading
         return {
             "rows": self.rows,
             "encoding": shown.get("encoding"),
