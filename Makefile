@@ -36,8 +36,9 @@ lint: install ## Check format and style of the code, the Dockerfile and the comp
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml
 
-fuzz: install ## Fuzz the server for long: FUZZING_EXAMPLES=5000 FUZZING_SEED=1 make fuzz
+fuzz: install ## Fuzz the server and its reading of tables for long: FUZZING_EXAMPLES=5000 FUZZING_SEED=1 make fuzz
 	FUZZING_EXAMPLES=$${FUZZING_EXAMPLES:-2000} $(BIN)/python -m pytest tests/contract/test_fuzzing.py -n0 -s
+	GENERATED_TABLES=$${GENERATED_TABLES:-100000} $(BIN)/python -m pytest tests/server/tables/test_generated.py
 
 types: install ## Check the types
 	$(BIN)/mypy

@@ -1,10 +1,10 @@
 """A table read as an upload is, and by every later reader, in this process."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+import atexit
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +13,10 @@ import pyarrow.parquet as pq
 from projects_api.server.tables import tasks
 from projects_api.server.tables.facts import TableFacts
 
+FOLDER = Path(mkdtemp(prefix="tables-"))
+"""One for all, since a database that reaches another folder takes longer to make than to use."""
+atexit.register(rmtree, FOLDER)
+
 
 @dataclass(frozen=True)
 class Read:
@@ -20,7 +24,7 @@ class Read:
 
     facts: TableFacts
     table: pa.Table
-    described: dict[str, Any]
+    described: dict[str, Any] = field(default_factory=dict)
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -33,17 +37,26 @@ class Read:
 
 def read(content: bytes | str, **said: str) -> Read:
     """Upload, convert and describe; raises NotATable where the upload is refused."""
-    with TemporaryDirectory() as folder, _in(Path(folder), content) as source:
-        scratch, part = source.with_name("scratch"), source.with_name("part")
-        facts = TableFacts(**tasks.inspect(source, scratch, part, said))
-        target = source.with_name("target")
-        tasks.convert(source, scratch, target, "parquet", facts.dialect)
-        described = tasks.describe(source, scratch, part, facts.dialect)
-        return Read(facts, pq.read_table(target), described)
+    found = convert(content, **said)
+    scratch, part = FOLDER / "scratch", FOLDER / "part"
+    described = tasks.describe(FOLDER / "upload", scratch, part, found.facts.dialect)
+    return replace(found, described=described)
 
 
-@contextmanager
-def _in(folder: Path, content: bytes | str) -> Iterator[Path]:
-    path = folder / "upload"
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    yield path
+def convert(content: bytes | str, **said: str) -> Read:
+    """Upload and convert alone."""
+    source = FOLDER / "upload"
+    source.write_bytes(content if isinstance(content, bytes) else content.encode())
+    scratch, part, target = FOLDER / "scratch", FOLDER / "part", FOLDER / "target"
+    facts = TableFacts(**tasks.inspect(source, scratch, part, said))
+    tasks.convert(source, scratch, target, "parquet", facts.dialect)
+    return Read(facts, pq.read_table(target))
+
+
+def read_again(found: Read) -> Read:
+    """Upload the table that was downloaded as Parquet, download it as CSV, and upload that."""
+    source, target = FOLDER / "table", FOLDER / "table.csv"
+    pq.write_table(found.table, source)
+    facts = TableFacts(**tasks.inspect(source, source, source, {}))
+    tasks.convert(source, source, target, "csv", facts.dialect)
+    return read(target.read_bytes())
