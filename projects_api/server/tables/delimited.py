@@ -16,6 +16,9 @@ from projects_api.server.tables.reading import Layout, Lines, Options, Reading
 from projects_api.server.tables.signatures import refuse_other_text
 from projects_api.server.tables.types import TEXT, Types, find_types, fits
 
+ROWS = 500
+"""Of a sample, from which the types are taken that all rows are compared with."""
+
 
 @dataclass(frozen=True, slots=True)
 class Decided:
@@ -153,15 +156,19 @@ def _examined(
     engine.forget_rejects(connection)
     find = partial(find_types, connection, delimiter=layout.delimiter)
     try:
-        types = find(looked_at, range(len(table.names)), decimal=options.decimal)
+        # A few rows tell what to check; all rows are checked for that alone.
+        every = max(1, (text.rows or 0) * part.stat().st_size // text.path.stat().st_size // ROWS)
+        places = range(len(table.names))
+        types = find(looked_at, places, decimal=options.decimal, every=every)
         checks = [
             "true" if kind == TEXT else fits(value, kind)
             for value, kind in zip(table.values, types.types, strict=True)
         ]
-        profile = engine.profile(connection, table, text.rows, checks)
+        looks = sample.look(connection, looked_at)
+        varied = {place for place, look in looks.items() if look.distinct > 1}
+        profile = engine.profile(connection, table, text.rows, checks, varied)
         if engine.has_rejects(connection) or profile.rows != text.rows:
             return None
-        looks = sample.look(connection, looked_at)
         unsettled = [
             place
             for place, fit in enumerate(profile.fits)

@@ -6,7 +6,7 @@ Every text that gets into SQL passes `literal` or `quoted_name`; columns are cal
 # ruff: noqa: S608 - names and options of DuckDB's table functions cannot be bound
 
 import glob
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -138,11 +138,13 @@ def profile(
     table: Table,
     expected_rows: int | None,
     checks: Sequence[str] = (),
+    varied: Collection[int] = (),
 ) -> Profile:
     """Read all rows; a column is constant when it has several equal values and none missing.
 
     Rows are compared where no more than MAX_ROWS_COMPARED are expected. A check is an expression
-    for each column, which is true of a value that passes.
+    for each column, which is true of a value that passes. Of `varied` columns it is known that not
+    all values are equal.
     """
     comparable = (
         1 < len(table.cells) <= COLUMNS_PER_PASS
@@ -152,7 +154,7 @@ def profile(
     checks = checks or ["true"] * len(table.cells)
     if len(table.cells) <= MAX_AGGREGATED:
         rows, duplicates, present, same, fits = _aggregated(
-            connection, table, checks, comparable=comparable
+            connection, table, checks, varied, comparable=comparable
         )
     else:
         rows, present, same, fits = _counted_by_cell(connection, table, checks)
@@ -164,12 +166,21 @@ def profile(
 
 
 def _aggregated(
-    connection: duckdb.DuckDBPyConnection, table: Table, checks: Sequence[str], *, comparable: bool
+    connection: duckdb.DuckDBPyConnection,
+    table: Table,
+    checks: Sequence[str],
+    varied: Collection[int],
+    *,
+    comparable: bool,
 ) -> tuple[int, int | None, list[int], list[bool], list[bool]]:
     counts = ", ".join(f"count({cell})" for cell in table.cells)
-    same = ", ".join(f"min({cell}) = max({cell})" for cell in table.cells)
+    same = ", ".join(
+        "false" if place in varied else f"min({cell}) = max({cell})"
+        for place, cell in enumerate(table.cells)
+    )
     fits = ", ".join(
-        "true" if check == "true" else f"coalesce(bool_and({check}), true)" for check in checks
+        "true" if check == "true" else f"count_if({check}) = count({cell})"
+        for cell, check in zip(table.cells, checks, strict=True)
     )
     duplicates = _duplicates(table) if comparable else "NULL"
     # A scan that is not read to its end keeps to itself what it rejected.
@@ -193,7 +204,8 @@ def _counted_by_cell(
             for place in batch
         )
         found = connection.execute(
-            "SELECT name, count(*), min(value.seen) = max(value.seen), bool_and(value.fits) "
+            "SELECT name, count(*), min(value.seen) = max(value.seen), "
+            "count_if(value.fits) = count(*) "
             f"FROM (UNPIVOT (SELECT {cells}, {{'seen': hash(0), 'fits': true}} AS \"row\" "
             f"FROM {table.scan}) ON COLUMNS(*) INTO NAME name VALUE value) GROUP BY name"
         ).fetchall()

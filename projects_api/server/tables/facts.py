@@ -27,8 +27,8 @@ class TableFacts:
     """What an inspection finds.
 
     `names` are those that the columns have as Parquet; `reading` how a CSV is read, as the contract
-    shows it, and `written` as it is kept, empty and None for Parquet. `overall_score` is from 0 to 100;
-    an issue has `kind`, `column` (None where it is about the whole table) and `message`.
+    shows it, and `written` as it is kept, empty and None for Parquet. `overall_score` is from 0 to
+    100; an issue has `kind`, `column` (None where it is about the whole table) and `message`.
     """
 
     format: TableFormat

@@ -25,6 +25,13 @@ DIGITS_OF_A_DOUBLE = 15
 DAY = r"\d{4}-\d{1,2}-\d{1,2}"
 TIME = r"[ T]\d{1,2}:\d\d(:\d\d(\.\d{1,6})?)?"
 ZONE = r" ?(Z|UTC|GMT|[+-]\d\d(:?\d\d)?)"
+MOMENTS = {
+    "DATE": DAY,
+    "TIMESTAMP": f"{DAY}({TIME})?",
+    "TIMESTAMPTZ": f"{DAY}({TIME}({ZONE})?)?",
+    "TIMESTAMP_NS": rf"{DAY}([ T]\d{{1,2}}:\d\d(:\d\d(\.\d{{1,9}})?)?)?",
+}
+PLAIN_NUMBER = r"-?((0|[1-9]\d*)(\.\d*)?|\.\d+)"
 NUMBER = r"-?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][-+]?\d{1,3})?"
 INFINITY = r"-?[iI]nf(inity)?"
 GROUPS = r"-?[1-9]\d{0,2}(\MARK\d{3})+"
@@ -44,25 +51,24 @@ class Types:
 
 
 def fits(value: str, kind: str) -> str:
-    """Write as SQL whether a text is a value of a type; `value` is an expression without NULL."""
+    """Write as SQL whether a text is a value of a type: true, or else false or NULL.
+
+    Most values are written as DuckDB would write them again, which is quickly seen.
+    """
     text = f"trim({value})"
+    again = f"CAST(try_cast({text} AS {kind}) AS VARCHAR) = {text}"
     if kind == "BIGINT":
-        return f"coalesce(CAST(try_cast({text} AS BIGINT) AS VARCHAR) = {text}, false)"
+        return f"({again})"
     if kind == "DOUBLE":
         return _is_double(text)
     if kind == DECIMAL_COMMA:
         return f"(NOT contains({text}, '.') AND {_is_double(_with_point(text))})"
     if kind == "BOOLEAN":
         return f"(lower({text}) IN ('true', 'false'))"
-    pattern = {
-        "DATE": DAY,
-        "TIMESTAMP": f"{DAY}({TIME})?",
-        "TIMESTAMPTZ": f"{DAY}({TIME}({ZONE})?)?",
-        "TIMESTAMP_NS": rf"{DAY}([ T]\d{{1,2}}:\d\d(:\d\d(\.\d{{1,9}})?)?)?",
-    }[kind]
     return (
-        f"(regexp_full_match({text}, '{pattern}') AND NOT starts_with({text}, '0000') "
-        f"AND try_cast({text} AS {kind}) IS NOT NULL)"
+        f"(CASE WHEN {again} THEN strpos({text}, '-') = 5 AND NOT contains({text}, '(') ELSE "
+        f"regexp_full_match({text}, '{MOMENTS[kind]}') AND NOT starts_with({text}, '0000') "
+        f"AND try_cast({text} AS {kind}) IS NOT NULL END)"
     )
 
 
@@ -85,18 +91,19 @@ def find_types(
     *,
     decimal: str | None,
     delimiter: str | None,
+    every: int = 1,
 ) -> Types:
-    """Find the types of some columns of a table from all of its rows; those of others are text.
+    """Find the types of some columns of a table from one in `every` of its rows.
+
+    Those of other columns are text.
 
     The decimal mark is the one that is given, or that the numbers of some column show: 1,5 can
     have no other, and 1,234 can. Where none is shown, it is a point; a column in which it may be
     either stays text.
     """
-    seen = dict(_seen(connection, sample, places))
-    commas = [place for place, found in seen.items() if _could_be(found, DECIMAL_COMMA)]
-    points = [place for place, found in seen.items() if _could_be(found, "DOUBLE")]
-    sure_comma = any(not seen[place]["comma groups"] for place in commas)
-    sure_point = any(not seen[place]["point groups"] for place in points)
+    seen = dict(_seen(connection, sample, places, every))
+    sure_comma = any(_shows(found, DECIMAL_COMMA, "comma groups") for found in seen.values())
+    sure_point = any(_shows(found, "DOUBLE", "point groups") for found in seen.values())
     delimits = delimiter in {",", None}
     mark = decimal or ("," if sure_comma and not sure_point and not delimits else ".")
     in_doubt = decimal is None and not (sure_point or (sure_comma and not delimits))
@@ -126,32 +133,34 @@ def _is_possible(kind: str, found: dict[str, bool], mark: str) -> bool:
     return True
 
 
-def _could_be(found: dict[str, bool], kind: str) -> bool:
-    return found[kind] and not found["BIGINT"] and found["finite"]
+def _shows(found: dict[str, bool], kind: str, groups: str) -> bool:
+    """Tell whether numbers have the decimal mark of a type, and it can be nothing else."""
+    other = found["DOUBLE"] if kind == DECIMAL_COMMA else found[DECIMAL_COMMA]
+    return found[kind] and not other and found["finite"] and not found[groups]
 
 
 def _seen(
-    connection: duckdb.DuckDBPyConnection, sample: Table, places: Sequence[int]
+    connection: duckdb.DuckDBPyConnection, table: Table, places: Sequence[int], every: int
 ) -> list[tuple[int, dict[str, bool]]]:
     """Tell of columns with values which types those all fit, and how their numbers are written."""
     checks = {kind: fits("value", kind) for kind in KINDS}
-    checks["comma groups"] = f"regexp_full_match(trim(value), '{GROUPS.replace('MARK', ',')}')"
-    checks["point groups"] = f"regexp_full_match(trim(value), '{GROUPS.replace('MARK', '.')}')"
+    checks["comma groups"] = f"regexp_full_match(value, '{GROUPS.replace('MARK', ',')}')"
+    checks["point groups"] = f"regexp_full_match(value, '{GROUPS.replace('MARK', '.')}')"
     # Integers are in no doubt, and numbers beside them are.
-    whole = r"regexp_full_match(trim(value), '-?\d{1,3}')"
+    whole = r"regexp_full_match(value, '-?\d{1,3}')"
     for name in ("comma groups", "point groups"):
         checks[name] = f"({checks[name]} OR {whole})"
-    queried = ", ".join(f"bool_and({check})" for check in checks.values())
+    queried = ", ".join(f"count_if({check}) = count(*)" for check in checks.values())
     any_group = r"bool_or(regexp_matches(value, '[.,]\d{3}'))"
-    finite = f"bool_or(NOT regexp_full_match(trim(value), '{INFINITY}'))"
+    finite = f"bool_or(NOT regexp_full_match(value, '{INFINITY}'))"
+    some = f"QUALIFY row_number() OVER () % {every} = 0" if every > 1 else ""
     found: list[tuple[int, dict[str, bool]]] = []
     for start in range(0, len(places), MAX_DERIVED):
-        cells = ", ".join(
-            f"{sample.values[place]} AS c{place}" for place in places[start : start + MAX_DERIVED]
-        )
+        batch = places[start : start + MAX_DERIVED]
+        cells = ", ".join(f"trim({table.values[place]}) AS c{place}" for place in batch)
         rows = connection.execute(
             f"SELECT name, {any_group}, {finite}, {queried} FROM (UNPIVOT (SELECT {cells} "
-            f"FROM {sample.scan}) ON COLUMNS(*) INTO NAME name VALUE value) GROUP BY name"
+            f"FROM {table.scan} {some}) ON COLUMNS(*) INTO NAME name VALUE value) GROUP BY name"
         ).fetchall()
         for name, grouped, is_finite, *results in rows:
             one = dict(zip(checks, results, strict=True)) | {"finite": is_finite}
@@ -175,10 +184,10 @@ def _is_double(text: str) -> str:
     count = f"greatest(strlen({digits}), 1)"
     again = f"printf('%.*e', CAST({count} - 1 AS INTEGER), try_cast({text} AS DOUBLE))"
     kept = f"regexp_replace({again}, 'e.*|[-.]', '', 'g') = {digits}"
-    ordinary = f"(strlen({text}) <= {DIGITS_OF_A_DOUBLE} AND NOT regexp_matches({text}, '[eE]'))"
     return (
-        f"(CASE WHEN NOT regexp_full_match({text}, '{NUMBER}') "
-        f"THEN regexp_full_match({text}, '{INFINITY}') "
-        f"WHEN {ordinary} OR {digits} = '' THEN true "
+        f"(CASE WHEN strlen({text}) <= {DIGITS_OF_A_DOUBLE} "
+        f"AND regexp_full_match({text}, '{PLAIN_NUMBER}') THEN true "
+        f"WHEN NOT regexp_full_match({text}, '{NUMBER}') "
+        f"THEN regexp_full_match({text}, '{INFINITY}') WHEN {digits} = '' THEN true "
         f"ELSE coalesce(isfinite(try_cast({text} AS DOUBLE)) AND {kept}, false) END)"
     )

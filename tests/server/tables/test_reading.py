@@ -278,6 +278,7 @@ class TestNumbers:
             ("c;n\nA;0,123\nB;0,456\n", ",", 0, ("A", 0.123)),
             ("c|n\nA|1,5\nB|2,5\n", ",", 0, ("A", 1.5)),
             ("c;n;p\nA;1,5;1.5\nB;2,5;2.5\n", ".", 0, ("A", "1,5", 1.5)),
+            ("c;n;p\nA;1,5;1e+22\nB;2,5;2e5\n", ",", 0, ("A", 1.5, 1e22)),
         ],
     )
     def test_a_file_has_one_decimal_mark(self, content, decimal, ambiguous, row):
