@@ -161,8 +161,10 @@ def _examined(
         places = range(len(table.names))
         types = find(looked_at, places, decimal=options.decimal, every=every)
         checks = [
-            "true" if kind == TEXT else fits(value, kind)
-            for value, kind in zip(table.values, types.types, strict=True)
+            "true"
+            if kind == TEXT
+            else fits(f"trim({cell})" if place in types.padded else cell, kind)
+            for place, (cell, kind) in enumerate(zip(table.values, types.types, strict=True))
         ]
         looks = sample.look(connection, looked_at)
         varied = {place for place, look in looks.items() if look.distinct > 1}

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from projects_api.server.tables.values import Kind, are_counts, are_years, kind_of
 
 SHARE_OF_A_KIND = 0.8
-ROWS_LOOKED_AT = 1000
+ROWS_LOOKED_AT = 200
 CELLS_LOOKED_AT = 100_000
 
 

@@ -41,21 +41,21 @@ GROUPS = r"-?[1-9]\d{0,2}(\MARK\d{3})+"
 class Types:
     """The types of columns, the decimal mark, and columns where it may be another one.
 
-    `unseen` are columns in which no value was seen.
+    `unseen` are columns in which no value was seen, `padded` those with blanks around values.
     """
 
     types: list[str]
     decimal: str
     ambiguous: list[int]
     unseen: set[int]
+    padded: set[int]
 
 
-def fits(value: str, kind: str) -> str:
-    """Write as SQL whether a text is a value of a type: true, or else false or NULL.
+def fits(text: str, kind: str) -> str:
+    """Write as SQL whether a text without outer blanks is of a type: true, or false or NULL.
 
     Most values are written as DuckDB would write them again, which is quickly seen.
     """
-    text = f"trim({value})"
     again = f"CAST(try_cast({text} AS {kind}) AS VARCHAR) = {text}"
     if kind == "BIGINT":
         return f"({again})"
@@ -120,7 +120,8 @@ def find_types(
             ambiguous.append(place)
         elif types[place] == TEXT and mark == "," and found["point groups"]:
             ambiguous.append(place)
-    return Types(types, mark, ambiguous, set(places) - seen.keys())
+    padded = {place for place, found in seen.items() if found["padded"]}
+    return Types(types, mark, ambiguous, set(places) - seen.keys(), padded)
 
 
 def _first_that_fits(found: dict[str, bool], mark: str) -> str:
@@ -157,13 +158,17 @@ def _seen(
     found: list[tuple[int, dict[str, bool]]] = []
     for start in range(0, len(places), MAX_DERIVED):
         batch = places[start : start + MAX_DERIVED]
-        cells = ", ".join(f"trim({table.values[place]}) AS c{place}" for place in batch)
+        cells = ", ".join(f"{table.values[place]} AS c{place}" for place in batch)
+        trimmed = (
+            "SELECT name, trim(cell) AS value, cell != value AS padded FROM (UNPIVOT (SELECT "
+            f"{cells} FROM {table.scan} {some}) ON COLUMNS(*) INTO NAME name VALUE cell)"
+        )
         rows = connection.execute(
-            f"SELECT name, {any_group}, {finite}, {queried} FROM (UNPIVOT (SELECT {cells} "
-            f"FROM {table.scan} {some}) ON COLUMNS(*) INTO NAME name VALUE value) GROUP BY name"
+            f"SELECT name, {any_group}, {finite}, bool_or(padded), {queried} FROM ({trimmed}) "
+            "GROUP BY name"
         ).fetchall()
-        for name, grouped, is_finite, *results in rows:
-            one = dict(zip(checks, results, strict=True)) | {"finite": is_finite}
+        for name, grouped, is_finite, padded, *results in rows:
+            one = dict(zip(checks, results, strict=True)) | {"finite": is_finite, "padded": padded}
             for groups in ("comma groups", "point groups"):
                 one[groups] = one[groups] and grouped
             found.append((int(name[1:]), one))
