@@ -27,6 +27,7 @@ def signature(table: Table, task: Task) -> dict[str, Any]:
         "target": task.target,
         "problem_type": task.problem_type,
         "labels": table.labels,
+        "missing": list(task.missing),
         "inputs": [
             {
                 "name": column.name,

@@ -1,7 +1,7 @@
 """What a model is asked about: rows, checked and turned into what its inputs take."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -19,15 +19,18 @@ def check_rows(
 ) -> list[dict[str, Any]]:
     """Give each row exactly the model's inputs, as JSON values of their kinds.
 
-    A field that is missing becomes None. A category that training did not see is kept. Fields that
+    A field that is missing becomes None, and so does a text that marks missing values in the table
+    from which the model was trained. A category that training did not see is kept. Fields that
     the model does not know, such as an id or the target, are left out, so that a whole row of a
     table can be asked about; but a row without any known field is refused. Numbers must be
     finite, dates must be ISO 8601 (they come back in UTC where they name an offset). Raises
     `InputRefused` with all faults; pointers start with the index of the row.
     """
     faults: list[tuple[str, str]] = []
+    markers = frozenset(signature.get("missing", ()))
     checked = [
-        _check_row(signature["inputs"], row, f"/{index}", faults) for index, row in enumerate(rows)
+        _check_row(signature["inputs"], markers, row, f"/{index}", faults)
+        for index, row in enumerate(rows)
     ]
     if faults:
         raise InputRefused(faults)
@@ -55,6 +58,7 @@ _TEXT_LENGTHS = ((50, "50+"), (10, "10-49"), (5, "5-9"), (1, "1-4"), (0, "0"))
 
 def _check_row(
     inputs: Sequence[Mapping[str, Any]],
+    markers: Collection[str],
     row: Mapping[str, Any],
     pointer: str,
     faults: list[tuple[str, str]],
@@ -66,8 +70,9 @@ def _check_row(
     checked: dict[str, Any] = {}
     for field in inputs:
         name, value = field["name"], row.get(field["name"])
+        missing = value is None or (isinstance(value, str) and value in markers)
         try:
-            checked[name] = None if value is None else _COERCE[field["kind"]](value)
+            checked[name] = None if missing else _COERCE[field["kind"]](value)
         except (TypeError, ValueError, OverflowError):
             where = f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}"
             faults.append((where, f"must be {_EXPECTED[field['kind']]} or null"))

@@ -83,7 +83,8 @@ class TrainingConfig:
 class Task:
     """What to train: the column `target` of a Parquet file, by all the other columns.
 
-    `names` are those of its columns by position, where the file's own are not used.
+    `names` are those of its columns by position, where the file's own are not used. Texts that mark
+    `missing` values, which the file no longer has, are none in what the models are asked either.
     """
 
     table: Path
@@ -92,6 +93,7 @@ class Task:
     config: TrainingConfig
     use_gpu: bool = False
     names: Sequence[str] | None = None
+    missing: Sequence[str] = ()
 
 
 class Progress(Protocol):

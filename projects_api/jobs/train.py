@@ -54,6 +54,7 @@ def run(job: RunningJob) -> None:
     task = Task(
         table=table,
         names=version["dialect"].get("names"),
+        missing=version["reading"].get("missing", ()),
         target=order["target_column"],
         problem_type=order["problem_type"],
         config=TrainingConfig.from_mapping(order["config"]),

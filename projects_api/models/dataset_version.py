@@ -157,7 +157,8 @@ def find_in_project(
     connection: Connection, project_id: str, version_id: str
 ) -> dict[str, Any] | None:
     """Find how a version's file is written, and its content; `None` in another project."""
-    facts = (dataset_versions.c.id, dataset_versions.c.format, dataset_versions.c.dialect)
+    names = ("id", "format", "dialect", "reading")
+    facts = [dataset_versions.c[name] for name in names]
     statement = (
         select(*facts, artifacts.c.sha256)
         .join(artifacts, artifacts.c.id == dataset_versions.c.artifact_id)

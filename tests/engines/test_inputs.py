@@ -44,6 +44,13 @@ def test_missing_fields_are_null_and_unknown_ones_are_left_out():
     assert checked == [dict.fromkeys(["age", "alone", "port/of~call", "boarded", "remark"])]
 
 
+def test_what_marked_missing_values_in_training_does_so_here():
+    signature = {**SIGNATURE, "missing": ["", "n/a"]}
+    row = {"age": "n/a", "alone": "", "port/of~call": "n/a", "boarded": "n/a", "remark": "none"}
+    (checked,) = check_rows(signature, [row])
+    assert checked == {**dict.fromkeys(checked), "remark": "none"}
+
+
 def test_a_row_without_any_known_field_is_refused():
     with pytest.raises(InputRefused) as refused:
         check_rows(SIGNATURE, [{"age": 1}, {}, {"Age": 1}])
