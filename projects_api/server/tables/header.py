@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Sequence
 
-from projects_api.server.tables.values import Kind, are_counts, are_years, kind_of
+from projects_api.server.tables.values import Kind, are_counts, are_in_order, are_years, kind_of
 
 SHARE_OF_A_KIND = 0.8
 ROWS_LOOKED_AT = 200
@@ -57,6 +57,8 @@ def _are_names(
         return False
     rows = [[row[place] for place in places] for row in below if len(row) > places[-1]]
     names = [first[place] for place in places]
+    if not first[0].strip() and len(places) == len(first) - 1 and are_in_order(names):
+        return not all(map(are_in_order, rows))  # as R writes the names of what it has counted
     if are_years(names):
         return not all(map(are_years, rows))
     return are_counts(names) and not all(map(are_counts, rows))

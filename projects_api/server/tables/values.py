@@ -41,6 +41,17 @@ def are_years(cells: Sequence[str]) -> bool:
     )
 
 
+def are_in_order(cells: Sequence[str]) -> bool:
+    """Tell whether texts are three numbers or more, each greater than the one before it."""
+    try:
+        numbers = [float(cell) for cell in cells]
+    except ValueError:
+        return False
+    return len(numbers) > 2 and all(  # noqa: PLR2004
+        before < after for before, after in pairwise(numbers)
+    )
+
+
 def are_counts(cells: Sequence[str]) -> bool:
     """Tell whether texts are numbers that count up or down."""
     if len(cells) < 2 or not all(cell.strip().isdecimal() for cell in cells):  # noqa: PLR2004

@@ -27,6 +27,12 @@ class TestHeader:
             ),
             pytest.param('"","a","b"\n"1",23,4\n"2",NA,5\n', "column_1 a b", 2, id="R"),
             pytest.param("geo,2023,2024\nDE,83,84\nFR,67,68\n", "geo 2023 2024", 2, id="years"),
+            pytest.param(
+                '"","1.5","2.5","4"\n"9",0,2,1\n"8",3,3,0\n',
+                "column_1 1.5 2.5 4",
+                2,
+                id="R's table",
+            ),
             pytest.param("geo,2020\nDE,83\nFR,67\n", "geo 2020", 2, id="a year"),
             pytest.param("n,1,2,3\nA,5,8,8\nB,6,6,1\n", "n 1 2 3", 2, id="counts"),
             pytest.param("geo,2023\nDE,2019\nFR,2020\n", "column_1 column_2", 3, id="years below"),
