@@ -21,7 +21,7 @@ from projects_api.server.tables.column import (
 )
 from projects_api.server.tables.engine import MAX_DERIVED, Table, column_types
 
-CELLS_PER_PASS = 4_000_000
+CELLS_PER_PASS = 1_000_000
 MAX_DISTINCT = 10_000_000
 MAX_DISTRIBUTIONS = 100
 MAX_CORRELATED = 20
@@ -60,7 +60,12 @@ def _batches(columns: list[Column], rows: int) -> Iterator[tuple[int, list[Colum
 
 def _cells(table: Table, expressions: Iterable[tuple[int, str]]) -> str:
     """Write a relation of (name, value), one row for each value that is not missing."""
-    selected = ", ".join(f"{expression} AS c{position}" for position, expression in expressions)
+    cells = list(expressions)
+    if len(cells) == 1:  # of which there is no need to make others
+        [(position, expression)] = cells
+        one = f"SELECT 'c{position}' AS name, {expression} AS value FROM {table.scan}"
+        return f"(FROM ({one}) WHERE value IS NOT NULL)"
+    selected = ", ".join(f"{expression} AS c{position}" for position, expression in cells)
     return (
         f"(FROM (UNPIVOT (SELECT {selected} FROM {table.scan}) "
         "ON COLUMNS(*) INTO NAME name VALUE value))"
