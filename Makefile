@@ -68,6 +68,7 @@ clients: install ## Generate clients in seven ways, compile them, and run their 
 
 bench: .venv-bench/.installed ## Measure this server beside others (needs wrk and valgrind)
 	.venv-bench/bin/python -W ignore -m tools.bench $(BENCH)
+	.venv-bench/bin/python -W ignore -m tools.bench.tables
 
 bench-scale: .venv-bench/.installed ## Compare latencies with a thousand and with a million projects
 	.venv-bench/bin/python -W ignore -m tools.bench.scale $(BENCH)
