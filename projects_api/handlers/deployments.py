@@ -104,7 +104,7 @@ def get_drift(
     found = _find(connection, deployment_id)
     reference = trained_model.find_experiment_column(connection, found["model_id"], "reference")
     rows = deployment_input.list_newest(connection, deployment_id)
-    drift = predictions.measure_drift(reference, rows)
+    drift = predictions.measure_drift(found["project_id"], reference, rows)
     return {"deployment_id": deployment_id, "drift": drift}
 
 

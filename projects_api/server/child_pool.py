@@ -7,22 +7,21 @@ What a stranger's file may exhaust or crash, and what needs heavy libraries, is 
 import atexit
 import json
 import os
-import signal
-import subprocess
 import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from threading import BoundedSemaphore
+from threading import BoundedSemaphore, Lock
+from time import monotonic
 from typing import Any
 from weakref import WeakSet
 
-IMPORT_ROOT = Path(__file__).parents[2]
+from projects_api.server.child_starts import Forked, Spawned, Template, TemplateGone
+
 # A child needs none of the server's secrets.
 ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "HOME", "TMPDIR", "LANG")
 ATTEMPTS = 2
-GRACE_SECONDS = 5.0
 
 
 class ChildFailed(RuntimeError):  # noqa: N818 - its text says what the error is
@@ -37,20 +36,13 @@ class OutOfTime(Exception):  # noqa: N818 - same
     """A task took more time than it may."""
 
 
-def wait_or_kill(process: subprocess.Popen[Any]) -> int:
-    """Wait for a process that was told to end, kill it if it does not; return its exit status."""
-    try:
-        return process.wait(GRACE_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        return process.wait()
-
-
 class ChildPool:
-    """At most `size` processes that run a module, shared by the threads of this process.
+    """At most `size` processes that run a module at once, shared by the threads of this process.
 
     `arguments` and `environment` are given to the module. A process that grew by more than
-    `kept_growth_kib` gives its memory back by ending.
+    `kept_growth_kib` gives its memory back by ending. At most `kept` that have nothing to do are
+    kept, `size` of them where it is not said. Where they are `forked`, it is from a process that
+    has imported the module, which takes milliseconds, and each is confined to a folder of its own.
     """
 
     def __init__(
@@ -59,26 +51,40 @@ class ChildPool:
         size: int,
         *,
         kept_growth_kib: int,
+        kept: int | None = None,
         arguments: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
+        forked: bool = False,
     ) -> None:
         self._command = [sys.executable, "-m", module, *arguments]
         self._environment = dict(environment or {})
         self._size = size
+        self._kept = size if kept is None else kept
         self._kept_growth_kib = kept_growth_kib
+        self._forked = forked
+        self._template: Template | None = None
         self.forget()
         _pools.add(self)
 
-    def ask(self, task: Mapping[str, Any], seconds: float, wanted: str = "") -> dict[str, Any]:
+    def ask(
+        self,
+        task: Mapping[str, Any],
+        seconds: float,
+        wanted: str = "",
+        *,
+        owner: str = "",
+        file: Path | None = None,
+    ) -> dict[str, Any]:
         """Give a task to a process, waiting for one to be free, and return its answer.
 
-        A process whose last answer named `wanted` among what it `keeps` is preferred. Raises
-        `OutOfTime`, `ChildDied` when the task ended a process twice, and `ChildFailed` for what
-        is no fault of the task.
+        A process never works for two owners. One whose last answer named `wanted` among what it
+        `keeps` is preferred. Of a file the process gets a copy, whose place is the task's `path`.
+        Raises `OutOfTime`, `ChildDied` when the task ended a process twice, and `ChildFailed` for
+        what is no fault of the task.
         """
         for _ in range(ATTEMPTS):
             with self._free:
-                answer = self._ask({**task, "seconds": seconds}, wanted)
+                answer = self._ask({**task, "seconds": seconds}, wanted, owner, file)
             if answer is None:
                 continue
             if "failure" in answer:
@@ -90,85 +96,92 @@ class ChildPool:
         """End the processes that have nothing to do."""
         while self._idle:
             self._idle.pop().end()
+        if self._template is not None:
+            self._template.close()
+            self._template = None
 
     def forget(self) -> None:
         """Begin anew, for the processes of a parent that forked are the parent's."""
         self._free = BoundedSemaphore(self._size)
         self._idle: deque[_Child] = deque()
+        self._template = None
+        self._starting = Lock()
 
-    def _ask(self, message: dict[str, Any], wanted: str) -> dict[str, Any] | None:
-        child = self._take(wanted)
-        answer = child.ask(message)
+    def _ask(
+        self, message: dict[str, Any], wanted: str, owner: str, file: Path | None
+    ) -> dict[str, Any] | None:
+        child = self._take(wanted, owner)
+        begun = monotonic()
+        answer = child.ask(message, file)
         if answer is not None and answer["grown_kib"] <= self._kept_growth_kib:
             child.keeps = frozenset(answer.get("keeps", ()))
             self._idle.append(child)
-        elif child.end() == -signal.SIGALRM:
+            self._end_longest_idle()
+            return answer
+        child.end()
+        if answer is None and monotonic() - begun >= message["seconds"]:
             raise OutOfTime
         return answer
 
-    def _take(self, wanted: str) -> "_Child":
-        for child in list(self._idle):
-            if wanted in child.keeps:
-                with suppress(ValueError):  # another thread was faster
-                    self._idle.remove(child)
-                    self._idle.append(child)
-        while True:
+    def _take(self, wanted: str, owner: str) -> "_Child":
+        own = [child for child in list(self._idle) if child.owner == owner]
+        own.sort(key=lambda child: wanted in child.keeps)
+        while own:
+            child = own.pop()
             try:
-                child = self._idle.pop()
-            except IndexError:
-                return _Child(self._command, self._environment)
+                self._idle.remove(child)
+            except ValueError:  # another thread was faster
+                continue
             if child.lives():  # else it had nothing to do for long, which is no fault of a task
                 return child
             child.end()
+        return _Child(self._start(), owner)
+
+    def _end_longest_idle(self) -> None:
+        while len(self._idle) > self._kept:
+            with suppress(IndexError):
+                self._idle.popleft().end()
+
+    def _start(self) -> "Spawned | Forked":
+        known = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
+        environment = known | self._environment
+        if not self._forked:
+            return Spawned(self._command, environment)
+        with self._starting:
+            for _ in range(ATTEMPTS):
+                if self._template is None:
+                    self._template = Template(self._command, environment)
+                try:
+                    return self._template.fork()
+                except TemplateGone:
+                    self._template = None
+        raise ChildFailed(f"{self._command[2]} did not start")
 
 
 class _Child:
     """One process, used by one thread at a time."""
 
-    def __init__(self, command: list[str], environment: dict[str, str]) -> None:
-        """Start it and wait until it is ready; raises `ChildFailed` when it is not."""
+    def __init__(self, process: "Spawned | Forked", owner: str) -> None:
+        """Wait until it is ready; raises `ChildFailed` when it is not."""
         self.keeps: frozenset[str] = frozenset()
-        known = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
-        self._process = subprocess.Popen(  # noqa: S603 - our own module, no shell
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            cwd=IMPORT_ROOT,
-            env=known | environment,
-            process_group=0,  # an interrupt from the keyboard is for the server, which ends it
-            text=True,
-            encoding="utf-8",
-        )
+        self.owner = owner
+        self.process = process
+        self.lives, self.end = process.lives, process.end
         if self._answer() is None:
-            raise ChildFailed(f"{command[2]} did not start: exit status {self.end()}")
+            raise ChildFailed(f"{process.name} did not start: exit status {self.end()}")
 
-    def ask(self, message: dict[str, Any]) -> dict[str, Any] | None:
+    def ask(self, message: dict[str, Any], file: Path | None = None) -> dict[str, Any] | None:
         """Send a task and wait for the answer; None when the process ended instead."""
-        assert self._process.stdin is not None
         try:
-            self._process.stdin.write(json.dumps(message) + "\n")
-            self._process.stdin.flush()
+            with self.process.given(file) as given:
+                self.process.tasks.write(json.dumps({**message, **given}) + "\n")
+                self.process.tasks.flush()
+                return self._answer()
         except BrokenPipeError:
             return None
-        return self._answer()
-
-    def lives(self) -> bool:
-        """Tell whether the process has not ended by itself."""
-        return self._process.poll() is None
-
-    def end(self) -> int:
-        """End the process and return its exit status, negative for a signal."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        with suppress(BrokenPipeError):
-            self._process.stdin.close()  # which ends it
-        status = wait_or_kill(self._process)
-        self._process.stdout.close()
-        return status
 
     def _answer(self) -> dict[str, Any] | None:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
+        line = self.process.answers.readline()
         answer: dict[str, Any] | None = json.loads(line) if line.endswith("\n") else None
         return answer
 

@@ -10,13 +10,18 @@ import json
 import os
 import resource
 import signal
+import socket
 import sys
 import threading
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, TextIO
+
+from projects_api.server.child_starts import MAX_MESSAGE_BYTES, PID_BYTES
+from projects_api.server.confinement import confine
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,35 @@ class Limits:
     address_space_bytes: int
     written_file_bytes: int
     idle_seconds: float
+
+
+def serve_copies(
+    make: Callable[[], Callable[[dict[str, Any]], dict[str, Any]]], limits: Limits
+) -> None:
+    """Be copied whenever the parent asks for it, until it is gone; a copy does what `serve` does.
+
+    The parent sends the folder of a copy, and the ends of its pipes, by the socket that is this
+    process's standard input; it is told the copy's process id. A copy is confined to its folder
+    before it is given anything. This process must have no threads.
+    """
+    control = socket.socket(fileno=os.dup(sys.stdin.fileno()))
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how a copy ended
+    while True:
+        message, pipes, *_ = socket.recv_fds(control, MAX_MESSAGE_BYTES, 2)
+        if not message:
+            return
+        pid = os.fork()
+        if pid == 0:
+            control.close()
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            for number, descriptor in enumerate(pipes):
+                os.dup2(descriptor, number)
+        for descriptor in pipes:
+            os.close(descriptor)
+        if pid == 0:
+            confine(Path(os.fsdecode(message)))
+            serve(make(), limits)
+        control.send(pid.to_bytes(PID_BYTES, "little"))
 
 
 def serve(perform: Callable[[dict[str, Any]], dict[str, Any]], limits: Limits) -> None:

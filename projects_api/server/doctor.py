@@ -16,7 +16,7 @@ from projects_api.models.experiment import experiments
 from projects_api.models.member import COPIED_FIELDS, members
 from projects_api.models.project import projects
 from projects_api.models.trained_model import trained_models
-from projects_api.server import schema
+from projects_api.server import confinement, schema
 from projects_api.server.application import create_application
 from projects_api.server.artifact_store import ArtifactStore, ArtifactStoreUnavailable
 from projects_api.server.database import Database
@@ -34,6 +34,8 @@ def examine(settings: Settings) -> Iterator[tuple[str, list[str]]]:
     """Yield each check's name with the faults that it found."""
     yield "settings", []  # They were read and accepted, or nobody would be here.
     yield "contract and handlers agree", _attempt(partial(_check_contract, settings))
+    lacks = " and ".join(confinement.missing())
+    yield f"models are asked in confinement{lacks and f', which lacks {lacks} here'}", []
     with_database: dict[str, Callable[[Connection], list[str]]] = {
         f"database {make_url(settings.database)!r}": _check_schema,
         "counts equal what they count": _check_counts,

@@ -17,7 +17,7 @@ from contextlib import suppress
 from select import select
 from typing import Any
 
-from projects_api.server.child_pool import wait_or_kill
+from projects_api.server.child_starts import wait_or_kill
 
 PROGRAM = "projects_api.jobs"
 IDLE_SECONDS = 60.0

@@ -35,7 +35,8 @@ class Store:
         """Store a file and give what a model of it is asked with."""
         content = describe(path)
         self.services.artifacts.store.put(content, path)
-        return {"sha256": content.sha256, "engine": "flaml", "signature": self.signature}
+        asked = {"sha256": content.sha256, "engine": "flaml", "signature": self.signature}
+        return {**asked, "project_id": "mine"}
 
     def stored(self, model: dict) -> Path:
         (file,) = (self.services.settings.data_dir / "artifacts").rglob(model["sha256"])
@@ -76,7 +77,7 @@ def odd(store, tmp_path):
 
 
 def processes(of: Predictions) -> list[psutil.Process]:
-    return [psutil.Process(child._process.pid) for child in of._children._idle]
+    return [psutil.Process(child.process.pid) for child in of._children._idle]
 
 
 def hot(of: Predictions) -> set[str]:

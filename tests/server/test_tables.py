@@ -729,6 +729,14 @@ class TestConversion:
         assert (table.num_rows, table.num_columns) == (50, 3000)
         assert table["c2999"][49].as_py() == 49 * 2999
 
+    def test_as_wide_as_is_accepted(self, make):
+        names, values = (",".join(f"{letter}{n}" for n in range(10_000)) for letter in ("c", ""))
+        source = make(f"{names}\n{values}\n".encode())
+        table = pq.read_table(converted(source, "parquet"))
+        assert table.to_pylist() == [{f"c{number}": number for number in range(10_000)}]
+        columns = describe_table(source, inspect_table(source).dialect)["columns"]
+        assert [one["max"] for one in columns] == list(range(10_000))
+
     def test_leaves_no_target_when_it_fails(self, make, tmp_path):
         target = tmp_path / "converted"
         target.write_bytes(b"before")

@@ -7,6 +7,7 @@ neither is ever loaded into the server process. Importing this starts nothing.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -21,6 +22,8 @@ from projects_api.server.problems import EngineUnavailable, ModelUnusable
 PROCESS = "projects_api.server.predictions.process"
 TASK_SECONDS = 60.0
 KEPT_GROWTH_KIB = 3 * 1024**2
+KEPT_PROCESSES = 4
+"""For each that may work at once; the others wait for questions of their projects."""
 # One row is asked most often, and for that a team of threads costs more than it does.
 ENVIRONMENT = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "LOKY_MAX_CPU_COUNT"), "1")
 
@@ -52,9 +55,10 @@ class Prediction:
 
 
 class Predictions:
-    """The prediction processes of this server process.
+    """The prediction processes of this server process, each of one project.
 
-    Each of at most `processes` keeps models whose files have at most `hot_bytes` together.
+    At most `processes` work at once. Each keeps models whose files have at most `hot_bytes`
+    together.
     """
 
     def __init__(self, artifacts: Artifacts, *, processes: int, hot_bytes: int) -> None:
@@ -63,8 +67,10 @@ class Predictions:
             PROCESS,
             processes,
             kept_growth_kib=KEPT_GROWTH_KIB,
+            kept=KEPT_PROCESSES * processes,
             arguments=[str(hot_bytes)],
             environment=ENVIRONMENT,
+            forked=True,
         )
         self.close = self._children.close
 
@@ -82,17 +88,18 @@ class Predictions:
         return Prediction(rows, self._ask(model, rows), ignored_fields)
 
     def measure_drift(
-        self, reference: Mapping[str, Any] | None, rows: Sequence[Row]
+        self, project_id: str, reference: Mapping[str, Any] | None, rows: Sequence[Row]
     ) -> dict[str, Any]:
         """Measure how far rows are from a training's reference, as `engines.drift.measure` does."""
-        answer = self._children.ask({"drift": {"reference": reference, "rows": rows}}, TASK_SECONDS)
+        task = {"drift": {"reference": reference, "rows": rows}}
+        answer = self._children.ask(task, TASK_SECONDS, owner=project_id)
         drift: dict[str, Any] = answer["drift"]
         return drift
 
     def _ask(self, model: Mapping[str, Any], rows: list[Row]) -> list[Row]:
         key = _key(model)
         task = {"key": key, "rows": rows}
-        answer = self._attempt(task, key)
+        answer = self._attempt(task, key, model["project_id"])
         if "not_loaded" in answer:
             answer = self._ask_with_file(model, task, key)
         if "absent" in answer:
@@ -108,17 +115,18 @@ class Predictions:
         source = {name: model[name] for name in ("sha256", "signature", "engine")}
         try:
             with self._artifacts.fetched(model["sha256"]) as path:
-                source["path"] = str(path.resolve())
-                return self._attempt({**task, "source": source}, key)
+                return self._attempt({**task, "source": source}, key, model["project_id"], path)
         except ContentMissing as error:
             raise ModelUnusable(
                 "The model's file is no longer in the artifact store. Restore it, or train the "
                 "model again."
             ) from error
 
-    def _attempt(self, task: dict[str, Any], key: str) -> dict[str, Any]:
+    def _attempt(
+        self, task: dict[str, Any], key: str, project_id: str, file: Path | None = None
+    ) -> dict[str, Any]:
         try:
-            return self._children.ask(task, TASK_SECONDS, key)
+            return self._children.ask(task, TASK_SECONDS, key, owner=project_id, file=file)
         except OutOfTime as error:
             raise ModelUnusable(
                 f"The model needs more than {TASK_SECONDS:g} seconds for these rows. Ask about "

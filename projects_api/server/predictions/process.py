@@ -8,7 +8,7 @@ from typing import Any
 
 from projects_api.engines import drift
 from projects_api.engines.availability import why_unavailable
-from projects_api.server.child_process import Limits, serve
+from projects_api.server.child_process import Limits, serve_copies
 
 LIMITS = Limits(address_space_bytes=8 * 1024**3, written_file_bytes=64 * 1024**2, idle_seconds=1800)
 MAX_REASON_CHARACTERS = 300
@@ -43,7 +43,8 @@ class HotModels:
                     return {"not_loaded": True, "keeps": list(self._models)}
                 if reason := why_unavailable(source["engine"]):
                     return {"absent": reason, "keeps": list(self._models)}
-                self._keep(key, _load(source), Path(source["path"]).stat().st_size)
+                path = Path(task["path"])
+                self._keep(key, _load(path, source), path.stat().st_size)
             self._models.move_to_end(key)
             predictions = _predict(self._models[key][0], task["rows"])
         except Refused as refused:
@@ -59,10 +60,9 @@ class HotModels:
         return sum(size for _, size in self._models.values())
 
 
-def _load(source: dict[str, Any]) -> Any:
+def _load(path: Path, source: dict[str, Any]) -> Any:
     from projects_api.engines.prediction import ModelRefused, load  # noqa: PLC0415 - slow to import
 
-    path = Path(source["path"])
     with path.open("rb") as file:
         if file_digest(file, "sha256").hexdigest() != source["sha256"]:
             raise Refused(
@@ -92,4 +92,6 @@ def _reason(error: Exception) -> str:
 
 
 if __name__ == "__main__":
-    serve(HotModels(int(sys.argv[1])).perform, LIMITS)
+    if not why_unavailable("flaml"):
+        import projects_api.engines.prediction  # noqa: F401 - once, for all copies
+    serve_copies(lambda: HotModels(int(sys.argv[1])).perform, LIMITS)

@@ -10,6 +10,7 @@ TOP_VALUES_SHOWN = 5
 MAX_NAME_CHARACTERS = 1000
 # Squares of numbers beyond these, multiplied or summed up, are none.
 SMALLEST, LARGEST = 1e-100, 1e100
+ALL_DAYS = "DATE '0001-01-01' AND DATE '9999-12-31'"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FIRST_MICROSECOND = (datetime(1, 1, 1, tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
 LAST_MICROSECOND = (datetime.max.replace(tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
@@ -29,8 +30,8 @@ TYPES = {
 class Column:
     """A column and what was found of it.
 
-    `measure` is SQL for its values as finite numbers, of dates and times as microseconds since
-    1970; None where they are none.
+    `measure` is SQL for its values as finite numbers, of dates and times as whole microseconds
+    since 1970; None where they are none.
     """
 
     name: str
@@ -56,7 +57,8 @@ class Column:
     @property
     def scaled(self) -> str:
         """Write its measure times its scale as SQL."""
-        return str(self.measure) if self.scale == 1 else f"({self.measure}) * {self.scale!r}"
+        number = f"CAST({self.measure} AS DOUBLE)" if self.is_dated else str(self.measure)
+        return number if self.scale == 1 else f"({number}) * {self.scale!r}"
 
     @property
     def is_numeric(self) -> bool:
@@ -83,9 +85,12 @@ def typed_column(name: str, sql_type: str, value: str) -> Column:
     elif column.is_dated:
         if sql_type == "TIMESTAMPTZ_NS":  # of which DuckDB cannot tell whether it is finite
             value = f"CAST({value} AS TIMESTAMPTZ)"
+        if sql_type == "DATE":  # of which DuckDB counts no microseconds where they are far
+            column.measure = f"CASE WHEN {value} BETWEEN {ALL_DAYS} THEN epoch_us({value}) END"
+            return column
         moment = f"CASE WHEN isfinite({value}) THEN epoch_us({value}) END"
         within = f"BETWEEN {FIRST_MICROSECOND} AND {LAST_MICROSECOND}"
-        column.measure = f"CASE WHEN ({moment}) {within} THEN CAST({moment} AS DOUBLE) END"
+        column.measure = f"CASE WHEN ({moment}) {within} THEN {moment} END"
     return column
 
 
@@ -144,5 +149,7 @@ def _intervals(column: Column) -> Iterator[tuple[float, float, int]]:
 def _moment(microseconds: float | None) -> str | None:
     if microseconds is None:
         return None
-    moment = EPOCH + timedelta(microseconds=microseconds)
+    # Beside the ends of what dates can be, floats are further apart than microseconds.
+    within = min(max(int(microseconds), FIRST_MICROSECOND), LAST_MICROSECOND)
+    moment = EPOCH + timedelta(microseconds=within)
     return moment.isoformat().replace("+00:00", "Z")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import duckdb
 
+from projects_api.server.tables import engine
 from projects_api.server.tables.column import typed_column
 from projects_api.server.tables.engine import (
     COLUMNS_PER_PASS,
@@ -20,6 +21,9 @@ from projects_api.server.tables.engine import (
 from projects_api.server.tables.types import cast
 
 MAX_CELLS_PER_ROW_GROUP = 8_000_000
+WIDE_MEMORY_LIMIT = "2GB"
+FIRST_NANOSECOND = "1677-09-21 00:12:43.145224193"
+LAST_NANOSECOND = "2262-04-11 23:47:16.854775807"
 
 
 def write_parquet(
@@ -35,7 +39,8 @@ def write_parquet(
     ValueError when one has another number of them then.
     """
     if len(types) > COLUMNS_PER_PASS:
-        connection.execute("SET threads = 1")
+        # DuckDB counts more for so many columns than it takes: half a gigabyte for 10,000.
+        connection.execute(f"SET threads = 1; SET memory_limit = '{WIDE_MEMORY_LIMIT}'")
     columns = ", ".join(
         f"{cast(value, kind)} AS {quoted_name(name)}"
         for value, kind, name in zip(table.values, types, table.unique_names, strict=True)
@@ -43,7 +48,8 @@ def write_parquet(
     group = max(2048, min(122_880, MAX_CELLS_PER_ROW_GROUP // len(types)))
     options = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {group}"
     rows = _copy(connection, f"SELECT {columns} FROM {table.scan}", target, options)
-    connection.execute(f"SET threads = {THREADS}")  # for the next one to use the database
+    # For the next one to use the database.
+    connection.execute(f"SET threads = {THREADS}; SET memory_limit = '{engine.MEMORY_LIMIT}'")
     written = connection.execute(
         "SELECT column_id, sum(num_values - stats_null_count)::BIGINT "
         f"FROM parquet_metadata({file_literal(target)}) GROUP BY column_id ORDER BY column_id"
@@ -60,10 +66,11 @@ def write_csv(connection: duckdb.DuckDBPyConnection, table: Table, target: Path)
     A missing value of a single column is `""`, for a blank line is no row; texts of a single
     column are quoted, for what is in them could pass for a delimiter.
     """
-    cells = [f"CAST(c{index} AS VARCHAR)" for index in range(len(table.names))]
+    kinds = column_types(connection, table)
+    cells = [_text(*one) for one in zip(table.values, kinds, strict=True)]
     options = "FORMAT csv, HEADER false, DELIMITER ','"
     if len(cells) == 1:
-        options += ", FORCE_QUOTE *" if _holds_text(connection, table) else ""
+        options += ", FORCE_QUOTE *" if _holds_text(kinds[0]) else ""
         cells = [f"coalesce({cells[0]}, '')"]
     # As a row, for DuckDB renames columns whose names differ only in case.
     header = f"SELECT {', '.join(map(literal, table.unique_names))}"
@@ -71,8 +78,18 @@ def write_csv(connection: duckdb.DuckDBPyConnection, table: Table, target: Path)
     return _copy(connection, f"{header} UNION ALL {rows}", target, options) - 1
 
 
-def _holds_text(connection: duckdb.DuckDBPyConnection, table: Table) -> bool:
-    (kind,) = column_types(connection, table)
+def _text(value: str, kind: str) -> str:
+    text = f"CAST({value} AS VARCHAR)"
+    if kind != "TIMESTAMP_NS":
+        return text
+    # What pandas has for the last and the first moment, DuckDB takes for infinities.
+    return (
+        f"CASE {text} WHEN 'infinity' THEN '{LAST_NANOSECOND}' "
+        f"WHEN '-infinity' THEN '{FIRST_NANOSECOND}' ELSE {text} END"
+    )
+
+
+def _holds_text(kind: str) -> bool:
     return typed_column("", kind, "").type in {"text", "other"}
 
 

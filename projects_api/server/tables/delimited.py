@@ -14,7 +14,7 @@ from projects_api.server.tables.layout import EXCEL_DELIMITER, find_layout
 from projects_api.server.tables.lines import survey, write_rows
 from projects_api.server.tables.reading import Layout, Lines, Options, Reading
 from projects_api.server.tables.signatures import refuse_other_text
-from projects_api.server.tables.types import TEXT, Types, find_types, fits
+from projects_api.server.tables.types import Types, check_of, find_types
 
 ROWS = 500
 """Of a sample, from which the types are taken that all rows are compared with."""
@@ -75,7 +75,8 @@ def decide(
         found = _examined(connection, as_text, part, layout, options)
     if found is None:
         raise NotATable(
-            "The lines can be read in more than one way. Write the file again with quotes around "
+            "The lines can be read in more than one way, or one of them is longer than two "
+            "mebibytes. Shorten it, or write the file again with quotes around "
             "values that contain delimiters, quotes or line ends."
         )
     table, profile, looks, types = found
@@ -83,7 +84,7 @@ def decide(
         encoding=encoding,
         layout=layout,
         decimal=types.decimal,
-        markers=options.markers,
+        markers=tuple(one for one in options.markers if layout.separator not in one),
         malformed=options.malformed,
         types=types.types,
         present=profile.present,
@@ -157,14 +158,12 @@ def _examined(
     find = partial(find_types, connection, delimiter=layout.delimiter)
     try:
         # A few rows tell what to check; all rows are checked for that alone.
-        every = max(1, (text.rows or 0) * part.stat().st_size // text.path.stat().st_size // ROWS)
+        size = max(1, text.path.stat().st_size)
+        every = max(1, (text.rows or 0) * part.stat().st_size // size // ROWS)
         places = range(len(table.names))
         types = find(looked_at, places, decimal=options.decimal, every=every)
         checks = [
-            "true"
-            if kind == TEXT
-            else fits(f"trim({cell})" if place in types.padded else cell, kind)
-            for place, (cell, kind) in enumerate(zip(table.values, types.types, strict=True))
+            check_of(kind, padded=place in types.padded) for place, kind in enumerate(types.types)
         ]
         looks = sample.look(connection, looked_at)
         varied = {place for place, look in looks.items() if look.distinct > 1}

@@ -147,12 +147,15 @@ def _measure(
     ]
     if not measured:
         return
-    cells = _cells(table, [(position, str(column.measure)) for position, column in measured])
-    found = connection.execute(
-        f"SELECT name, min(value), max(value) FROM {cells} GROUP BY name"
-    ).fetchall()
-    for name, low, high in found:
-        batch[int(name[1:]) - start].measures = (_finite(low), _finite(high), None, None)
+    for dated in (False, True):  # apart, for microseconds are exact as integers alone
+        ends = [(place, str(one.measure)) for place, one in measured if one.is_dated is dated]
+        if not ends:
+            continue
+        found = connection.execute(
+            f"SELECT name, min(value), max(value) FROM {_cells(table, ends)} GROUP BY name"
+        ).fetchall()
+        for name, low, high in found:
+            batch[int(name[1:]) - start].measures = (_finite(low), _finite(high), None, None)
     scaled = [(position, column.scaled) for position, column in measured if column.is_numeric]
     if not scaled:
         return

@@ -6,7 +6,8 @@ Every text that gets into SQL passes `literal` or `quoted_name`; columns are cal
 # ruff: noqa: S608 - names and options of DuckDB's table functions cannot be bound
 
 import glob
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -29,6 +30,7 @@ MAX_DERIVED = 200
 # Finding duplicates keeps a number per row in memory.
 MAX_ROWS_COMPARED = 1_000_000
 VECTOR_ROWS = 2048
+Check = Callable[[str], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,13 +139,13 @@ def profile(
     connection: duckdb.DuckDBPyConnection,
     table: Table,
     expected_rows: int | None,
-    checks: Sequence[str] = (),
+    checks: Sequence["Check | None"] = (),
     varied: Collection[int] = (),
 ) -> Profile:
     """Read all rows; a column is constant when it has several equal values and none missing.
 
-    Rows are compared where no more than MAX_ROWS_COMPARED are expected. A check is an expression
-    for each column, which is true of a value that passes. Of `varied` columns it is known that not
+    Rows are compared where no more than MAX_ROWS_COMPARED are expected. A check makes of a
+    cell an expression that is true of a value that passes. Of `varied` columns it is known that not
     all values are equal.
     """
     comparable = (
@@ -151,7 +153,7 @@ def profile(
         and expected_rows is not None
         and expected_rows <= MAX_ROWS_COMPARED
     )
-    checks = checks or ["true"] * len(table.cells)
+    checks = checks or [None] * len(table.cells)
     if len(table.cells) <= MAX_AGGREGATED:
         rows, duplicates, present, same, fits = _aggregated(
             connection, table, checks, varied, comparable=comparable
@@ -168,7 +170,7 @@ def profile(
 def _aggregated(
     connection: duckdb.DuckDBPyConnection,
     table: Table,
-    checks: Sequence[str],
+    checks: Sequence[Check | None],
     varied: Collection[int],
     *,
     comparable: bool,
@@ -179,7 +181,7 @@ def _aggregated(
         for place, cell in enumerate(table.cells)
     )
     fits = ", ".join(
-        "true" if check == "true" else f"count_if({check}) = count({cell})"
+        f"count_if({check(cell)}) = count({cell})" if check else "true"
         for cell, check in zip(table.cells, checks, strict=True)
     )
     duplicates = _duplicates(table) if comparable else "NULL"
@@ -191,31 +193,31 @@ def _aggregated(
 
 
 def _counted_by_cell(
-    connection: duckdb.DuckDBPyConnection, table: Table, checks: Sequence[str]
+    connection: duckdb.DuckDBPyConnection, table: Table, checks: Sequence[Check | None]
 ) -> tuple[int, list[int], list[bool], list[bool]]:
     """Make one row of each cell, so that the work grows with the cells only."""
-    rows, width = 0, len(table.names)
+    width = len(table.names)
     present, same, fits = [0] * width, [True] * width, [True] * width
-    for start in range(0, len(table.cells), COLUMNS_PER_PASS):
-        batch = range(start, min(start + COLUMNS_PER_PASS, width))
-        cells = ", ".join(
-            f"CASE WHEN {table.cells[place]} IS NOT NULL THEN "
-            f"{{'seen': hash({table.cells[place]}), 'fits': {checks[place]}}} END AS c{place}"
-            for place in batch
-        )
-        found = connection.execute(
-            "SELECT name, count(*), min(value.seen) = max(value.seen), "
-            "count_if(value.fits) = count(*) "
-            f"FROM (UNPIVOT (SELECT {cells}, {{'seen': hash(0), 'fits': true}} AS \"row\" "
-            f"FROM {table.scan}) ON COLUMNS(*) INTO NAME name VALUE value) GROUP BY name"
-        ).fetchall()
-        for name, count, alike, fit in found:
-            if name == "row":
-                rows = count
-            else:
+    alike: dict[Check | None, list[int]] = defaultdict(list)
+    for place, check in enumerate(checks):
+        alike[check].append(place)
+    for check, places in alike.items():
+        checked = check("value") if check else "true"
+        for start in range(0, len(places), COLUMNS_PER_PASS):
+            batch = places[start : start + COLUMNS_PER_PASS]
+            cells = ", ".join(f"{table.cells[place]} AS c{place}" for place in batch)
+            found = connection.execute(
+                "SELECT name, count(*), min(hash(value)) = max(hash(value)), "
+                f"count_if({checked}) = count(*) FROM (UNPIVOT (SELECT {cells} FROM {table.scan}) "
+                "ON COLUMNS(*) INTO NAME name VALUE value) GROUP BY name"
+            ).fetchall()
+            for name, *counted in found:
                 place = int(name[1:])
-                present[place], same[place], fits[place] = count, alike, fit
-    return rows, present, same, fits
+                present[place], same[place], fits[place] = counted
+    # With a cell, so that a scan notices all lines that it cannot read.
+    rows = connection.execute(f"SELECT count(*), count(c0) FROM {table.scan}").fetchone()
+    assert rows is not None
+    return rows[0], present, same, fits
 
 
 def column_types(connection: duckdb.DuckDBPyConnection, table: Table) -> list[str]:

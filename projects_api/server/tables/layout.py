@@ -80,6 +80,12 @@ def _single_column(body: str, skipped: int, complete: bool, options: Options) ->
     if named is None:
         named = is_header([row.cells[:1] for row in rows], options.markers)
     first = rows[0]
+    if len(first.cells) > 1 and options.malformed != "repair":
+        raise NotATable(
+            f"Line {skipped + first.first} has {len(first.cells)} values, and the lines below have "
+            "one. Put quotes around a name that has commas in it, send `delimiter` if the lines "
+            "below end early, or `malformed=repair` to take the whole line for the name."
+        )
     return Layout(
         delimiter=None,
         separator=separator,
@@ -87,7 +93,7 @@ def _single_column(body: str, skipped: int, complete: bool, options: Options) ->
         blanks=False,
         skip_lines=skipped + first.first - 1,
         header_lines=first.last - first.first + 1 if named else 0,
-        names=_names(first.cells[:1] if named else None, 1),
+        names=_names([separator.join(first.cells)] if named else None, 1),
         plain=True,
     )
 

@@ -17,7 +17,7 @@ from projects_api.server.tables.facts import NotATable
 from projects_api.server.tables.reading import WHITE_SPACE, Layout, Lines, Options
 from projects_api.server.tables.split import DELIMITERS
 
-MAX_VALUE_CHARACTERS = 1024 * 1024
+MAX_VALUE_CHARACTERS = 2 * 1024 * 1024
 MAX_NAMED = 10
 MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
 WAYS_OUT = (
@@ -228,7 +228,7 @@ def _repaired(cells: list[str], raw: str, layout: Layout) -> list[str]:
 def _in_words(error: csv.Error) -> str:
     text = str(error)
     if "field larger" in text:
-        return "has a value of more than a mebibyte, or a quote that is not closed"
+        return "has a value of more than two mebibytes, or a quote that is not closed"
     if "unexpected end" in text:
         return "has a quote that is not closed"
     return "has a quote inside of a quoted value; write it twice there"

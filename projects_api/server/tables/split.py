@@ -97,7 +97,8 @@ def _rows(text: str, delimiter: str, quote: str, blanks: bool) -> Iterator[Row]:
     end, found = 0, 0
     for cells in reader:
         start, end = end + 1, reader.line_num
-        if any(map(str.strip, cells)) or len(cells) > 1:
+        # A blank line has no cell, and a missing value of one column an empty one.
+        if any(map(str.strip, cells)) or len(cells) > 1 or cells == [""]:
             yield Row(start, end, cells)
             found += 1
         if found == SAMPLE_ROWS:
@@ -134,7 +135,8 @@ def _worth(cell: str, others: set[str], markers: Collection[str]) -> float:
 
 def _with_blanks(text: str, complete: bool, split: Split) -> Split:
     """Take a blank behind each delimiter for a part of it, where nearly all have one."""
-    cells = [cell for row in split.rows[:SCORED_ROWS] for cell in row.cells[1:]]
+    rows = [row.cells for row in split.rows[:SCORED_ROWS] if len(row.cells) == split.width]
+    cells = [cell for row in rows for cell in row[1:]]
     blank = sum(cell.startswith(" ") for cell in cells)
     if not cells or blank < MOST * len(cells):
         return split

@@ -6,12 +6,13 @@ cast would take, but give back otherwise, stays text.
 
 # ruff: noqa: S608 - as in engine, whose functions quote every text
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import duckdb
 
-from projects_api.server.tables.engine import MAX_DERIVED, Table
+from projects_api.server.tables.engine import COLUMNS_PER_PASS, Table
 
 TEXT = "VARCHAR"
 DECIMAL_COMMA = "DOUBLE with a decimal comma"
@@ -24,7 +25,8 @@ NUMBERS_OF = {".": "DOUBLE", ",": DECIMAL_COMMA}
 DIGITS_OF_A_DOUBLE = 15
 DAY = r"\d{4}-\d{1,2}-\d{1,2}"
 TIME = r"[ T]\d{1,2}:\d\d(:\d\d(\.\d{1,6})?)?"
-ZONE = r" ?(Z|UTC|GMT|[+-]\d\d(:?\d\d)?)"
+ZONE = r" ?(Z|UTC|GMT|[+-](0\d|1[0-4])(:?[0-5]\d)?)"
+ALL_TIME = "'0001-01-01 00:00:00+00' AND '9999-12-31 23:59:59.999999+00'"
 MOMENTS = {
     "DATE": DAY,
     "TIMESTAMP": f"{DAY}({TIME})?",
@@ -65,11 +67,22 @@ def fits(text: str, kind: str) -> str:
         return f"(NOT contains({text}, '.') AND {_is_double(_with_point(text))})"
     if kind == "BOOLEAN":
         return f"(lower({text}) IN ('true', 'false'))"
+    # A zone may move a moment out of the years that a date has.
+    value = f"try_cast({text} AS {kind})"
+    within = f"{value} BETWEEN {ALL_TIME}" if kind == "TIMESTAMPTZ" else f"{value} IS NOT NULL"
     return (
         f"(CASE WHEN {again} THEN strpos({text}, '-') = 5 AND NOT contains({text}, '(') ELSE "
         f"regexp_full_match({text}, '{MOMENTS[kind]}') AND NOT starts_with({text}, '0000') "
-        f"AND try_cast({text} AS {kind}) IS NOT NULL END)"
+        f"AND {within} END)"
     )
+
+
+@cache
+def check_of(kind: str, *, padded: bool) -> Callable[[str], str] | None:
+    """Make the check of a type, the same one each time; None of text, which everything is."""
+    if kind == TEXT:
+        return None
+    return lambda cell: fits(f"trim({cell})" if padded else cell, kind)
 
 
 def cast(column: str, kind: str) -> str:
@@ -156,8 +169,8 @@ def _seen(
     finite = f"bool_or(NOT regexp_full_match(value, '{INFINITY}'))"
     some = f"QUALIFY row_number() OVER () % {every} = 0" if every > 1 else ""
     found: list[tuple[int, dict[str, bool]]] = []
-    for start in range(0, len(places), MAX_DERIVED):
-        batch = places[start : start + MAX_DERIVED]
+    for start in range(0, len(places), COLUMNS_PER_PASS):
+        batch = places[start : start + COLUMNS_PER_PASS]
         cells = ", ".join(f"{table.values[place]} AS c{place}" for place in batch)
         trimmed = (
             "SELECT name, trim(cell) AS value, cell != value AS padded FROM (UNPIVOT (SELECT "
