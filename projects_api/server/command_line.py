@@ -35,6 +35,12 @@ app.add_typer(keys, name="keys")
 FIRST_USER = "admin@localhost"
 
 
+@app.callback()
+def keep_to_oneself() -> None:
+    """Make files and folders that only the user who runs this can read."""
+    os.umask(os.umask(0o077) | 0o077)
+
+
 @app.command()
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,

@@ -128,7 +128,7 @@ def _create_engine(url: URL, connections: int) -> Engine:
         event.listen(engine, "checkout", partial(_check_after_rest, engine.dialect))
         return engine
     if url.database:
-        Path(url.database).absolute().parent.mkdir(parents=True, exist_ok=True)
+        Path(url.database).absolute().parent.mkdir(0o700, parents=True, exist_ok=True)
     turn = Lock()
     engine = create_engine(
         url,

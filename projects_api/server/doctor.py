@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
+from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from sqlalchemy import Connection, func, make_url, or_, select
@@ -36,6 +37,7 @@ def examine(settings: Settings) -> Iterator[tuple[str, list[str]]]:
     yield "contract and handlers agree", _attempt(partial(_check_contract, settings))
     lacks = " and ".join(confinement.missing())
     yield f"models are asked in confinement{lacks and f', which lacks {lacks} here'}", []
+    yield "the data are its owner's alone", _check_modes(settings)
     with_database: dict[str, Callable[[Connection], list[str]]] = {
         f"database {make_url(settings.database)!r}": _check_schema,
         "counts equal what they count": _check_counts,
@@ -64,6 +66,27 @@ def _check_contract(settings: Settings) -> list[str]:
     with TemporaryDirectory() as folder:  # The store has a check of its own.
         create_application(settings.model_copy(update={"artifact_url": folder}))
     return []
+
+
+def _check_modes(settings: Settings) -> list[str]:
+    """Look at what is kept in files; what is in a folder of the owner's is the owner's."""
+    database = make_url(settings.database)
+    paths = [settings.data_dir]
+    if database.get_backend_name() == "sqlite" and database.database:
+        paths.append(Path(database.database))
+    if "://" not in settings.artifacts:
+        paths.append(Path(settings.artifacts))
+    kept = [path.resolve() for path in paths if path.exists()]
+    own = [path for path in kept if path.is_dir() and not _others_may(path)]
+    return [
+        f"others can read {path}: run `chmod go= {path}`"
+        for path in dict.fromkeys(kept)
+        if _others_may(path) and not any(map(path.is_relative_to, own))
+    ]
+
+
+def _others_may(path: Path) -> bool:
+    return bool(path.stat().st_mode & 0o077)
 
 
 def _check_schema(connection: Connection) -> list[str]:

@@ -1,6 +1,7 @@
 """The installed command, as a person at a terminal uses it."""
 
 import json
+import os
 import re
 import signal
 import socket
@@ -271,6 +272,7 @@ class TestDoctor:
     @pytest.fixture
     def used(self, deployment):
         """An installation with two projects and two files in one of them."""
+        before = os.umask(0o077)  # as the commands have it
         services = deployment.services
         upgrade(services.database)
         with services.database.transaction() as connection:
@@ -280,7 +282,20 @@ class TestDoctor:
             file = deployment.folder / f"{number}.csv"
             file.write_bytes(b"a,b\n%d,1\n" % number)
             keep(services, made[0]["id"], file)
-        return deployment
+        yield deployment
+        os.umask(before)
+
+    def test_what_others_can_read(self, used):
+        folder = used.services.settings.data_dir
+        folder.chmod(0o755)
+        assert f"others can read {folder}: run `chmod go= {folder}`" in used.run("doctor", status=1)
+        folder.chmod(0o700)
+        assert "FAULT" not in used.run("doctor")
+
+    def test_a_command_keeps_its_files_to_itself(self, deployment):
+        deployment.run("db", "upgrade")
+        made = [path for path in deployment.folder.rglob("*") if path.name.startswith("new.db")]
+        assert all(path.stat().st_mode & 0o077 == 0 for path in made)
 
     def test_finds_nothing_and_then_every_fault(self, used, tmp_path):
         healthy = used.run("doctor")
