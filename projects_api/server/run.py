@@ -1,6 +1,7 @@
 """Running the server: uvicorn with this project's protocol, logs and limits."""
 
 import gc
+import multiprocessing
 import os
 import signal
 import sys
@@ -9,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from multiprocessing.connection import wait
 from socket import socket
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +33,23 @@ def application() -> ASGIApp:
     """Make the application of one server process."""
     settings = Settings()
     set_up_logs(settings.log_level, settings.log_format)
+    _end_with_parent()
     return _assemble(settings)
+
+
+def _end_with_parent() -> None:
+    """End when the process that started this one does, which may be killed without a word.
+
+    Its children would go on to serve, without workers, and keep the port from the next start.
+    """
+    if (parent := multiprocessing.parent_process()) is not None:
+        watch = partial(_await_end, parent.sentinel)
+        threading.Thread(target=watch, name="watch-parent", daemon=True).start()
+
+
+def _await_end(sentinel: int) -> None:
+    wait([sentinel])
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def run(settings: Settings, *, reload: bool = False) -> None:
@@ -57,7 +75,7 @@ def run_workers(settings: Settings, count: int) -> None:
     """Work on jobs until a signal; then give back those that run."""
     set_up_logs(settings.log_level, settings.log_format)
     told = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: told.set())
     with Workers(settings, count):
         structlog.get_logger().info("workers_started", count=count)
@@ -102,6 +120,8 @@ def _prepare(settings: Settings) -> dict[str, Any]:
     set_up_logs(settings.log_level, settings.log_format)
     # uvicorn raises the signal again after its last request; to have ended so is a success.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    # A terminal that is closed ends it as gently; several processes start anew instead.
+    signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
     return {
         "host": settings.host,
         "port": settings.port,

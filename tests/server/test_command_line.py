@@ -8,6 +8,7 @@ import socket
 import subprocess
 from pathlib import Path
 
+import psutil
 import pytest
 import requests
 from alembic import command
@@ -266,6 +267,23 @@ class TestDemoAndVerify:
 
     def test_a_file_that_is_not_there(self, local):
         assert "does not exist" in local.run("verify", "export.zip", status=2)
+
+
+class TestEnd:
+    def test_no_process_outlives_one_that_was_killed(self, deployment):
+        with deployment.serve(workers=2) as process:
+            parent = psutil.Process(process.popen.pid)
+            everyone = parent.children(recursive=True)
+            assert len(everyone) >= 2
+            parent.kill()
+            process.popen.wait()
+            _, alive = psutil.wait_procs(everyone, timeout=60)
+            assert alive == []
+
+    def test_a_closed_terminal_ends_it_gently(self, deployment):
+        with deployment.serve() as process:
+            os.kill(process.popen.pid, signal.SIGHUP)
+            assert process.popen.wait(60) == 0
 
 
 class TestDoctor:
