@@ -18,18 +18,19 @@ def run(job: RunningJob) -> None:
         raise JobFailed(sentences(refused.faults)) from refused
     job.report(90, stage="Storing the files")
     with job.finish(unpacked.contents) as connection:
-        strangers = insert_unpacked(
+        others = insert_unpacked(
             connection,
             unpacked,
             project_id=job.entity_id,
             owner_id=job.user_id,
             name=job.arguments["name"],
+            with_members=False,
         )
         jobs.attach(connection, job.id, job.entity_id)
         job_log.append(
             connection,
             job.id,
-            [f"{email} is not registered here, and so is no member." for email in strangers],
+            [f"{email} was a member, and is none here. Invite them anew." for email in others],
         )
 
 

@@ -108,7 +108,12 @@ def import_archive(
         with services.database.connect(writing=True) as connection:
             with services.artifacts.keep(connection, unpacked.contents):
                 strangers = insert_unpacked(
-                    connection, unpacked, project_id=project_id, owner_id=owner_id, name=name
+                    connection,
+                    unpacked,
+                    project_id=project_id,
+                    owner_id=owner_id,
+                    name=name,
+                    with_members=True,
                 )
             connection.commit()
     return project_id, strangers
@@ -121,10 +126,12 @@ def insert_unpacked(
     project_id: str,
     owner_id: str,
     name: str | None = None,
+    with_members: bool,
 ) -> list[str]:
     """Insert the project under an id that is not taken; its contents are in the store.
 
-    Return the e-mail addresses of its members who are not registered here, and so are none now.
+    Its members are those of the archive only `with_members`, for who may write an archive could
+    make anybody a member. Return the e-mail addresses of those who are none now.
     """
     moment = now()
     document = unpacked.document
@@ -136,7 +143,11 @@ def insert_unpacked(
     }
     new_ids = _NewIds({project["id"]: project_id})
     insert_project(connection, {**document, **changed}, unpacked.listed, new_ids.__getitem__)
-    return _add_members(connection, document["members"], project_id, owner_id)
+    if with_members:
+        return _add_members(connection, document["members"], project_id, owner_id)
+    _add_members(connection, [], project_id, owner_id)
+    emails = [one["email"] for one in document["members"]]
+    return [email for email in emails if user.find_id(connection, email) != owner_id]
 
 
 def _add_members(

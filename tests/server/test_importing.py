@@ -129,7 +129,12 @@ def bring_in(
     with services.database.connect(writing=True) as connection:
         with services.artifacts.keep(connection, unpacked.contents):
             strangers = insert_unpacked(
-                connection, unpacked, project_id=project_id, owner_id=owner_id, name=name
+                connection,
+                unpacked,
+                project_id=project_id,
+                owner_id=owner_id,
+                name=name,
+                with_members=True,
             )
         connection.commit()
     return project_id, strangers
