@@ -57,10 +57,10 @@ def _are_names(
         return False
     rows = [[row[place] for place in places] for row in below if len(row) > places[-1]]
     names = [first[place] for place in places]
-    if not first[0].strip() and len(places) == len(first) - 1 and are_in_order(names):
-        return not all(map(are_in_order, rows))  # as R writes the names of what it has counted
     if are_years(names):
         return not all(map(are_years, rows))
+    if not first[0].strip() and len(places) == len(first) - 1 and are_in_order(names):
+        return not all(map(are_in_order, rows))  # as R writes the names of what it has counted
     return are_counts(names) and not all(map(are_counts, rows))
 
 

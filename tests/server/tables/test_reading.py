@@ -33,6 +33,11 @@ class TestHeader:
                 2,
                 id="R's table",
             ),
+            pytest.param(
+                '"","1940","1945","1950"\n"a",1,2,3\n"b",2.5,3,4\n',
+                *("column_1 1940 1945 1950", 2),
+                id="years above numbers that rise",
+            ),
             pytest.param("geo,2020\nDE,83\nFR,67\n", "geo 2020", 2, id="a year"),
             pytest.param("n,1,2,3\nA,5,8,8\nB,6,6,1\n", "n 1 2 3", 2, id="counts"),
             pytest.param("geo,2023\nDE,2019\nFR,2020\n", "column_1 column_2", 3, id="years below"),
