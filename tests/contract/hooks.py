@@ -30,6 +30,7 @@ from tests.archives import empty_export
 gc.freeze()
 
 UPLOADS = {"operation_id": ["upload_dataset", "upload_dataset_version", "import_project"]}
+NO_ID = str(UUID(int=0))
 REPORT_KINDS = ("project", "experiment", "model", "deployment")
 START = {"operation_id": "create_experiment"}
 ABOVE_THE_LIMIT = b"number,square\n" + b"".join(b"%d,%d\n" % (n, n * n) for n in range(70_000))
@@ -183,6 +184,14 @@ def _live(generated, name, others):
     return {name: list(others)[number % len(others)]} if others else {}
 
 
+def _is_id(value):
+    try:
+        UUID(value)
+    except (ValueError, TypeError, AttributeError):
+        return False
+    return True
+
+
 _KNOWN = {
     "dataset_id": _datasets,
     "experiment_id": _experiments,
@@ -254,8 +263,12 @@ def about_what_exists(context, form):
     body = getattr(form, "body", form)
     if not isinstance(body, dict) or body.get("kind") not in REPORT_KINDS:
         return form
+    if not _is_id(body.get("entity_id", NO_ID)):
+        return form
     live = _live(body.get("project_id"), "project_id", _projects)
-    kind = body["kind"] if "entity_id" in body else "project"
+    kind = body["kind"]
+    if "entity_id" not in body or (live and f"{kind}_id" not in live):
+        kind = "project"  # of which alone it is known that it is there
     live = {**live, "kind": kind, "entity_id": live.get(f"{kind}_id", body.get("entity_id"))}
     filled = {name: live.get(name, value) for name, value in body.items()}
     return replace(form, body=filled) if form is not body and hasattr(form, "body") else filled
