@@ -3,13 +3,17 @@
 # ruff: noqa: RUF001, DTZ001 - texts in many scripts; moments without a zone are what is tested
 
 import datetime as dt
+import re
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 from projects_api.server.tables.facts import NotATable
+from projects_api.server.tables.values import MISSING
 from tests.server.tables.reading_of import read
 
+ROOT = Path(__file__).parents[3]
 CYRILLIC = "Имя,Город,Сумма\nИван,Москва,10\nОльга,Казань,20\nПётр,Омск,30\n"
 CZECH = "jméno;město;částka\nJiří;Plzeň;10\nŽofie;Ústí;20\nŠárka;Děčín;30\n"
 CHINESE = "姓名,城市,备注\n张三,北京,喜欢喝茶\n李四,上海,喜欢咖啡\n"
@@ -419,6 +423,15 @@ class TestOtherFormats:
             read(content)
 
 
+@pytest.mark.parametrize("place", ["docs/tables.md", "openapi.yaml"])
+def test_every_guess_is_named_where_people_look(place):
+    code = (ROOT / "projects_api/server/tables/quality.py").read_text(encoding="utf-8")
+    kinds = re.findall(r'yield "(\w+)"', code)
+    assert len(kinds) == 8
+    text = (ROOT / place).read_text(encoding="utf-8")
+    assert [kind for kind in (*kinds, "ambiguous_numbers") if f"`{kind}`" not in text] == []
+
+
 class TestMissing:
     def test_the_same_markers_everywhere(self):
         markers = ("NA", "n/a", "None", "<NA>", r"\N", "#N/A", "NaN", "nan", "NAN", "null", " ", "")
@@ -435,6 +448,12 @@ class TestMissing:
         found = read("v,t\n1,NA\n?,-\n", missing="?,-")
         assert found.rows == [{"v": 1, "t": "NA"}, {"v": None, "t": None}]
         assert read("v,t\nNA,1\n", missing="").rows == [{"v": "NA", "t": 1}]
+
+    @pytest.mark.parametrize("place", ["docs/tables.md", "openapi.yaml"])
+    def test_the_list_stands_where_people_look(self, place):
+        text = (ROOT / place).read_text(encoding="utf-8")
+        markers = [marker for marker in MISSING if marker.strip()]
+        assert [marker for marker in markers if f"`{marker}`" not in text] == []
 
     def test_of_one_column(self):
         found = read('v\n""\n\nNA\n7\n')
