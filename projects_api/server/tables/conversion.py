@@ -21,7 +21,7 @@ from projects_api.server.tables.engine import (
 from projects_api.server.tables.types import cast
 
 MAX_CELLS_PER_ROW_GROUP = 8_000_000
-WIDE_MEMORY_LIMIT = "2GB"
+WIDE_MEMORY_LIMIT = "3GB"
 FIRST_NANOSECOND = "1677-09-21 00:12:43.145224193"
 LAST_NANOSECOND = "2262-04-11 23:47:16.854775807"
 
