@@ -2,6 +2,7 @@
 
 import gc
 import itertools
+import os
 import subprocess
 import tempfile
 import threading
@@ -37,6 +38,7 @@ from projects_api.server.services import Services
 from projects_api.server.settings import Settings
 from projects_api.server.worker import Worker
 
+os.umask(0o077)  # as the commands have it, so that the doctor finds nothing
 DOCUMENTS = {"text/html": b"<!doctype html>", "application/pdf": b"%PDF-1.3"}
 if TYPE_CHECKING:
     from tests.training import Training

@@ -290,7 +290,6 @@ class TestDoctor:
     @pytest.fixture
     def used(self, deployment):
         """An installation with two projects and two files in one of them."""
-        before = os.umask(0o077)  # as the commands have it
         services = deployment.services
         upgrade(services.database)
         with services.database.transaction() as connection:
@@ -300,8 +299,7 @@ class TestDoctor:
             file = deployment.folder / f"{number}.csv"
             file.write_bytes(b"a,b\n%d,1\n" % number)
             keep(services, made[0]["id"], file)
-        yield deployment
-        os.umask(before)
+        return deployment
 
     def test_what_others_can_read(self, used):
         folder = used.services.settings.data_dir
