@@ -35,13 +35,9 @@ _describers = ReaderPool(1)
 def inspect_table(path: Path, said: Said | None = None) -> TableFacts:
     """Read a whole file and tell what table it holds; its content counts, not its name.
 
-    A Parquet file is known by its signature; all else has to be CSV in UTF-8, UTF-16 or UTF-32
-    with a byte order mark, or Windows-1252 (so Latin-1 too), with comma, semicolon, tab or bar,
-    and as many values in every line as in the first. A header alone is a table without rows. A
-    file of one column is one when it has at least two lines, none of which contains the
-    likeliest delimiter outside quotes; NUL characters, markup, JSON and other known formats are
-    none. At most 10,000 columns. Empty cells and NA, N/A, NaN and NULL are missing values in CSV,
-    null and NaN are in Parquet. `quality.judge` documents the score.
+    `said` are the fields of the contract's form, by which its sender decides how a CSV is read;
+    docs/tables.md tells how that is found otherwise, and what is refused. `quality.judge` documents
+    the score.
 
     Safe to call from several threads; two files are read at once, others wait. A CSV file that
     is not plain UTF-8 needs room beside it for a copy.
@@ -76,11 +72,8 @@ def convert_table(
     """Write a table that was inspected to `target`, which is replaced; rows keep their order.
 
     `dialect` is `TableFacts.dialect` of the source. CSV is written in UTF-8 with commas and a
-    header line. Parquet gets the types of the values: boolean (true, false), 64-bit integer, double
-    (with a decimal comma where commas do not delimit), date and timestamp in ISO 8601, with a zone
-    where they name an offset, else text; integers of more than 64 bits, numbers with leading zeros
-    and other dates stay text. A column without a name gets one, and names that differ in no more
-    than case are told apart by a number. Nested and binary values of Parquet are text in CSV.
+    header line, Parquet with the types that the inspection found. Nested and binary values of
+    Parquet are text in CSV.
 
     Raises as `inspect_table` does; `target` is gone then.
     """

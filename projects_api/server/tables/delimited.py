@@ -63,6 +63,9 @@ def decide(
     refuse_other_text(text)
     layout = find_layout(text, complete, options)
     engine.check_width(len(layout.names))
+    # What delimits marks nothing, whichever way the file is read.
+    markers = tuple(one for one in options.markers if layout.separator not in one)
+    options = replace(options, missing=markers)
     found: _Found | None = None
     as_text: _Text | None = None
     if layout.plain:
@@ -84,7 +87,7 @@ def decide(
         encoding=encoding,
         layout=layout,
         decimal=types.decimal,
-        markers=tuple(one for one in options.markers if layout.separator not in one),
+        markers=markers,
         malformed=options.malformed,
         types=types.types,
         present=profile.present,

@@ -20,7 +20,8 @@ BYTE_ORDER_MARKS = {  # the marks of UTF-32 begin with those of UTF-16
     codecs.BOM_UTF16_BE: "utf-16",
     codecs.BOM_UTF8: "utf-8",
 }
-MARK_BEFORE_LINE = re.compile("(^|[\r\n])\N{ZERO WIDTH NO-BREAK SPACE}")
+MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
+MARK_BEFORE_LINE = re.compile(f"(^|[\r\n]){MARK}")
 END_OF_FILE = "\x1a"
 """What CP/M and DOS wrote at the end of a text."""
 # Codecs of Python that are none of texts in files, or whose decoding can be told anything.

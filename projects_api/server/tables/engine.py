@@ -118,7 +118,6 @@ def csv_table(
     """
     check_width(len(names))
     columns = [f"c{index}" for index in range(len(names))]
-    markers = [marker for marker in markers if not {separator, '"', "\n", "\r"} & {*marker}]
     declared = ", ".join(f"'{column}': 'VARCHAR'" for column in columns)
     scan = (
         f"read_csv({file_literal(path)}, delim = {literal(separator)}, quote = '\"', "

@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Sequence
 from itertools import pairwise
 
+from projects_api.server.tables.encoding import MARK
 from projects_api.server.tables.facts import NotATable
 from projects_api.server.tables.header import header_evidence, is_header
 from projects_api.server.tables.reading import Layout, Options
@@ -21,7 +22,6 @@ from projects_api.server.tables.values import kind_of
 
 EXCEL_DELIMITER = re.compile(r'"?sep=([^\r\n])"?[ \t]*(\r\n|\n|\r)', re.IGNORECASE)
 COMMENT = "#"
-MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
 MAX_ROWS_ABOVE = 100
 MIN_ROWS_NAMED = 2
 MAX_TABLES_NAMED = 10

@@ -12,14 +12,13 @@ from io import TextIOBase
 from itertools import islice
 from pathlib import Path
 
-from projects_api.server.tables.encoding import CHUNK_BYTES, END_OF_FILE, decoder_name
+from projects_api.server.tables.encoding import CHUNK_BYTES, END_OF_FILE, MARK, decoder_name
 from projects_api.server.tables.facts import NotATable
 from projects_api.server.tables.reading import WHITE_SPACE, Layout, Lines, Options
 from projects_api.server.tables.split import DELIMITERS
 
 MAX_VALUE_CHARACTERS = 2 * 1024 * 1024
 MAX_NAMED = 10
-MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
 WAYS_OUT = (
     "Correct what is wrong, or send the file with `malformed=repair` to keep all of such lines as "
     "text, or with `malformed=leave_out` to go without them."

@@ -455,6 +455,11 @@ class TestMissing:
         markers = [marker for marker in MISSING if marker.strip()]
         assert [marker for marker in markers if f"`{marker}`" not in text] == []
 
+    def test_what_delimits_marks_none_whichever_way_a_file_is_read(self):
+        for end in ("3\tz\ty\n", "3\tz\n"):  # as it stands, and written again
+            found = read('k\tv\tw\n1\t"\t"\tx\n2\tx\ty\n' + end)
+            assert found.table["v"].to_pylist() == ["\t", "x", "z"]
+
     def test_of_one_column(self):
         found = read('v\n""\n\nNA\n7\n')
         assert found.table["v"].to_pylist() == [None, None, 7]
