@@ -79,12 +79,15 @@ class ChildPool:
 
         A process never works for two owners. One whose last answer named `wanted` among what it
         `keeps` is preferred. Of a file the process gets a copy, whose place is the task's `path`.
+        The second attempt, after a process died or answered `exhausted` with what earlier tasks
+        left in its memory, is a new process's, so that no answer depends on what was asked before.
         Raises `OutOfTime`, `ChildDied` when the task ended a process twice, and `ChildFailed` for
         what is no fault of the task.
         """
-        for _ in range(ATTEMPTS):
+        for attempt in range(ATTEMPTS):
             with self._free:
-                answer = self._ask({**task, "seconds": seconds}, wanted, owner, file)
+                child = self._take(wanted, owner) if attempt == 0 else self._new(owner)
+                answer = self._ask(child, {**task, "seconds": seconds}, file)
             if answer is None:
                 continue
             if "failure" in answer:
@@ -108,11 +111,14 @@ class ChildPool:
         self._starting = Lock()
 
     def _ask(
-        self, message: dict[str, Any], wanted: str, owner: str, file: Path | None
+        self, child: "_Child", message: dict[str, Any], file: Path | None
     ) -> dict[str, Any] | None:
-        child = self._take(wanted, owner)
         begun = monotonic()
+        was_new, child.is_new = child.is_new, False
         answer = child.ask(message, file)
+        if answer is not None and answer.get("exhausted"):
+            child.end()
+            return answer if was_new else None
         if answer is not None and answer["grown_kib"] <= self._kept_growth_kib:
             child.keeps = frozenset(answer.get("keeps", ()))
             self._idle.append(child)
@@ -135,6 +141,9 @@ class ChildPool:
             if child.lives():  # else it had nothing to do for long, which is no fault of a task
                 return child
             child.end()
+        return self._new(owner)
+
+    def _new(self, owner: str) -> "_Child":
         return _Child(self._start(), owner)
 
     def _end_longest_idle(self) -> None:
@@ -164,6 +173,7 @@ class _Child:
     def __init__(self, process: "Spawned | Forked", owner: str) -> None:
         """Wait until it is ready; raises `ChildFailed` when it is not."""
         self.keeps: frozenset[str] = frozenset()
+        self.is_new = True
         self.owner = owner
         self.process = process
         self.lives, self.end = process.lives, process.end

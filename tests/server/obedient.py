@@ -8,6 +8,7 @@ from typing import Any
 from projects_api.server.child_process import Limits, serve
 
 MIB = 1024**2
+held: list[str] = []
 
 
 def perform(task: dict[str, Any]) -> dict[str, Any]:
@@ -18,6 +19,10 @@ def perform(task: dict[str, Any]) -> dict[str, Any]:
             time.sleep(task.get("for_seconds", 60))
         case "allocate":
             len(b"x" * task["bytes"])
+        case "fill":  # until what earlier tasks left is too much
+            if len(held) >= task["most"]:
+                return {"pid": os.getpid(), "exhausted": True}
+            held.append("something")
         case "print":
             print("a library's own words", flush=True)  # noqa: T201
         case "fail":

@@ -88,6 +88,17 @@ def test_all_that_ended_while_idle_are_no_fault_of_the_next_task(pool):
     assert ask(pool)["pid"] not in pids
 
 
+def test_what_earlier_tasks_left_in_memory_refuses_nothing(pool):
+    pids = [ask(pool, "fill", most=2)["pid"] for _ in range(4)]
+    assert pids[0] == pids[1] != pids[2] == pids[3]
+
+
+def test_a_task_too_large_for_a_new_process_says_so_and_costs_that_process(pool):
+    answers = [ask(pool, "fill", most=0) for _ in range(2)]
+    assert all(answer["exhausted"] for answer in answers)
+    assert answers[0]["pid"] != answers[1]["pid"]
+
+
 def test_time_is_limited(pool):
     with pytest.raises(OutOfTime):
         ask(pool, "sleep", seconds=0.1)

@@ -22,8 +22,9 @@ def perform(task: dict[str, Any]) -> dict[str, Any]:
         return {"refusal": refusal.reason}
     except (MemoryError, duckdb.OutOfMemoryException):
         return {
+            "exhausted": True,
             "refusal": f"Reading the table takes more than {MEMORY_LIMIT} of memory. Write it "
-            "with fewer columns, smaller row groups or shorter values, and send it again."
+            "with fewer columns, smaller row groups or shorter values, and send it again.",
         }
 
 
