@@ -50,7 +50,7 @@ def find_layout(text: str, complete: bool, options: Options) -> Layout:
 
 def _table(split: Split, skipped: int, options: Options) -> Layout:
     markers, rows = options.markers, split.rows
-    _refuse_several(rows, skipped)
+    _refuse_several(rows, skipped, markers)
     start = 0 if options.skip_lines is not None else _first_of_table(rows, split.width, markers)
     rows = rows[start:]
     short = _is_one_short(rows, split.width, markers) and options.header is not False
@@ -186,8 +186,8 @@ def _is_one_short(rows: Sequence[Row], width: int, markers: Collection[str]) -> 
     return width > MIN_COLUMNS or counted
 
 
-def _refuse_several(rows: Sequence[Row], skipped: int) -> None:
-    """Raise NotATable where blank lines part tables of different widths."""
+def _refuse_several(rows: Sequence[Row], skipped: int, markers: Collection[str]) -> None:
+    """Raise NotATable where blank lines part tables of different widths, or with own headers."""
     blocks: list[list[Row]] = [[rows[0]]]
     for before, row in pairwise(rows):
         if row.first > before.last + 1:
@@ -199,12 +199,19 @@ def _refuse_several(rows: Sequence[Row], skipped: int) -> None:
         if len(block) >= MIN_COLUMNS and len({len(row.cells) for row in block}) == 1
     ]
     widths = {len(block[0].cells) for block in tables}
-    if len(widths - {1}) > 1:
+    named = [_begins_with_header(block, markers) for block in tables if len(block[0].cells) > 1]
+    if len(widths - {1}) > 1 or any(named[1:]):
         begins = [str(skipped + block[0].first) for block in tables[:MAX_TABLES_NAMED]]
         raise NotATable(
             f"The file holds several tables, which begin in the lines {', '.join(begins)}. Send "
             "each as a file of its own; `skip_lines` leaves out lines at the top."
         )
+
+
+def _begins_with_header(block: Sequence[Row], markers: Collection[str]) -> bool:
+    if any(kind_of(cell, markers) != "word" for cell in block[0].cells):
+        return False
+    return header_evidence([row.cells for row in block], markers) > 0
 
 
 def _names(cells: Sequence[str] | None, width: int) -> list[str]:

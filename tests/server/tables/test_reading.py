@@ -120,6 +120,12 @@ class TestAbove:
     def test_several_tables_are_refused_with_the_lines_where_they_begin(self):
         with pytest.raises(NotATable, match="in the lines 1, 5"):
             read("a,b\n1,2\n3,4\n\nx,y,z\n1,2,3\n4,5,6\n")
+        with pytest.raises(NotATable, match="in the lines 1, 5"):
+            read("a,b\n1,2\n3,4\n\nx,y\n5,6\n7,8\n")
+
+    def test_a_blank_line_inside_a_table_begins_no_other(self):
+        found = read("a,b\n1,2\n3,4\n\n5,6\n7,8\n")
+        assert [row["a"] for row in found.rows] == [1, 3, 5, 7]
 
 
 class TestDelimiter:
