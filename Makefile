@@ -38,7 +38,7 @@ lint: install ## Check format and style of the code, the Dockerfile and the comp
 
 fuzz: install ## Fuzz the server and its reading of tables for long: FUZZING_EXAMPLES=5000 FUZZING_SEED=1 make fuzz
 	FUZZING_EXAMPLES=$${FUZZING_EXAMPLES:-2000} $(BIN)/python -m pytest tests/contract/test_fuzzing.py -n0 -s
-	GENERATED_TABLES=$${GENERATED_TABLES:-100000} $(BIN)/python -m pytest tests/server/tables/test_generated.py
+	GENERATED_TABLES=$${GENERATED_TABLES:-100000} $(BIN)/python -m pytest tests/tables/test_generated.py
 
 types: install ## Check the types
 	$(BIN)/mypy

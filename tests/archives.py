@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from projects_api.server.archive import MANIFEST, write_archive
+from projects_api.archive.writer import MANIFEST, write_archive
 
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 Document = dict[str, Any]

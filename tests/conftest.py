@@ -19,6 +19,12 @@ import requests
 import uvicorn
 from sqlalchemy import make_url, select
 
+from projects_api.app.application import create_application
+from projects_api.app.http_protocol import HttpProtocol
+from projects_api.app.services import Services
+from projects_api.database.schema import upgrade
+from projects_api.files.content import describe
+from projects_api.jobs.worker import Worker
 from projects_api.models import (
     api_key,
     dataset_version,
@@ -30,13 +36,7 @@ from projects_api.models import (
 )
 from projects_api.models.base import new_id, rows_of
 from projects_api.models.job import jobs
-from projects_api.server.application import create_application
-from projects_api.server.artifact_store import describe
-from projects_api.server.http_protocol import HttpProtocol
-from projects_api.server.schema import upgrade
-from projects_api.server.services import Services
-from projects_api.server.settings import Settings
-from projects_api.server.worker import Worker
+from projects_api.settings import Settings
 
 os.umask(0o077)  # as the commands have it, so that the doctor finds nothing
 DOCUMENTS = {"text/html": b"<!doctype html>", "application/pdf": b"%PDF-1.3"}
@@ -204,7 +204,7 @@ class Server:
 
 
 def pytest_collection_finish() -> None:
-    """Spare the garbage collector what every test needs, as `projects_api.server.run` does."""
+    """Spare the garbage collector what every test needs, as `projects_api.app.run` does."""
     gc.collect()
     gc.freeze()
 

@@ -8,6 +8,8 @@ import pyarrow as pa
 from pyarrow import parquet
 from sqlalchemy import Connection, insert, update
 
+from projects_api.app.services import Services
+from projects_api.files.content import Content, describe
 from projects_api.models import (
     artifact,
     dataset,
@@ -20,9 +22,7 @@ from projects_api.models import deployment as deployments
 from projects_api.models import report as reports
 from projects_api.models.base import new_id, now
 from projects_api.models.dataset import datasets
-from projects_api.server.artifact_store import Content, describe
-from projects_api.server.services import Services
-from projects_api.server.tables import inspect_table
+from projects_api.tables import inspect_table
 
 CSV = "straße;größe\nMüller;1,5\n".encode("latin-1") + b"Meier;2,5\n" * 20
 FILES = {

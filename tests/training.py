@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 from sqlalchemy import update
 
 from projects_api.engines import Task, TrainingConfig, TrainingResult, train
+from projects_api.files.content import describe
 from projects_api.models import experiment, trained_model
-from projects_api.server.artifact_store import describe
 from tests.conftest import Server
 
 COUNTRIES = ("DE", "FR", "IT")

@@ -13,8 +13,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from projects_api.contract.checker import parse_yaml
 from projects_api.models.member import ROLES
-from projects_api.server.contract import parse_yaml
 from tools import node_tools
 from tools.contract_tree import Place, operations
 

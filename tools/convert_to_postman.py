@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from projects_api.server.contract import parse_yaml
+from projects_api.contract.checker import parse_yaml
 from tools import node_tools
 from tools.contract_tree import Place, examples, operations
 

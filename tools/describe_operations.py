@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from projects_api.server.contract import contract
+from projects_api.openapi import contract
 
 TARGET = Path(__file__).parents[1] / "docs" / "operations.md"
 METHODS = ("get", "put", "post", "delete")

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from projects_api.contract.checker import Checker, parse_yaml
 from projects_api.models.api_key import SCOPES
 from projects_api.models.member import ROLES
-from projects_api.server.contract import Checker, parse_yaml
 from tools.contract_tree import (
     Fault,
     Place,

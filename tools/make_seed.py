@@ -17,8 +17,13 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from sqlalchemy import Connection
 
+from projects_api.app.services import Services
+from projects_api.database.schema import upgrade
 from projects_api.engines import Candidate, TrainingResult
+from projects_api.ephemeral.seed import DEMO
+from projects_api.files.content import describe
 from projects_api.handlers.export import export_project
+from projects_api.jobs.repeatable import RepeatableOrigin
 from projects_api.models import (
     blob,
     dataset,
@@ -33,13 +38,8 @@ from projects_api.models import (
 )
 from projects_api.models.base import origin, to_text
 from projects_api.rendering import render
-from projects_api.server.artifact_store import describe
-from projects_api.server.repeatable import RepeatableOrigin
-from projects_api.server.schema import upgrade
-from projects_api.server.seed import DEMO
-from projects_api.server.services import Services
-from projects_api.server.settings import Settings
-from projects_api.server.tables import inspect_table
+from projects_api.settings import Settings
+from projects_api.tables import inspect_table
 from tools import seed_content as content
 
 CLOCK = RepeatableOrigin(datetime.fromisoformat("2026-02-10T09:00:00Z"))

@@ -22,7 +22,7 @@ from projects_api.engines import (
 from projects_api.engines.fitting import Clock, fit
 from projects_api.engines.interface import rank
 from projects_api.engines.prepared import Prepared, prepare
-from projects_api.server.tables import convert_table
+from projects_api.tables import convert_table
 
 ROWS = 50_000
 CHARGEBACKS = 1_840

@@ -20,7 +20,7 @@ FILES = (
     "swagger-ui-bundle.js.LICENSE.txt",
     "swagger-ui.css",
 )
-TARGET = Path(__file__).resolve().parents[1] / "projects_api" / "server" / "docs_ui"
+TARGET = Path(__file__).resolve().parents[1] / "projects_api" / "app" / "docs_ui"
 
 
 def update(version: str, target: Path = TARGET) -> None:

@@ -7,15 +7,15 @@ from typing import Any, Unpack
 
 from sqlalchemy import Connection
 
+from projects_api.contract.bodies import Upload
+from projects_api.contract.problems import DatasetNotFound, ProjectNotFound, TableRefused
+from projects_api.contract.responses import File
+from projects_api.database import Database
+from projects_api.files.content import CHUNK_BYTES
 from projects_api.models import dataset, dataset_version
-from projects_api.server.artifact_store import CHUNK_BYTES
-from projects_api.server.artifacts import Artifacts
-from projects_api.server.bodies import Upload
-from projects_api.server.database import Database
-from projects_api.server.problems import DatasetNotFound, ProjectNotFound, TableRefused
-from projects_api.server.profiles import find_version, profile_of
-from projects_api.server.responses import File
-from projects_api.server.tables import (
+from projects_api.storage.artifacts import Artifacts
+from projects_api.storage.profiles import find_version, profile_of
+from projects_api.tables import (
     MEDIA_TYPES,
     NotATable,
     Said,

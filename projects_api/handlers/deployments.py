@@ -4,15 +4,15 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from projects_api.models import deployment, deployment_input, trained_model
-from projects_api.server.database import Database
-from projects_api.server.predictions import Predictions, require_answers
-from projects_api.server.problems import (
+from projects_api.contract.problems import (
     DeploymentInactive,
     DeploymentNotFound,
     ModelNotFound,
     NothingToRollBack,
 )
+from projects_api.database import Database
+from projects_api.models import deployment, deployment_input, trained_model
+from projects_api.predictions import Predictions, require_answers
 
 
 def list_deployments(

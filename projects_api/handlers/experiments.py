@@ -6,10 +6,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from projects_api import engines as automl
-from projects_api.models import dataset_version, deployment, experiment, job, job_log, trained_model
-from projects_api.models.api_key import Caller
-from projects_api.server.parameters import describe
-from projects_api.server.problems import (
+from projects_api.contract.parameters import describe
+from projects_api.contract.problems import (
     ConfigRefused,
     DatasetVersionNotFound,
     EngineUnavailable,
@@ -18,6 +16,8 @@ from projects_api.server.problems import (
     NoModelYet,
     UnknownColumn,
 )
+from projects_api.models import dataset_version, deployment, experiment, job, job_log, trained_model
+from projects_api.models.api_key import Caller
 
 SHOWN_COLUMNS = 20
 

@@ -7,6 +7,12 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from projects_api.archive.manifest import described
+from projects_api.archive.writer import FORMAT_VERSION, Member, write_archive
+from projects_api.contract.problems import ProjectNotFound
+from projects_api.contract.responses import File
+from projects_api.files.content import Content
+from projects_api.files.names import safe_file_name
 from projects_api.models import (
     artifact,
     dataset,
@@ -19,12 +25,7 @@ from projects_api.models import (
 )
 from projects_api.models import project as projects
 from projects_api.models.base import now
-from projects_api.server.archive import FORMAT_VERSION, Member, safe_file_name, write_archive
-from projects_api.server.artifact_store import Content
-from projects_api.server.artifacts import Artifacts
-from projects_api.server.manifest import described
-from projects_api.server.problems import ProjectNotFound
-from projects_api.server.responses import File
+from projects_api.storage.artifacts import Artifacts
 
 EXTENSIONS = {
     "text/csv": "csv",

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from projects_api.server.problems import Unavailable
-from projects_api.server.readiness import Readiness
+from projects_api.contract.problems import Unavailable
+from projects_api.storage.readiness import Readiness
 
 
 def check_liveness() -> dict[str, Any]:

@@ -2,15 +2,15 @@
 
 from sqlalchemy import Connection
 
+from projects_api.archive.importing import check_archive
+from projects_api.archive.manifest import sentences
+from projects_api.archive.reader import ArchiveRefused
+from projects_api.contract.bodies import Upload
+from projects_api.contract.problems import ExportRefused
 from projects_api.models import job
 from projects_api.models.api_key import Caller
 from projects_api.models.base import new_id
-from projects_api.server.archive_reader import ArchiveRefused
-from projects_api.server.artifacts import Artifacts
-from projects_api.server.bodies import Upload
-from projects_api.server.importing import check_archive
-from projects_api.server.manifest import sentences
-from projects_api.server.problems import ExportRefused
+from projects_api.storage.artifacts import Artifacts
 
 MAX_SECONDS = 3 * 3600.0
 """How long an import may take."""

@@ -4,9 +4,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from projects_api.contract.problems import JobNotFound
 from projects_api.models import job
 from projects_api.models.api_key import Caller
-from projects_api.server.problems import JobNotFound
 
 
 def get_job(connection: Connection, caller: Caller, job_id: str) -> dict[str, Any]:

@@ -4,15 +4,15 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from projects_api.models import member as members
-from projects_api.models import user
-from projects_api.models.api_key import Caller
-from projects_api.server.problems import (
+from projects_api.contract.problems import (
     InsufficientRole,
     LastOwner,
     MemberNotFound,
     UserNotRegistered,
 )
+from projects_api.models import member as members
+from projects_api.models import user
+from projects_api.models.api_key import Caller
 
 
 def list_members(

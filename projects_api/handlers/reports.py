@@ -4,10 +4,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from projects_api.models import report
-from projects_api.models.api_key import Caller
-from projects_api.server.artifacts import Artifacts
-from projects_api.server.problems import (
+from projects_api.contract.problems import (
     ContractViolation,
     DeploymentNotFound,
     ExperimentNotFound,
@@ -16,7 +13,10 @@ from projects_api.server.problems import (
     ReportNotFound,
     ReportNotReady,
 )
-from projects_api.server.responses import File
+from projects_api.contract.responses import File
+from projects_api.models import report
+from projects_api.models.api_key import Caller
+from projects_api.storage.artifacts import Artifacts
 
 MEDIA_TYPES = {"html": "text/html", "pdf": "application/pdf"}
 NOT_FOUND = {

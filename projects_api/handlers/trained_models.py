@@ -4,12 +4,12 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from projects_api.contract.problems import ModelDeployed, ModelNotFound
+from projects_api.contract.responses import File
 from projects_api.engines import MODEL_FORMATS
 from projects_api.models import deployment, trained_model
-from projects_api.server.artifacts import Artifacts
-from projects_api.server.predictions import Predictions
-from projects_api.server.problems import ModelDeployed, ModelNotFound
-from projects_api.server.responses import File
+from projects_api.predictions import Predictions
+from projects_api.storage.artifacts import Artifacts
 
 
 def list_models(

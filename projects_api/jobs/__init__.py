@@ -8,8 +8,8 @@ names the modules that do in `SLOW_IMPORTS`, for the process that jobs are forke
 """
 
 KINDS: dict[str, str] = {
-    "import_project": "projects_api.jobs.import_project",
-    "train": "projects_api.jobs.train",
-    "report": "projects_api.jobs.report",
+    "import_project": "projects_api.jobs.kinds.import_project",
+    "train": "projects_api.jobs.kinds.train",
+    "report": "projects_api.jobs.kinds.report",
 }
 """The module of each kind."""

@@ -1,6 +1,6 @@
 """The process that jobs of one kind are forked from: `python -m projects_api.jobs MODULE SECONDS`.
 
-A worker starts it, by `projects_api.server.fork_server`, and its standard input is a socket to the
+A worker starts it, by `projects_api.jobs.fork_server`, and its standard input is a socket to the
 worker. It has loaded what such jobs need, so that each begins at once. It ends when the worker
 does, and when there was no job for so many seconds.
 """

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 from uuid import UUID
 
-from projects_api.server.artifact_store import ArtifactStore
-from projects_api.server.artifacts import Artifacts
-from projects_api.server.database import Database
-from projects_api.server.repeatable import RepeatableOrigin
-from projects_api.server.running_job import JobFailed, JobLost, RunningJob
-from projects_api.server.settings import Settings
+from projects_api.database import Database
+from projects_api.jobs.repeatable import RepeatableOrigin
+from projects_api.jobs.running_job import JobFailed, JobLost, RunningJob
+from projects_api.settings import Settings
+from projects_api.storage.artifacts import Artifacts
+from projects_api.storage.store import ArtifactStore
 
 PR_SET_PDEATHSIG = 1
 SPARE_BYTES = 1 << 30

@@ -19,15 +19,7 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, SQLModel
 
-from projects_api.models.base import (
-    Identifier,
-    Timestamp,
-    new_id,
-    now,
-    one_of,
-    row_of,
-    table_of,
-)
+from projects_api.models.base import Identifier, Timestamp, new_id, now, one_of, row_of, table_of
 from projects_api.models.member import members
 
 STATUSES = ("queued", "running", "succeeded", "failed", "cancelled")

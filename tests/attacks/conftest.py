@@ -11,7 +11,7 @@ from sklearn.preprocessing import OneHotEncoder, TargetEncoder
 from xgboost import XGBClassifier
 
 from projects_api.engines.transformers import Numbers, WordWeights
-from tests.server.conftest import deployment, kinds, local, start, work, workers
+from tests.support.fixtures import deployment, kinds, local, start, work, workers
 
 __all__ = ["deployment", "kinds", "local", "start", "work", "workers"]
 

@@ -8,15 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from projects_api.server import confinement
-from projects_api.server.child_pool import ChildPool
+from projects_api.processes import confinement
+from projects_api.processes.pool import ChildPool
 
 PERMITTED = {"reads what it was given", "writes a scratch file"}
 
 
 @pytest.fixture
 def pool():
-    pool = ChildPool("tests.server.curious", 2, kept=3, kept_growth_kib=1 << 20, forked=True)
+    pool = ChildPool(
+        "tests.support.confined_child", 2, kept=3, kept_growth_kib=1 << 20, forked=True
+    )
     yield pool
     pool.close()
 

@@ -8,12 +8,12 @@ import pytest
 from sqlalchemy import func, insert, select, text
 from sqlalchemy.exc import OperationalError
 
+from projects_api.database import Database
 from projects_api.models.base import to_text
 from projects_api.models.stored_answer import stored_answers
 from projects_api.models.user import users
-from projects_api.server.database import Database
 from tests.handlers.conftest import assert_problem
-from tests.server.processes import Process, person_of, wait_until
+from tests.support.processes import Process, person_of, wait_until
 
 
 class FullDisk:
@@ -129,7 +129,7 @@ def test_a_lock_of_somebody_else_is_an_error_of_sqlalchemy(
     tmp_path, monkeypatch, writing, outsider
 ):
     """What handlers and loops go by; the driver's own errors passed all of them."""
-    monkeypatch.setattr("projects_api.server.database.BUSY_SECONDS", 0.1)
+    monkeypatch.setattr("projects_api.database.BUSY_SECONDS", 0.1)
     url = f"sqlite:///{tmp_path / 'test.db'}"
     database = Database(url)
     holder = Database(url) if outsider else database

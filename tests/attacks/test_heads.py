@@ -13,8 +13,8 @@ import pytest
 import requests
 import uvicorn
 
-from projects_api.server.http_protocol import HttpProtocol
-from tests.server.processes import wait_until
+from projects_api.app.http_protocol import HttpProtocol
+from tests.support.processes import wait_until
 
 PIECE = b"a" * 16_384
 REQUEST = b"GET /health/live HTTP/1.1\r\nhost: x\r\n"

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from projects_api.files.content import describe
 from projects_api.models import (
     artifact,
     blob,
@@ -23,8 +24,7 @@ from projects_api.models import (
 from projects_api.models import project as projects
 from projects_api.models import user as users
 from projects_api.models.base import fold, new_id
-from projects_api.server.artifact_store import describe
-from projects_api.server.contract import contract
+from projects_api.openapi import contract
 from tests.conftest import Person, Server
 from tests.training import Training
 from tools.contract_tree import Place, examples, operations

@@ -22,8 +22,9 @@ from schemathesis.generation.meta import ComponentInfo
 from schemathesis.openapi.checks import EnsureResourceAvailability, RejectedPositiveData
 from schemathesis.transport.serialization import Binary
 
-from projects_api.server.archive_reader import verify_archive
-from projects_api.server.contract import Checker, contract
+from projects_api.archive.reader import verify_archive
+from projects_api.contract.checker import Checker
+from projects_api.openapi import contract
 from tests.archives import empty_export
 
 # What Schemathesis and this have loaded by now stays; nobody needs to look through it for garbage.

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from projects_api.server.contract import parse_yaml
+from projects_api.contract.checker import parse_yaml
 from tools import check_breaks, node_tools
 from tools.check_breaks import CONTRACT, RELEASED, breaks, is_announced
 

@@ -14,8 +14,8 @@ import pytest
 import requests
 from sklearn.datasets import load_iris
 
-from projects_api.server.contract import parse_yaml
-from projects_api.server.seed import PEOPLE
+from projects_api.contract.checker import parse_yaml
+from projects_api.ephemeral.seed import PEOPLE
 from tests.contract import traffic
 from tools import node_tools
 from tools.clients.build import CLIENTS, SOURCE, TARGET, build, execute

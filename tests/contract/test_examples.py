@@ -11,6 +11,8 @@ import pytest
 import requests
 from sqlalchemy import make_url
 
+from projects_api.access import rate_limit
+from projects_api.access.idempotency import Repetition
 from projects_api.models import (
     artifact,
     dataset,
@@ -23,9 +25,7 @@ from projects_api.models import (
     report,
 )
 from projects_api.models import project as projects
-from projects_api.server import rate_limit
-from projects_api.server.idempotency import Repetition
-from projects_api.server.settings import Settings
+from projects_api.settings import Settings
 from tests.archives import as_zip, empty_export
 from tests.conftest import running
 from tests.contract.documented import (

@@ -19,7 +19,7 @@ import requests
 import structlog
 
 from projects_api.models import user
-from projects_api.server.contract import contract
+from projects_api.openapi import contract
 from tests.conftest import Person
 from tests.contract.traffic import drift
 from tools import node_tools

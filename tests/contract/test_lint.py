@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from projects_api.server.contract import parse_yaml
+from projects_api.contract.checker import parse_yaml
 from tools.lint_contract import ROOT, lint
 
 CONTRACT = parse_yaml((ROOT / "openapi.yaml").read_bytes())

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from projects_api.server.contract import parse_yaml
+from projects_api.contract.checker import parse_yaml
 from tools import convert_to_postman, node_tools
 from tools.contract_tree import Place, examples, operations, parameters
 

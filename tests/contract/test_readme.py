@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from projects_api.models.job import jobs
-from tests.server.processes import wait_until
+from tests.support.processes import wait_until
 
 README = Path(__file__).parents[2] / "README.md"
 

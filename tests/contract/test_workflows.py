@@ -5,8 +5,8 @@ import json
 import pytest
 import yaml
 
-from projects_api.server.settings import Settings
-from projects_api.server.worker import Workers
+from projects_api.jobs.worker import Workers
+from projects_api.settings import Settings
 from tests.conftest import running
 from tools import node_tools
 

@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from projects_api.server.http_protocol import HttpProtocol
+from projects_api.app.http_protocol import HttpProtocol
 from tools import node_tools
 
 CONTRACT = node_tools.ROOT / "openapi.yaml"

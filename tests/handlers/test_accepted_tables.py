@@ -8,8 +8,8 @@ import pytest
 from projects_api.engines import Task, TrainingConfig, TrainingRefused, train
 from projects_api.engines.inputs import check_rows
 from projects_api.engines.prediction import load
-from tests.server.tables.reading_of import FOLDER, convert
-from tests.server.tables.test_generated import made
+from tests.tables.reading_of import FOLDER, convert
+from tests.tables.test_generated import made
 from tests.training import Silence
 
 QUICK = TrainingConfig(

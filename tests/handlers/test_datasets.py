@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from projects_api.archive.reader import verify_archive
 from projects_api.models import dataset_version
-from projects_api.server import profiles
-from projects_api.server.archive_reader import verify_archive
-from projects_api.server.tables import NotATable, describe_table
+from projects_api.storage import profiles
+from projects_api.tables import NotATable, describe_table
 
 UNKNOWN = "0195d3a0-0000-7000-8000-000000000000"
 CSV = b"city,population\nParis,2100000\nRome,2800000\nOslo,700000\n"

@@ -8,9 +8,9 @@ import zipfile
 
 import pytest
 
+from projects_api.app.demo import fill
+from projects_api.archive.reader import verify_archive
 from projects_api.models import report as reports
-from projects_api.server.archive_reader import verify_archive
-from projects_api.server.demo import fill
 
 UNKNOWN = "0195d3a0-0000-7000-8000-000000000000"
 

@@ -1,6 +1,6 @@
 """The operations of the tag `health`, one class each."""
 
-from projects_api.server.settings import Settings
+from projects_api.settings import Settings
 from tests.conftest import running
 
 

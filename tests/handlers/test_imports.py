@@ -11,10 +11,10 @@ from zipfile import ZIP_DEFLATED
 import pytest
 from sqlalchemy import select
 
+from projects_api.archive.importing import INTERRUPTED
 from projects_api.models import job_log
 from projects_api.models.blob import blobs
 from projects_api.models.job import jobs
-from projects_api.server.importing import INTERRUPTED
 from tests.archives import (
     as_zip,
     empty_export,
@@ -25,7 +25,7 @@ from tests.archives import (
     told,
 )
 from tests.full_project import fill
-from tests.server import dying_import
+from tests.support import crashing_import as dying_import
 
 ROOT = Path(__file__).parents[2]
 IMPORT = "/api/projects/import"

@@ -11,8 +11,8 @@ from sqlalchemy import delete, insert
 from projects_api.models import experiment, job, report, trained_model
 from projects_api.models.base import new_id, now
 from projects_api.models.deployment import deployments
+from projects_api.openapi import contract
 from projects_api.rendering import SECTIONS
-from projects_api.server.contract import contract
 from tests.conftest import DOCUMENTS
 from tests.rendering import facts
 from tests.rendering.test_rendering import Reader, read_pdf

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from projects_api.contract.resolver import operations
 from projects_api.models import api_key
 from projects_api.models.base import to_text
-from projects_api.server.contract import contract
-from projects_api.server.resolver import operations
+from projects_api.openapi import contract
 from tests.archives import empty_export
 
 ROLES = ("viewer", "editor", "admin", "owner")

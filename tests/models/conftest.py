@@ -7,9 +7,9 @@ import psycopg
 import pytest
 from sqlalchemy import Connection, make_url
 
+from projects_api.database import Database
+from projects_api.database.schema import upgrade
 from projects_api.models import user
-from projects_api.server.database import Database
-from projects_api.server.schema import upgrade
 
 
 @pytest.fixture

@@ -10,16 +10,15 @@ from alembic import command
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
+from projects_api.database import Database, schema
 from projects_api.models import dataset, project, user
 from projects_api.models.base import metadata
-from projects_api.server import schema
-from projects_api.server.database import Database
 
 AT_ONCE = 4
 UPGRADE = """
 import sys
-from projects_api.server.database import Database
-from projects_api.server.schema import upgrade
+from projects_api.database import Database
+from projects_api.database.schema import upgrade
 database = Database(sys.argv[1])
 sys.stdin.readline()
 upgrade(database)

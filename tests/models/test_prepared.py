@@ -4,12 +4,12 @@ import pytest
 from sqlalchemy import bindparam, insert, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, ProgrammingError
 
+from projects_api.database.schema import upgrade
 from projects_api.models import project, user
 from projects_api.models.base import now
 from projects_api.models.prepared import Prepared
 from projects_api.models.project import projects
 from projects_api.models.user import users
-from projects_api.server.schema import upgrade
 
 UNKNOWN = "0195d3a0-0000-7000-8000-000000000000"
 BY_NAME = select(projects).where(projects.c.name == bindparam("name")).order_by(projects.c.id)

@@ -15,13 +15,13 @@ import psycopg
 import pytest
 from sqlalchemy import Connection, literal, make_url, select, text
 
+from projects_api.database import Database
 from projects_api.models import api_key, dataset, member, prepared, project, search, timeline, user
 from projects_api.models.admission import admit
 from projects_api.models.member import SORT_FIELDS
 from projects_api.models.prepared import Prepared
 from projects_api.models.project import projects
-from projects_api.server.database import Database
-from projects_api.server.settings import Settings
+from projects_api.settings import Settings
 from tools.bench import seed
 from tools.bench.seed import Facts
 

@@ -19,12 +19,13 @@ import psycopg
 import typer
 from psycopg import sql
 
+from projects_api.database import Database
+from projects_api.database.schema import upgrade
+from projects_api.files.content import Content, describe
 from projects_api.models import api_key
 from projects_api.models.base import fold
-from projects_api.server.artifact_store import ArtifactStore, Content, describe
-from projects_api.server.database import Database
-from projects_api.server.schema import upgrade
-from projects_api.server.settings import Settings
+from projects_api.settings import Settings
+from projects_api.storage.store import ArtifactStore
 
 Row = dict[str, Any]
 

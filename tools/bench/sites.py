@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 
-from projects_api.server.settings import Settings
+from projects_api.settings import Settings
 from tools.bench.seed import Facts, seed
 from tools.bench.servers import SERVER_CORE, Peer, Server, postgresql, running
 from tools.bench.workloads import Workload, workloads

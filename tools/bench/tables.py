@@ -14,8 +14,8 @@ from typing import Any
 
 import duckdb
 
-from projects_api.server.tables import tasks
-from projects_api.server.tables.engine import MEMORY_LIMIT, THREADS
+from projects_api.tables import tasks
+from projects_api.tables.engine import MEMORY_LIMIT, THREADS
 
 REPORT = Path("docs/benchmarks/tables.md")
 HEADER = "id,customer,amount,balance,ratio,age,score,country,channel,day,at,flag,remark\n"

@@ -20,17 +20,17 @@ from sqlalchemy import Connection
 from starlette.background import BackgroundTask
 from starlette.responses import StreamingResponse
 
+from projects_api.access.access import Access
+from projects_api.app.services import Services
+from projects_api.contract.conditional import entity_tag
+from projects_api.contract.problems import Problem
+from projects_api.contract.resolver import TagResolver
+from projects_api.contract.responses import File
 from projects_api.models import api_key
 from projects_api.models.api_key import Caller
 from projects_api.models.base import new_id
-from projects_api.server.access import Access
-from projects_api.server.conditional import entity_tag
-from projects_api.server.contract import contract
-from projects_api.server.problems import Problem
-from projects_api.server.resolver import TagResolver
-from projects_api.server.responses import File
-from projects_api.server.services import Services
-from projects_api.server.settings import Settings
+from projects_api.openapi import contract
+from projects_api.settings import Settings
 from tools.bench.peers import files
 
 services = Services.from_settings(Settings())

@@ -22,10 +22,10 @@ from starlette.background import BackgroundTask
 from starlette.datastructures import UploadFile
 from starlette.responses import StreamingResponse
 
+from projects_api.contract.conditional import entity_tag
 from projects_api.models.base import new_id
 from projects_api.models.user import User
-from projects_api.server.conditional import entity_tag
-from projects_api.server.contract import contract
+from projects_api.openapi import contract
 from tools.bench.peers import fastapi_sqlmodel as sqlmodel
 from tools.bench.peers import files
 

@@ -22,6 +22,7 @@ from sqlalchemy import ScalarSelect, event
 from sqlmodel import Session, SQLModel, col, create_engine, func, or_, select
 from starlette.background import BackgroundTask
 
+from projects_api.database import Database
 from projects_api.models.api_key import ApiKey
 from projects_api.models.base import fold, new_id, now
 from projects_api.models.dataset import Dataset
@@ -31,10 +32,9 @@ from projects_api.models.member import Member
 from projects_api.models.project import Project
 from projects_api.models.trained_model import TrainedModel
 from projects_api.models.user import User
-from projects_api.server.artifact_store import ArtifactStore
-from projects_api.server.artifacts import Artifacts
-from projects_api.server.database import Database
-from projects_api.server.settings import Settings
+from projects_api.settings import Settings
+from projects_api.storage.artifacts import Artifacts
+from projects_api.storage.store import ArtifactStore
 from tools.bench.peers import files
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255)]

@@ -6,14 +6,14 @@ from typing import IO, Any
 
 from sqlalchemy import Connection
 
+from projects_api.contract.bodies import Upload
+from projects_api.contract.responses import File
+from projects_api.database import Database
+from projects_api.files.content import CHUNK_BYTES
+from projects_api.files.names import content_disposition
 from projects_api.handlers import datasets, export
 from projects_api.models import project
-from projects_api.server.archive import content_disposition
-from projects_api.server.artifact_store import CHUNK_BYTES
-from projects_api.server.artifacts import Artifacts
-from projects_api.server.bodies import Upload
-from projects_api.server.database import Database
-from projects_api.server.responses import File
+from projects_api.storage.artifacts import Artifacts
 
 
 @contextmanager

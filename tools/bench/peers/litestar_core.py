@@ -18,13 +18,13 @@ from litestar.params import Body, Parameter
 from litestar.response import Stream
 from sqlalchemy import Connection
 
+from projects_api.database import Database
 from projects_api.models import api_key, timeline, user
 from projects_api.models import member as members
 from projects_api.models import project as projects
-from projects_api.server.artifact_store import ArtifactStore
-from projects_api.server.artifacts import Artifacts
-from projects_api.server.database import Database
-from projects_api.server.settings import Settings
+from projects_api.settings import Settings
+from projects_api.storage.artifacts import Artifacts
+from projects_api.storage.store import ArtifactStore
 from tools.bench.peers import files
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]

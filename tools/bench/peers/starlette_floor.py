@@ -23,10 +23,10 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from projects_api.database import Database
 from projects_api.models.base import fold, new_id, now
-from projects_api.server.artifact_store import ArtifactStore
-from projects_api.server.database import Database
-from projects_api.server.settings import Settings
+from projects_api.settings import Settings
+from projects_api.storage.store import ArtifactStore
 
 settings = Settings()
 store = ArtifactStore(settings.artifacts)

@@ -1,0 +1,148 @@
+"""The doctor: whether everything that the server relies on is as it should be."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from sqlalchemy import Connection, func, make_url, or_, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from projects_api.app.application import create_application
+from projects_api.database import Database, schema
+from projects_api.files.spool import StorageUnavailable
+from projects_api.models import search
+from projects_api.models.artifact import artifacts
+from projects_api.models.blob import blobs
+from projects_api.models.dataset import datasets
+from projects_api.models.experiment import experiments
+from projects_api.models.member import COPIED_FIELDS, members
+from projects_api.models.project import projects
+from projects_api.models.trained_model import trained_models
+from projects_api.processes import confinement
+from projects_api.settings import Settings
+from projects_api.storage.store import ArtifactStore
+
+_COUNTED = {
+    "dataset_count": datasets,
+    "experiment_count": experiments,
+    "model_count": trained_models,
+}
+_LIMIT = 20
+
+
+def examine(settings: Settings) -> Iterator[tuple[str, list[str]]]:
+    """Yield each check's name with the faults that it found."""
+    yield "settings", []  # They were read and accepted, or nobody would be here.
+    yield "contract and handlers agree", _attempt(partial(_check_contract, settings))
+    lacks = " and ".join(confinement.missing())
+    yield f"models are asked in confinement{lacks and f', which lacks {lacks} here'}", []
+    yield "the data are its owner's alone", _check_modes(settings)
+    with_database: dict[str, Callable[[Connection], list[str]]] = {
+        f"database {make_url(settings.database)!r}": _check_schema,
+        "counts equal what they count": _check_counts,
+        "memberships are sorted and searched as their projects are": _check_copies,
+        "the search index has every membership": _check_search,
+        f"artifact store {settings.artifacts.partition('?')[0]}": partial(_check_store, settings),
+    }
+    with closing(Database(settings.database)) as database:
+        for name, check in with_database.items():
+            yield name, _attempt(partial(_connected, database, check))
+
+
+def _attempt(check: Callable[[], list[str]]) -> list[str]:
+    try:
+        return check()[:_LIMIT]
+    except (SQLAlchemyError, StorageUnavailable, ValueError) as error:
+        return [str(error)]
+
+
+def _connected(database: Database, check: Callable[[Connection], list[str]]) -> list[str]:
+    with database.transaction(writing=False) as connection:
+        return check(connection)
+
+
+def _check_contract(settings: Settings) -> list[str]:
+    with TemporaryDirectory() as folder:  # The store has a check of its own.
+        create_application(settings.model_copy(update={"artifact_url": folder}))
+    return []
+
+
+def _check_modes(settings: Settings) -> list[str]:
+    """Look at what is kept in files; what is in a folder of the owner's is the owner's."""
+    database = make_url(settings.database)
+    paths = [settings.data_dir]
+    if database.get_backend_name() == "sqlite" and database.database:
+        paths.append(Path(database.database))
+    if "://" not in settings.artifacts:
+        paths.append(Path(settings.artifacts))
+    kept = [path.resolve() for path in paths if path.exists()]
+    own = [path for path in kept if path.is_dir() and not _others_may(path)]
+    return [
+        f"others can read {path}: run `chmod go= {path}`"
+        for path in dict.fromkeys(kept)
+        if _others_may(path) and not any(map(path.is_relative_to, own))
+    ]
+
+
+def _others_may(path: Path) -> bool:
+    return bool(path.stat().st_mode & 0o077)
+
+
+def _check_schema(connection: Connection) -> list[str]:
+    found, expected = schema.current(connection), schema.head()
+    if found != expected:
+        return [f"the schema is at {found}, not at {expected}: run `projects-api db upgrade`"]
+    return schema.differences(connection)
+
+
+def _check_counts(connection: Connection) -> list[str]:
+    faults = []
+    for column, table in _COUNTED.items():
+        counted = (
+            select(func.count())
+            .where(table.c.project_id == projects.c.id)
+            .correlate(projects)
+            .scalar_subquery()
+        )
+        wrong = select(projects.c.id, projects.c[column], counted.label("counted"))
+        faults += [
+            f"project {row.id} says {column} {row[1]}, and has {row.counted}"
+            for row in connection.execute(wrong.where(projects.c[column] != counted).limit(_LIMIT))
+        ]
+    return faults
+
+
+def _check_copies(connection: Connection) -> list[str]:
+    pairs = [(members.c[f"project_{field}"], projects.c[field]) for field in COPIED_FIELDS]
+    differ = or_(*(copy.is_distinct_from(original) for copy, original in pairs))
+    wrong = select(members.c.project_id, members.c.user_id).join(projects).where(differ)
+    return [
+        f"the membership of user {row.user_id} in project {row.project_id} has an old copy"
+        for row in connection.execute(wrong.limit(_LIMIT))
+    ]
+
+
+def _check_search(connection: Connection) -> list[str]:
+    missing, strange = search.difference(connection)
+    faults = [f"membership {number} is not in the search index" for number in missing]
+    return faults + [f"the search index has {number}, which is no membership" for number in strange]
+
+
+def _check_store(settings: Settings, connection: Connection) -> list[str]:
+    store = ArtifactStore(settings.artifacts)
+    store.check()
+    stored = dict(store.list())
+    used = connection.execute(
+        select(blobs.c.sha256, blobs.c.size_bytes).join(
+            artifacts, artifacts.c.sha256 == blobs.c.sha256
+        )
+    )
+    faults = [
+        f"content {row.sha256} should have {row.size_bytes} bytes, and has {stored.get(row.sha256)}"
+        for row in used
+        if stored.get(row.sha256) != row.size_bytes
+    ]
+    known = set(connection.scalars(select(blobs.c.sha256)))
+    return faults + [f"content {sha256} has no row" for sha256 in stored if sha256 not in known]

@@ -1,0 +1,110 @@
+"""The contract and its documentation page, as documents that anybody may read."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import orjson
+from starlette.datastructures import Headers
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+from starlette.types import Receive, Scope, Send
+
+from projects_api.contract.conditional import matches
+from projects_api.contract.problems import MethodNotAllowed
+
+_USER_INTERFACE = Path(__file__).parent / "docs_ui"
+_ASSETS = {
+    "favicon-32x32.png": "image/png",
+    "initializer.js": "text/javascript",
+    "swagger-ui-bundle.js": "text/javascript",
+    "swagger-ui.css": "text/css",
+}
+# The UI draws its icons from `data:` addresses; it needs no inline script and no inline style.
+_PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+_LOOPBACK = re.compile(r"(localhost|127(\.[0-9]{1,3}){3}|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Document:
+    """An ASGI application of one text that never changes while the server runs."""
+
+    content: bytes
+    headers: dict[str, str]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] not in {"GET", "HEAD"}:
+            raise MethodNotAllowed("This path takes GET.", headers={"Allow": "GET, HEAD"})
+        condition = Headers(scope=scope).get("if-none-match", "")
+        if matches(condition, self.headers["etag"], weak=True):
+            response = Response(status_code=304, headers=self.headers)
+        else:
+            response = Response(self.content, headers=self.headers)
+        await response(scope, receive, send)
+
+
+class _ServedContract:
+    """An ASGI application of the contract, with the `servers` by which its reader reaches it.
+
+    A caller's `Host` is repeated only where it names the caller's own machine: repeated at will, it
+    would let one caller tell others, through a shared cache, to send their keys elsewhere. Without
+    a public URL everybody else gets a server relative to the document, which is as true.
+    """
+
+    def __init__(self, contract: Mapping[str, Any], public_url: str | None) -> None:
+        self._contract = contract
+        self._public_url = public_url
+        self._document = lru_cache(maxsize=16)(self._write)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._document(self._url(scope))(scope, receive, send)
+
+    def _url(self, scope: Scope) -> str:
+        if self._public_url:
+            return self._public_url.rstrip("/")
+        host = Headers(scope=scope).get("host", "")
+        return f"{scope['scheme']}://{host}" if _LOOPBACK.fullmatch(host) else "/"
+
+    def _write(self, url: str) -> _Document:
+        served = {**self._contract, "servers": [{"url": url}]}
+        return _document(orjson.dumps(served), "application/json")
+
+
+def documentation_routes(
+    contract_yaml: bytes, contract: Mapping[str, Any], public_url: str | None = None
+) -> list[Route | Mount]:
+    """Give the routes of the contract, of the page that explains it and of the page's assets.
+
+    As YAML the contract is given to the byte, as JSON with the server's own address. A method
+    other than GET and HEAD raises `MethodNotAllowed`.
+    """
+    documents: dict[str, _Document | _ServedContract] = {
+        "/openapi.yaml": _document(contract_yaml, "application/yaml"),
+        "/openapi.json": _ServedContract(contract, public_url),
+        "/docs": _document(
+            (_USER_INTERFACE / "index.html").read_bytes(), "text/html; charset=utf-8", _PAGE_POLICY
+        ),
+    }
+    for name, media_type in _ASSETS.items():
+        documents[f"/docs/{name}"] = _document((_USER_INTERFACE / name).read_bytes(), media_type)
+    return [Route(path, document) for path, document in documents.items()]
+
+
+def _document(content: bytes, media_type: str, policy: str | None = None) -> _Document:
+    headers = {
+        "content-type": media_type,
+        "etag": f'"{sha256(content).hexdigest()[:32]}"',
+        # The names stay the same from release to release: keep, but ask each time.
+        "cache-control": "public, no-cache",
+    }
+    if policy:
+        headers["content-security-policy"] = policy
+    return _Document(content, headers)

@@ -1,0 +1,209 @@
+"""HTTP/1.1 on the wire: what uvicorn's protocol does otherwise than callers need."""
+
+import asyncio
+import uuid
+from typing import Any
+
+import httptools
+import orjson
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from projects_api.contract.problems import MEDIA_TYPE, Problem
+
+
+class MalformedRequest(Problem):
+    """What came is not HTTP/1.1."""
+
+    status = 400
+    slug = "malformed-request"
+    title = "The request is not valid HTTP"
+
+
+class TargetTooLong(Problem):
+    """The request line has no end within the limit of a head."""
+
+    status = 414
+    slug = "target-too-long"
+    title = "The target of the request is too long"
+
+
+class HeadTooLarge(Problem):
+    """The head, what stands between two chunks, or the trailer goes on beyond the limit."""
+
+    status = 431
+    slug = "head-too-large"
+    title = "The head of the request is too large"
+
+
+class HeadTimeout(Problem):
+    """The head did not arrive in time."""
+
+    status = 408
+    slug = "head-timeout"
+    title = "The head of the request took too long"
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """uvicorn's protocol, for a server that never upgrades a connection.
+
+    Nobody has shown a key while a head arrives, and the parser keeps all of it: so more than
+    `max_head_bytes` of anything but a body is refused, and so is a head that is not complete
+    `head_seconds` after it began, or after the connection did.
+
+    The parser ends a message at the head when that offers an upgrade, so the body would be lost
+    (Java's HttpClient offers `h2c` with every request over plain text). A server may ignore the
+    offer (RFC 9110, section 7.8): the head is parsed again without it, and with it the body.
+    """
+
+    def __init__(
+        self, *args: Any, max_head_bytes: int = 65_536, head_seconds: float = 20, **options: Any
+    ) -> None:
+        super().__init__(*args, **options)
+        self._max_head_bytes = max_head_bytes
+        self._head_seconds = head_seconds
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._in_head = True
+        self._arrived = 0
+        """Bytes since the last that completed a head or were a body's, by whole reads."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Give the first head its time."""
+        super().connection_made(transport)
+        self._time_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait for nothing more."""
+        self._in_head = False
+        self._time_head()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came, through as many offers as it holds."""
+        self._unset_keepalive_if_required()
+        self._arrived += len(data)
+        try:
+            while data:
+                data = self._feed(data)
+        except httptools.HttpParserError as error:
+            if isinstance(error.__context__, Problem):
+                self._refuse(error.__context__)
+            else:
+                self.send_400_response(str(error))
+            return
+        if self._arrived > self._max_head_bytes:
+            self._refuse(self._too_large())
+        else:
+            self._time_head()
+
+    def on_message_begin(self) -> None:
+        """Begin a head."""
+        self._in_head = True
+        super().on_message_begin()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of a body, which has a limit of its own."""
+        self._arrived = 0
+        super().on_body(body)
+
+    def _time_head(self) -> None:
+        """Start or stop the clock of a head; one that comes in one piece needs none."""
+        if self._in_head and self._head_timer is None:
+            self._head_timer = self.loop.call_later(self._head_seconds, self._end_head)
+        elif not self._in_head and self._head_timer:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _end_head(self) -> None:
+        self._head_timer = None
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._time_head()  # An answer is on its way; meanwhile perhaps nothing is read.
+        elif self.headers is not None:  # else nothing has come at all
+            seconds = f"{self._head_seconds:g} seconds"
+            self._refuse(HeadTimeout(f"Send the whole head of a request within {seconds}."))
+        else:
+            self.transport.close()
+
+    def _too_large(self) -> Problem:
+        limit = f"at most {self._max_head_bytes} bytes"
+        if self._in_head and not self.headers:
+            return TargetTooLong(f"Send a request line of {limit}.")
+        return HeadTooLarge(f"Send a head, and a trailer, of {limit}.")
+
+    def _feed(self, data: bytes) -> bytes:
+        """Parse until an offer; give what is to be parsed after it."""
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            if self._is_offer():
+                return self._restart() + data[upgrade.args[0] :]
+            # CONNECT: what follows it is meant for another protocol.
+            self.cycle.keep_alive = False
+        return b""
+
+    def _restart(self) -> bytes:
+        """Take a new parser, since the old one may be at its end; give the head for it."""
+        method, version = self.parser.get_method(), self.parser.get_http_version().encode()
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        lines = [b"%b %b HTTP/%b" % (method, self.url, version)]
+        lines += [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]
+        return b"\r\n".join([*lines, b"", b""])
+
+    def _is_offer(self) -> bool:
+        return self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
+
+    def on_headers_complete(self) -> None:
+        """Start the request, unless its head is parsed once more."""
+        if self._is_offer():
+            return
+        if self._arrived > self._max_head_bytes:  # else what came at once may hold a long head
+            size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+            if size > self._max_head_bytes:
+                raise self._too_large()
+        self._in_head, self._arrived = False, 0
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """End the request's body, unless its head is parsed once more."""
+        if not self._is_offer():
+            self._arrived = 0
+            super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is not HTTP."""
+        self._refuse(MalformedRequest(f"The parser of HTTP/1.1 says: {msg}."))
+
+    def _refuse(self, problem: Problem) -> None:
+        """Answer with a problem, where this is not in the midst of another answer; close."""
+        request_id = uuid.uuid4().hex
+        self.logger.warning("%s: %s (request_id %s)", problem.slug, problem.detail, request_id)
+        if self._is_next_to_be_answered():
+            body = orjson.dumps(problem.as_document(request_id))
+            headers = [
+                *self.server_state.default_headers,
+                (b"content-type", MEDIA_TYPE.encode()),
+                (b"content-length", b"%d" % len(body)),
+                (b"cache-control", b"no-store"),
+                (b"x-content-type-options", b"nosniff"),
+                (b"x-request-id", request_id.encode()),
+                (b"connection", b"close"),
+            ]
+            lines = b"".join(b"%b: %b\r\n" % header for header in headers)
+            self.transport.write(STATUS_LINE[problem.status] + lines + b"\r\n" + body)
+        self.transport.close()
+
+    def shutdown(self) -> None:
+        """Close when the running request has been answered, and at once where none runs.
+
+        Over TLS a close waits for the other side to agree, which a caller at rest does not.
+        """
+        super().shutdown()
+        at_rest = self.cycle is None or self.cycle.response_complete
+        if at_rest and not self.transport.get_write_buffer_size():
+            self.transport.abort()
+
+    def _is_next_to_be_answered(self) -> bool:
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete:
+            return True
+        return cycle.more_body and not cycle.response_started and not self.pipeline

@@ -1,0 +1,66 @@
+"""What the operations of a running server share."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+from projects_api.access.rate_limit import RateLimit
+from projects_api.database import Database
+from projects_api.predictions import Predictions
+from projects_api.settings import Settings
+from projects_api.storage.artifacts import Artifacts
+from projects_api.storage.readiness import Readiness, SharedAnswer
+from projects_api.storage.store import ArtifactStore
+
+
+@dataclass(frozen=True)
+class Services:
+    """One of each for a process."""
+
+    settings: Settings
+    database: Database
+    artifacts: Artifacts
+    rate_limit: RateLimit | None
+    predictions: Predictions
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        """Open the database and the artifact store that the settings name."""
+        database = Database(settings.database, connections=settings.threads)
+        artifacts = Artifacts(database, ArtifactStore(settings.artifacts))
+        return cls(
+            settings,
+            database,
+            artifacts,
+            RateLimit(settings.rate_limit, settings.rate_limit_storage)
+            if settings.rate_limit
+            else None,
+            Predictions(
+                artifacts,
+                processes=settings.prediction_processes,
+                hot_bytes=settings.hot_model_bytes,
+            ),
+        )
+
+    @cached_property
+    def threads(self) -> ThreadPoolExecutor:
+        """Where requests run: a plain pool, for a hop through it costs half of any other."""
+        return ThreadPoolExecutor(self.settings.threads, thread_name_prefix="request")
+
+    @cached_property
+    def readiness(self) -> Readiness:
+        """What tells whether the others can be worked with."""
+        return Readiness(self.database, self.artifacts.store)
+
+    @cached_property
+    def shared(self) -> SharedAnswer:
+        """Where requests without a key run, which take long."""
+        return SharedAnswer()
+
+    def close(self) -> None:
+        """Let running requests end, then close the database and the prediction processes."""
+        self.threads.shutdown()
+        self.shared.close()
+        self.predictions.close()
+        self.database.close()

@@ -1,0 +1,1 @@
+"""Projects as archives: written, read, exported and imported."""

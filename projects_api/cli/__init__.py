@@ -1,0 +1,29 @@
+"""The command line: one module a group of commands."""
+
+import os
+
+import typer
+
+from projects_api.cli import archives, demo, people, serving, upkeep
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="A server for the Projects API.",
+    # Local variables hold keys and passwords.
+    pretty_exceptions_show_locals=False,
+)
+app.add_typer(upkeep.db, name="db")
+app.add_typer(people.users, name="users")
+app.add_typer(people.keys, name="keys")
+app.command()(serving.serve)
+app.command()(serving.worker)
+app.command()(demo.demo)
+app.command()(archives.verify)
+app.command("import")(archives.import_file)
+app.command()(upkeep.doctor)
+
+
+@app.callback()
+def keep_to_oneself() -> None:
+    """Make files and folders that only the user who runs this can read."""
+    os.umask(os.umask(0o077) | 0o077)

@@ -1,0 +1,82 @@
+"""What every command needs: settings, a database, and a way to say what is wrong."""
+
+# Commands import what they need when they run: `--help` should not wait for a database library.
+# ruff: noqa: PLC0415
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from projects_api.database import Database
+    from projects_api.settings import Settings
+
+FIRST_USER = "admin@localhost"
+
+
+def check_person(*, name: str, email: str) -> None:
+    """Refuse what the contract takes for no name or no e-mail address."""
+    from projects_api.contract.checker import Checker
+    from projects_api.openapi import contract
+
+    schemas = contract()["components"]["schemas"]
+    for schema, value in {"EmailAddress": email, "Name": name}.items():
+        if faults := Checker(schemas[schema]).faults(value, "body"):
+            raise typer.BadParameter(faults[0]["message"])
+
+
+def settings_or_end() -> "Settings":
+    """Read the settings, or say what is wrong with them and end."""
+    from pydantic import ValidationError
+
+    from projects_api.settings import Settings
+
+    try:
+        return Settings()
+    except ValidationError as error:
+        fail(fault_text(error))
+
+
+def check_store(settings: "Settings") -> None:
+    """Say what is wrong with the artifact store, and end."""
+    from projects_api.files.spool import StorageUnavailable
+    from projects_api.storage.store import ArtifactStore
+
+    try:
+        ArtifactStore(settings.artifacts)
+    except (StorageUnavailable, ValueError) as error:
+        fail(f"the artifact store cannot be used: {error}")
+
+
+@contextmanager
+def opened_database(settings: "Settings | None" = None) -> "Iterator[Database]":
+    """Open the database while a block runs; say what it lacks, and end."""
+    from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
+
+    from projects_api.database import Database
+
+    database = Database((settings or settings_or_end()).database)
+    try:
+        yield database
+    except (InterfaceError, OperationalError, ProgrammingError) as error:
+        fail(f"{error.orig}: is the database there, and up to date (`projects-api db upgrade`)?")
+    finally:
+        database.close()
+
+
+def fault_text(error: ValueError) -> str:
+    """Write what is wrong with a value in a line."""
+    from pydantic import ValidationError
+
+    if isinstance(error, ValidationError):
+        return "; ".join(f"{'.'.join(map(str, e['loc']))} {e['msg']}" for e in error.errors())
+    return str(error)
+
+
+def fail(message: str) -> NoReturn:
+    """Say what is wrong, and end."""
+    typer.echo(f"projects-api: {message}", err=True)
+    raise typer.Exit(1)

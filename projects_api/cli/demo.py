@@ -1,0 +1,36 @@
+"""The command that makes an example project."""
+
+# Commands import what they need when they run: `--help` should not wait for a database library.
+# ruff: noqa: PLC0415
+
+from typing import Annotated
+
+import typer
+
+from projects_api.cli.common import (
+    FIRST_USER,
+    fail,
+    settings_or_end,
+)
+
+
+def demo(
+    email: Annotated[str, typer.Option(help="Who owns the project.")] = FIRST_USER,
+) -> None:
+    """Fill a project with a real data set, models that are trained on it, and a report."""
+    from projects_api.app.demo import JobNotDoneError, UnknownOwnerError, fill
+    from projects_api.app.services import Services
+    from projects_api.database.schema import upgrade
+    from projects_api.logs import set_up_logs
+
+    set_up_logs("warning", "console")
+    services = Services.from_settings(settings_or_end())
+    upgrade(services.database)
+    try:
+        typer.echo(f"PROJECT_ID={fill(services, email)}")
+    except UnknownOwnerError:
+        fail(f"{email} is not registered: `projects-api users add {email}`")
+    except JobNotDoneError as error:
+        fail(str(error))
+    except ImportError as error:
+        fail(f"{error}: install `projects-api[ml]`")

@@ -1,0 +1,98 @@
+"""Commands about people and their keys."""
+
+# Commands import what they need when they run: `--help` should not wait for a database library.
+# ruff: noqa: PLC0415
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from projects_api.cli.common import (
+    check_person,
+    fail,
+    opened_database,
+)
+
+users = typer.Typer(no_args_is_help=True, help="People who may have keys and projects.")
+keys = typer.Typer(no_args_is_help=True, help="API keys.")
+
+
+@users.command("add")
+def add_user(
+    email: str, name: Annotated[str | None, typer.Option(help="Default: the address.")] = None
+) -> None:
+    """Register a person, who can then get keys and be a member of projects."""
+    from sqlalchemy.exc import IntegrityError
+
+    from projects_api.models import user
+
+    name = name or email
+    check_person(name=name, email=email)
+    try:
+        with opened_database() as database, database.transaction() as connection:
+            typer.echo(user.create(connection, email=email, name=name))
+    except IntegrityError:
+        fail(f"{email} is registered already")
+
+
+@users.command("list")
+def list_users() -> None:
+    """List everybody who is registered."""
+    from projects_api.models import user
+
+    with opened_database() as database, database.transaction(writing=False) as connection:
+        for row in user.list_all(connection):
+            typer.echo(f"{row['id']}  {row['email']}  {row['name']}")
+
+
+@keys.command("create")
+def create_key(
+    email: str,
+    scopes: Annotated[
+        str, typer.Option(help="Of read, write, predict, admin; commas between.")
+    ] = "read,write,predict",
+    name: Annotated[str, typer.Option(help="What the key is for.")] = "",
+    days: Annotated[
+        float | None, typer.Option(help="Days until the key expires.", min=0, max=36_500)
+    ] = None,
+) -> None:
+    """Make an API key. It is shown once, and never again."""
+    from projects_api.models import api_key, user
+    from projects_api.models.base import to_text
+
+    wanted = tuple(dict.fromkeys(scope.strip() for scope in scopes.split(",")))
+    if unknown := set(wanted) - set(api_key.SCOPES):
+        raise typer.BadParameter(f"unknown scopes: {', '.join(sorted(unknown))}")
+    expires_at = None if days is None else to_text(datetime.now(UTC) + timedelta(days=days))
+    with opened_database() as database, database.transaction() as connection:
+        user_id = user.find_id(connection, email)
+        if user_id is None:
+            fail(f"{email} is not registered: `projects-api users add {email}`")
+        key = api_key.issue(
+            connection, user_id=user_id, name=name, scopes=wanted, expires_at=expires_at
+        )
+    typer.echo(f"API_KEY={key}")
+
+
+@keys.command("list")
+def list_keys() -> None:
+    """List every key, without its secret."""
+    from projects_api.models import api_key
+
+    with opened_database() as database, database.transaction(writing=False) as connection:
+        for row in api_key.list_all(connection):
+            state = f"revoked {row['revoked_at']}" if row["revoked_at"] else "live"
+            if not row["revoked_at"] and row["expires_at"]:
+                state = f"expires {row['expires_at']}"
+            typer.echo(f"{row['id']}  {row['email']}  {row['scopes']}  {state}  {row['name']}")
+
+
+@keys.command("revoke")
+def revoke_key(key_id: str) -> None:
+    """Make a key useless, at once and in every process."""
+    from projects_api.models import api_key
+
+    with opened_database() as database, database.transaction() as connection:
+        if not api_key.revoke(connection, key_id.lower()):
+            fail(f"there is no live key {key_id}: `projects-api keys list`")

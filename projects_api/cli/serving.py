@@ -1,0 +1,137 @@
+"""Commands that run until they are stopped: serve, worker."""
+
+# Commands import what they need when they run: `--help` should not wait for a database library.
+# ruff: noqa: PLC0415
+
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from projects_api.cli.common import (
+    FIRST_USER,
+    check_store,
+    fail,
+    fault_text,
+    opened_database,
+    settings_or_end,
+)
+
+if TYPE_CHECKING:
+    from projects_api.database import Database
+    from projects_api.settings import Settings
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Server processes.")] = None,
+    *,
+    reload: Annotated[bool, typer.Option(help="Restart when a file changes.")] = False,
+    ephemeral: Annotated[
+        bool, typer.Option(help="For tests: on data of its own, which end with the server.")
+    ] = False,
+    seed: Annotated[
+        str | None, typer.Option(help="Ephemeral: demo (default), empty, or an exported archive.")
+    ] = None,
+    clock: Annotated[
+        str | None, typer.Option(help="Ephemeral: where time begins, such as 2026-03-01T00:00:00Z.")
+    ] = None,
+    print_env: Annotated[
+        bool, typer.Option(help="Ephemeral: print the address and keys for a shell to evaluate.")
+    ] = False,
+    stop_with_stdin: Annotated[
+        bool, typer.Option(help="Ephemeral: stop when the standard input ends.")
+    ] = False,
+) -> None:
+    """Serve the API. The first time, make a user and a key, and print how to use them."""
+    for name, value in {"HOST": host, "PORT": port, "WORKERS": workers}.items():
+        if value is not None:
+            # The server's processes read the settings again, each for itself.
+            os.environ[f"PROJECTS_API_{name}"] = str(value)
+    if ephemeral:
+        if reload or (workers or 1) > 1:
+            fail("an ephemeral server is one process")
+        _serve_ephemeral(seed or "demo", clock, print_env=print_env, tied=stop_with_stdin)
+        return
+    if seed or clock or print_env or stop_with_stdin:
+        fail("--seed, --clock, --print-env and --stop-with-stdin need --ephemeral")
+    settings = settings_or_end()
+    check_store(settings)
+    with opened_database(settings) as database:
+        _introduce(settings, database)
+    from projects_api.app.run import run
+
+    run(settings, reload=reload)
+
+
+def worker(
+    concurrency: Annotated[
+        int, typer.Option(help="Jobs that it works on at once.", min=1, max=64)
+    ] = 1,
+) -> None:
+    """Work on jobs, beside the worker that `serve` has; on any machine, and as many as you like."""
+    from projects_api.app.run import run_workers
+
+    settings = settings_or_end()
+    check_store(settings)
+    run_workers(settings, concurrency)
+
+
+def _serve_ephemeral(seed: str, clock: str | None, *, print_env: bool, tied: bool) -> None:
+    from projects_api.ephemeral import server as ephemeral
+    from projects_api.ephemeral.run import run_ephemeral
+
+    def announce(base_url: str) -> None:
+        for name, value in server.variables(base_url).items():
+            if print_env or name in {"BASE_URL", "API_KEY"}:
+                typer.echo(f"{name}={shlex.quote(value)}")
+        # Who reads the lines sees their end, and need not wait for the server's.
+        sys.stdout.flush()
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+
+    try:
+        moment = ephemeral.parse_moment(clock) if clock else None
+        with ephemeral.EphemeralServer.temporary(_archive(seed), moment) as server:
+            if tied:
+                ephemeral.stop_with(sys.stdin)
+            run_ephemeral(server, announce)
+    except ValueError as error:
+        fail(fault_text(error))
+
+
+def _archive(seed: str) -> Path | None:
+    from projects_api.archive.reader import verify_archive
+    from projects_api.ephemeral.seed import DEMO
+
+    if seed in {"demo", "empty"}:
+        return DEMO if seed == "demo" else None
+    try:
+        faults = verify_archive(Path(seed))
+    except OSError as error:
+        fail(f"--seed takes demo, empty, or an exported archive: {error}")
+    if faults:
+        fail(f"{seed} is no seed. {' '.join(faults)}")
+    return Path(seed)
+
+
+def _introduce(settings: "Settings", database: "Database") -> None:
+    from sqlalchemy.exc import IntegrityError
+
+    from projects_api.database.schema import upgrade
+    from projects_api.models import api_key, user
+
+    upgrade(database)
+    try:
+        with database.transaction() as connection:
+            if user.any_exists(connection):
+                return
+            user_id = user.create(connection, email=FIRST_USER, name="Administrator")
+            key = api_key.issue(connection, user_id=user_id, name="first key")
+    except IntegrityError:
+        return  # Another process that started at the same time was first.
+    typer.echo(f"BASE_URL={settings.base_url}")
+    typer.echo(f"API_KEY={key}")

@@ -1,0 +1,1 @@
+"""The contract engine: an OpenAPI file and a package of handlers made an application."""

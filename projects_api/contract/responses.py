@@ -1,0 +1,133 @@
+"""Responses: what a handler returned, checked against the contract and written."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import orjson
+import structlog
+from sqlalchemy import Connection
+
+from projects_api.contract.checker import Checker
+from projects_api.contract.conditional import entity_tag
+from projects_api.contract.problems import InternalError
+from projects_api.files.names import content_disposition
+from projects_api.storage.artifacts import Artifacts
+
+JSON = "application/json"
+_BODY = "$response.body#/"
+_log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class File:
+    """A file that a handler answers with; `chunks` is read after the transaction has ended."""
+
+    chunks: Iterator[bytes]
+    media_type: str
+    name: str
+    finish: Callable[[], None]
+    """Called once, when the file has been sent or cannot be."""
+    size: int | None = None
+
+    @classmethod
+    def stored(
+        cls,
+        connection: Connection,
+        artifacts: Artifacts,
+        content: Mapping[str, Any],
+        *,
+        media_type: str,
+        name: str,
+    ) -> Self:
+        """Send a content of the store, `sha256` and `size_bytes`, which stays until it is sent."""
+        lease = artifacts.lease(connection, [content["sha256"]])
+        return cls(
+            artifacts.read(content["sha256"]),
+            media_type=media_type,
+            name=name,
+            finish=lambda: artifacts.release(lease),
+            size=content["size_bytes"],
+        )
+
+
+@dataclass(slots=True)
+class Answer:
+    """An answer that is ready to be sent."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes = b""
+    file: File | None = None
+
+
+class Responses:
+    """The responses that the contract declares for an operation."""
+
+    def __init__(self, contract: Mapping[str, Any], declared: Mapping[str, Any]) -> None:
+        (success,) = (status for status in declared if str(status).startswith("2"))
+        response = declared[success]
+        content: Mapping[str, Any] = response["content"]
+        self.status = int(success)
+        self._checker = Checker(content[JSON]["schema"]) if JSON in content else None
+        self._media_types = frozenset(content)
+        self._tagged = "ETag" in response.get("headers", {})
+        self._location = _compile_location(contract, response)
+
+    @property
+    def moves_file(self) -> bool:
+        """Tell whether a success is a file."""
+        return self._checker is None
+
+    def write(self, result: Any) -> Answer:
+        """Check what a handler returned and write it; raises `InternalError` on a breach."""
+        if isinstance(result, File):
+            return self._write_file(result)
+        if self._checker is None or not self._checker.accepts(result):
+            faults = self._checker.faults(result, "response") if self._checker else []
+            _log.error("response_breaks_contract", faults=faults)
+            raise InternalError
+        headers = {"content-type": JSON}
+        if self._tagged:
+            headers["etag"] = entity_tag(result["project"])
+        if self._location:
+            headers["location"] = self._location(result)
+        return Answer(self.status, headers, orjson.dumps(result))
+
+    def _write_file(self, file: File) -> Answer:
+        if file.media_type not in self._media_types:
+            _log.error("response_breaks_contract", media_type=file.media_type)
+            raise InternalError
+        headers = {
+            "content-type": file.media_type,
+            "content-disposition": content_disposition(file.name),
+        }
+        if file.size is not None:
+            headers["content-length"] = str(file.size)
+        return Answer(self.status, headers, file=file)
+
+
+def _compile_location(
+    contract: Mapping[str, Any], response: Mapping[str, Any]
+) -> Callable[[Mapping[str, Any]], str] | None:
+    """Compile the `Location` of what was created: the first link to its own GET operation."""
+    if "Location" not in response.get("headers", {}):
+        return None
+    paths = {
+        item["get"]["operationId"]: path
+        for path, item in contract["paths"].items()
+        if "get" in item
+    }
+    for link in response["links"].values():
+        if path := paths.get(link.get("operationId")):
+            fields = {
+                name: expression.removeprefix(_BODY)
+                for name, expression in link.get("parameters", {}).items()
+                if expression.startswith(_BODY)
+            }
+            if set(re.findall(r"\{(\w+)\}", path)) == set(fields):
+                return lambda body: path.format(
+                    **{name: body[pointer] for name, pointer in fields.items()}
+                )
+    raise ValueError("A response with a Location header needs a link to what was created")

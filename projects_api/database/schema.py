@@ -1,0 +1,61 @@
+"""The database's schema: brought up to date, and compared with what the code expects."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from projects_api.database import Database
+from projects_api.models.base import metadata
+
+_MIGRATIONS = Path(__file__).resolve().parent / "migrations"
+_LOCK = 0x70726F6A  # Any number that nothing else on the database server locks.
+
+
+def upgrade(database: Database) -> None:
+    """Bring the schema up to date. Processes that start together wait for one another."""
+    with database.transaction() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        command.upgrade(_config(connection), "head")
+
+
+def current(connection: Connection) -> str | None:
+    """Tell the revision of the database."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def head() -> str | None:
+    """Tell the revision that the code expects."""
+    return ScriptDirectory.from_config(_config(None)).get_current_head()
+
+
+def differences(connection: Connection) -> list[str]:
+    """Say where the database differs from the models."""
+    context = MigrationContext.configure(
+        connection, opts={"compare_type": True, "include_name": is_modelled}
+    )
+    return [str(difference) for difference in compare_metadata(context, metadata)]
+
+
+def is_modelled(name: str | None, kind: str, _parents: object) -> bool:
+    """Tell whether the models know of it; of the search index (migration 0004) they do not."""
+    return kind != "table" or not str(name).startswith("search_")
+
+
+def make_revision(database: Database, message: str, revision_id: str) -> None:
+    """Write a new migration from the difference between database and models."""
+    with database.transaction() as connection:
+        command.revision(_config(connection), message, autogenerate=True, rev_id=revision_id)
+
+
+def _config(connection: Connection | None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    config.attributes["connection"] = connection
+    config.attributes["include_name"] = is_modelled
+    return config

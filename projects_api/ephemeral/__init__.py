@@ -1,0 +1,1 @@
+"""The server for tests: on data of its own, which end with it."""

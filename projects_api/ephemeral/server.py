@@ -1,0 +1,177 @@
+"""An ephemeral server: the real one, on a database and a store that live as long as it does.
+
+It is for tests. It begins with known people, keys and content, and can be set back to that at any
+time; it fails on request (`faults`); its clock and ids can be made repeatable (`repeatable`).
+"""
+
+import hmac
+import os
+import signal
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Thread
+from typing import IO, Self
+
+from anyio import to_thread
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from projects_api.app.services import Services
+from projects_api.contract.problems import ContractViolation, Unauthenticated
+from projects_api.database import BUSY_SECONDS
+from projects_api.database.schema import upgrade
+from projects_api.ephemeral.faults import FaultsMiddleware
+from projects_api.ephemeral.seed import plant
+from projects_api.jobs.repeatable import STEP, RepeatableOrigin
+from projects_api.jobs.worker import Workers
+from projects_api.settings import Settings, is_loopback
+
+RESET_PATH = "/_ephemeral/reset"
+SEEDED_AT = datetime.fromisoformat("2026-01-01T00:00:00Z")
+"""When what the seed adds to its archive came to be."""
+
+
+class EphemeralServer:
+    """What an ephemeral server has beyond a usual one."""
+
+    def __init__(self, settings: Settings, archive: Path | None, clock: datetime | None) -> None:
+        """Fill the empty data folder of the settings; `clock` is the moment where time begins."""
+        self.settings = settings
+        self.services = Services.from_settings(settings)
+        self.workers = Workers(settings, settings.embedded_workers)
+        self._live = settings.data_dir / "projects.db"
+        self._seeded = settings.data_dir / "seeded.db"
+        self._clock = clock
+        self._origin = RepeatableOrigin(SEEDED_AT)
+        files = settings.data_dir / "seed"
+        files.mkdir(parents=True)
+        upgrade(self.services.database)
+        with self._origin.in_charge():
+            self._seed = plant(self.services, archive, files)
+        _copy(self._live, self._seeded)
+        self._start_clock(clock)
+
+    @classmethod
+    @contextmanager
+    def temporary(cls, archive: Path | None, clock: datetime | None = None) -> Iterator[Self]:
+        """Make one in a temporary folder while a block runs, whatever data the settings name.
+
+        Raises `ValueError` where the settings would let other machines reach it.
+        """
+        with TemporaryDirectory(prefix="projects-api-", ignore_cleanup_errors=True) as folder:
+            settings = Settings(
+                _env_file=None,
+                workers=1,
+                data_dir=Path(folder),
+                database_url="",
+                artifact_url="",
+            )
+            if not (is_loopback(settings.host) or settings.allow_insecure):
+                raise ValueError(
+                    f"an ephemeral server on {settings.host} could be reached, reset and failed by "
+                    "other machines; listen on 127.0.0.1, or set PROJECTS_API_ALLOW_INSECURE=true"
+                )
+            server = cls(settings, archive, clock)
+            try:
+                yield server
+            finally:
+                server.close()
+
+    def close(self) -> None:
+        """Give the process its clock back and close the database."""
+        self._origin.give_back()
+        self.services.close()
+
+    def reset(self, clock: datetime | None = None) -> None:
+        """Set everything back to the seed; let time begin at `clock`, or where it first began."""
+        with self.workers.paused():
+            self._reset()
+        self._start_clock(clock or self._clock)
+
+    def _reset(self) -> None:
+        _copy(self._seeded, self._live)
+        store = self.services.artifacts.store
+        seeded = {content.sha256 for content in self._seed.files.values()}
+        for sha256, _ in store.list():
+            if sha256 not in seeded:
+                store.delete(sha256)
+        for path, content in self._seed.files.items():
+            store.put(content, path)
+
+    def _start_clock(self, clock: datetime | None) -> None:
+        if clock is None:
+            self._origin.give_back()
+            return
+        # A step before, because the first request moves it on, as every request does.
+        self._origin.start_at(clock - STEP)
+        self._origin.take_over()
+
+    def variables(self, base_url: str) -> dict[str, str]:
+        """Name what a test needs, as variables of a shell."""
+        keys = {f"API_KEY_{role.upper()}": key for role, key in self._seed.keys.items()}
+        project = {"PROJECT_ID": self._seed.project_id} if self._seed.project_id else {}
+        return {
+            "BASE_URL": base_url,
+            "API_KEY": self._seed.keys["owner"],
+            **keys,
+            **project,
+            "SERVER_PID": str(os.getpid()),
+        }
+
+    @property
+    def layer(self) -> partial[FaultsMiddleware]:
+        """The layer of the application that makes faults and moves the clock."""
+        return partial(FaultsMiddleware, on_request=self._origin.advance)
+
+    @property
+    def route(self) -> Route:
+        """The route that resets. It is no part of the contract.
+
+        It takes the owner's key, without which any page in a browser of this machine could use it.
+        """
+        return Route(RESET_PATH, self._answer_reset, methods=["POST"])
+
+    async def _answer_reset(self, request: Request) -> Response:
+        sent = request.headers.get("authorization", "").encode()
+        if not hmac.compare_digest(sent, f"Bearer {self._seed.keys['owner']}".encode()):
+            raise Unauthenticated("Send the owner's key to reset the server.")
+        text = request.query_params.get("clock")
+        try:
+            clock = parse_moment(text) if text else None
+        except ValueError as error:
+            raise ContractViolation(f"The parameter `clock` is wrong: {error}.") from error
+        await to_thread.run_sync(self.reset, clock)
+        return Response(status_code=204)
+
+
+def stop_with(stream: IO[str]) -> None:
+    """Stop the process, as SIGTERM does, when a stream ends: its writer is gone then."""
+
+    def wait() -> None:
+        stream.read()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    Thread(target=wait, daemon=True).start()
+
+
+def parse_moment(text: str) -> datetime:
+    """Read a moment such as `2026-03-01T00:00:00Z`; raises `ValueError`."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text!r} has no offset from UTC, such as Z")
+    return moment
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Make one SQLite database equal to another, for its open connections too."""
+    with (
+        closing(sqlite3.connect(source)) as origin,
+        closing(sqlite3.connect(target, timeout=BUSY_SECONDS)) as copy,
+    ):
+        origin.backup(copy, sleep=0.005)

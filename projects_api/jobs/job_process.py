@@ -1,0 +1,122 @@
+"""The process of one job as its worker sees it: started, watched, ended."""
+
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from projects_api.jobs import fork_server
+
+MAX_LINE = 4_000
+MAX_FAILURE = 100_000
+SETTLED_SECONDS = 60.0
+"""A scratch folder that is younger may not be locked yet."""
+_PREFIX = "job-"
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+_PROCESSES = Path("/proc")
+_log = structlog.get_logger()
+
+
+class JobProcess:
+    """A process in a session of its own, so that all that it starts can be found and ended."""
+
+    def __init__(self, task: Mapping[str, Any], folder: Path) -> None:
+        """Start it on a task; `folder` is where it may write, and tells its failure."""
+        self._failure = folder / "failure.json"
+        self._job_id = task["job"]["id"]
+        work = folder / "work"
+        work.mkdir()
+        places = {"folder": str(work), "failure": str(self._failure)}
+        environment = {**os.environ, "TMPDIR": str(folder)}
+        reading, writing = os.pipe()
+        self._reader = threading.Thread(
+            target=self._read, args=(reading,), name="job-output", daemon=True
+        )
+        self._reader.start()
+        try:
+            whole = {**task, **places, "environment": environment}
+            self._server = fork_server.begin(task["module"], whole, writing)
+        finally:
+            os.close(writing)
+
+    def has_ended(self) -> bool:
+        """Tell whether the process has ended, by itself or otherwise."""
+        return self._server.has_ended()
+
+    def memory_bytes(self) -> int:
+        """Add up the memory that the job's processes hold; 0 where the system does not tell."""
+        session = self._server.job_pid
+        if session is None:
+            return 0
+        return sum(_memory_bytes(folder, session) for folder in _PROCESSES.glob("[0-9]*"))
+
+    def end(self) -> int:
+        """End every process of the job; return the exit status, negative for a signal."""
+        status = self._server.end()
+        self._reader.join(1.0)
+        return status
+
+    def failure(self) -> dict[str, str]:
+        """Give the message, and perhaps the traceback, that the process left; else nothing."""
+        try:
+            with self._failure.open() as file:
+                found: dict[str, str] = json.loads(file.read(MAX_FAILURE))
+        except (OSError, ValueError):
+            return {}
+        return found
+
+    def _read(self, descriptor: int) -> None:
+        with open(descriptor, "rb") as output:
+            while line := output.readline(MAX_LINE):
+                if text := line.decode("utf-8", "replace").rstrip():
+                    _log.info("job_output", job_id=self._job_id, line=text)
+
+
+def _memory_bytes(folder: Path, session: int) -> int:
+    try:
+        text = (folder / "stat").read_text()
+    except OSError:
+        return 0  # It ended meanwhile.
+    # Behind the name, which may hold anything: 0 the state, 3 the session, 21 the resident pages.
+    fields = text.rpartition(")")[2].split()
+    return int(fields[21]) * _PAGE_BYTES if int(fields[3]) == session else 0
+
+
+@contextmanager
+def scratch_folder(root: Path) -> Iterator[Path]:
+    """Make a folder for a job, removed when the block ends; remove those of dead workers."""
+    root.mkdir(parents=True, exist_ok=True)
+    for other in root.glob(f"{_PREFIX}*"):
+        _remove_if_abandoned(other)
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=root.resolve()))
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
+def _remove_if_abandoned(folder: Path) -> None:
+    with suppress(FileNotFoundError):
+        if time.time() - folder.stat().st_mtime < SETTLED_SECONDS:
+            return
+        lock = os.open(folder, os.O_RDONLY)
+        try:
+            # The system unlocks what a dead process had locked.
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+        except BlockingIOError:
+            return
+        finally:
+            os.close(lock)

@@ -1,0 +1,145 @@
+"""Predictions: models are asked in processes of their own, which keep those in use in memory.
+
+A model's file may come from a stranger's archive, and the libraries that read it are heavy: so
+neither is ever loaded into the server process. Importing this starts nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from projects_api.contract.problems import EngineUnavailable, ModelUnusable
+from projects_api.engines import MODEL_FORMATS
+from projects_api.predictions.rows import Row, read_rows
+from projects_api.processes.pool import ChildDied, ChildPool, OutOfTime
+from projects_api.storage.artifacts import Artifacts
+from projects_api.storage.store import ContentMissing
+
+PROCESS = "projects_api.predictions.process"
+TASK_SECONDS = 60.0
+KEPT_GROWTH_KIB = 3 * 1024**2
+KEPT_PROCESSES = 4
+"""For each that may work at once; the others wait for questions of their projects."""
+# One row is asked most often, and for that a team of threads costs more than it does.
+ENVIRONMENT = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "LOKY_MAX_CPU_COUNT"), "1")
+
+
+def require_answers(engine: str) -> None:
+    """Raise `ModelUnusable` where models of an engine are measured but cannot be asked."""
+    if MODEL_FORMATS.get(engine, "skops") != "skops":
+        raise ModelUnusable(
+            f"Models of the engine {engine} are measured and compared, but cannot predict here. "
+            "Use a model of the engine flaml."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a model said of each row, and the rows as it was asked about them."""
+
+    rows: list[Row]
+    predictions: list[Row]
+    ignored_fields: list[str]
+    """Fields of the rows that the model does not know; 100 at most."""
+
+    def as_answer(self, *, probabilities: bool = True) -> dict[str, Any]:
+        """Give the members of an answer."""
+        if not probabilities:
+            for each in self.predictions:
+                each["probabilities"] = None
+        return {"predictions": self.predictions, "ignored_fields": self.ignored_fields}
+
+
+class Predictions:
+    """The prediction processes of this server process, each of one project.
+
+    At most `processes` work at once. Each keeps models whose files have at most `hot_bytes`
+    together.
+    """
+
+    def __init__(self, artifacts: Artifacts, *, processes: int, hot_bytes: int) -> None:
+        self._artifacts = artifacts
+        self._children = ChildPool(
+            PROCESS,
+            processes,
+            kept_growth_kib=KEPT_GROWTH_KIB,
+            kept=KEPT_PROCESSES * processes,
+            arguments=[str(hot_bytes)],
+            environment=ENVIRONMENT,
+            forked=True,
+        )
+        self.close = self._children.close
+
+    def predict(self, model: Mapping[str, Any], inputs: Any) -> Prediction:
+        """Ask a model, as `trained_model.find_asked` gives it, about a row or about several.
+
+        Raises `InputsRefused` for rows that it cannot be asked about, `ModelUnusable` where the
+        model cannot answer, and `EngineUnavailable` where this machine lacks what it needs.
+        """
+        require_answers(model["engine"])
+        signature = model["signature"]
+        if signature is None:
+            raise ModelUnusable("Nobody has kept what this model takes. Train a model here.")
+        rows, ignored_fields = read_rows(signature, inputs)
+        return Prediction(rows, self._ask(model, rows), ignored_fields)
+
+    def measure_drift(
+        self, project_id: str, reference: Mapping[str, Any] | None, rows: Sequence[Row]
+    ) -> dict[str, Any]:
+        """Measure how far rows are from a training's reference, as `engines.drift.measure` does."""
+        task = {"drift": {"reference": reference, "rows": rows}}
+        answer = self._children.ask(task, TASK_SECONDS, owner=project_id)
+        drift: dict[str, Any] = answer["drift"]
+        return drift
+
+    def _ask(self, model: Mapping[str, Any], rows: list[Row]) -> list[Row]:
+        key = _key(model)
+        task = {"key": key, "rows": rows}
+        answer = self._attempt(task, key, model["project_id"])
+        if "not_loaded" in answer:
+            answer = self._ask_with_file(model, task, key)
+        if "absent" in answer:
+            raise EngineUnavailable(f"Predictions cannot be made here: {answer['absent']}.")
+        if "refusal" in answer:
+            raise ModelUnusable(answer["refusal"])
+        predictions: list[Row] = answer["predictions"]
+        return predictions
+
+    def _ask_with_file(
+        self, model: Mapping[str, Any], task: dict[str, Any], key: str
+    ) -> dict[str, Any]:
+        source = {name: model[name] for name in ("sha256", "signature", "engine")}
+        try:
+            with self._artifacts.fetched(model["sha256"]) as path:
+                return self._attempt({**task, "source": source}, key, model["project_id"], path)
+        except ContentMissing as error:
+            raise ModelUnusable(
+                "The model's file is no longer in the artifact store. Restore it, or train the "
+                "model again."
+            ) from error
+
+    def _attempt(
+        self, task: dict[str, Any], key: str, project_id: str, file: Path | None = None
+    ) -> dict[str, Any]:
+        try:
+            return self._children.ask(task, TASK_SECONDS, key, owner=project_id, file=file)
+        except OutOfTime as error:
+            raise ModelUnusable(
+                f"The model needs more than {TASK_SECONDS:g} seconds for these rows. Ask about "
+                "fewer rows at a time."
+            ) from error
+        except ChildDied as error:
+            raise ModelUnusable(
+                "The model ended the process that asked it: it needs too much memory, or its file "
+                "is damaged or made to do so. Ask about fewer rows, or train the model again."
+            ) from error
+
+
+def _key(model: Mapping[str, Any]) -> str:
+    """Name what an answer depends on beside the rows: the file, and how it is asked."""
+    signature = orjson.dumps(model["signature"], option=orjson.OPT_SORT_KEYS)
+    return f"{model['sha256']}-{sha256(signature).hexdigest()}"

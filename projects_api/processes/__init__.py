@@ -1,0 +1,1 @@
+"""Child processes: pools of them, their limits, their confinement."""

@@ -1,1 +1,0 @@
-"""What every request shares: assembly, contract enforcement, access, database, problems."""

@@ -1,0 +1,1 @@
+"""Artifacts: where they are kept, and the rows that say what is there."""

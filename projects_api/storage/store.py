@@ -1,0 +1,256 @@
+"""Files of any size, addressed by the SHA-256 of their content, in a folder or in an S3 bucket."""
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+from time import time
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, S3Store
+
+from projects_api.files.content import CHUNK_BYTES, MEBIBYTE, Content
+from projects_api.files.spool import PREFIX, SUFFIX, Spool, StorageUnavailable
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, RetryConfig, S3Config
+
+REQUEST_BYTES = 8 * MEBIBYTE
+"""What one request to an S3 store moves, and so what a transfer holds in memory at a time."""
+MAX_PARTS = 10_000
+"""S3's limit for one multipart upload."""
+
+_KEYS = "sha256"
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_S3_OPTIONS = {"endpoint", "region", "virtual_hosted_style_request"}
+
+
+class ContentMissing(StorageUnavailable):
+    """The store answers, but does not have a content that was put there."""
+
+
+class ArtifactStore:
+    """Contents under keys `sha256/ab/<64 hex digits>`.
+
+    The URL is a folder (a path or `file:///...`) or
+    `s3://bucket/prefix?endpoint=https://...&region=...`; S3 credentials come from the usual
+    `AWS_*` environment variables. Safe to share between threads. A SHA-256 that is none raises
+    ValueError; every fault of the store raises StorageUnavailable.
+    """
+
+    spool_folder: Path
+    """Where bodies should be spooled: on the store's file system where it is a local folder."""
+
+    def __init__(self, url: str, spool_folder: Path | None = None) -> None:
+        """Open the store; `spool_folder` (default: the system's) is for S3 only.
+
+        Raises ValueError for a URL that cannot be understood.
+        """
+        self._folder = _folder_of(url)
+        self._store: LocalStore | S3Store
+        with _store_errors():
+            if self._folder is None:
+                self._store = _s3_store(url, attempts=5, seconds=60)
+                self._probe = _s3_store(url, attempts=1, seconds=3)
+                self.spool_folder = spool_folder or Path(tempfile.gettempdir())
+            else:
+                self._store = LocalStore(self._folder, mkdir=True)
+                self.spool_folder = self._folder / "spool"
+            self.spool_folder.mkdir(parents=True, exist_ok=True)
+
+    def put(self, content: Content, source: Path) -> None:
+        """Store a file, which is left as it is; on return it is complete, durable and readable.
+
+        No reader ever sees a part of it. Nothing happens when the content is there already.
+        """
+        key = _key(content.sha256)
+        if source.stat().st_size != content.size:
+            raise ValueError(f"{source} is not the file that was described")
+        with _store_errors():
+            if self._size(key) == content.size:
+                return
+            if self._folder is None:
+                part = max(REQUEST_BYTES, -(-content.size // MAX_PARTS))
+                self._store.put(key, source, chunk_size=part, max_concurrency=4)
+            else:
+                self._put_file(self._folder / key, source)
+
+    def _put_file(self, target: Path, source: Path) -> None:
+        with Spool(self.spool_folder) as staged:
+            _link_or_copy(source, staged.path, may_link=source.parent == self.spool_folder)
+            _flush_to_disk(staged.path)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            staged.path.replace(target)
+            _flush_to_disk(target.parent)
+
+    def read(self, sha256: str) -> Iterator[bytes]:
+        """Give a content in chunks of at most 1 MiB; the caller may take long over each.
+
+        Raises ContentMissing at the first chunk when the store does not have it.
+        """
+        key = _key(sha256)
+        return self._read_object(key) if self._folder is None else _read_file(self._folder / key)
+
+    def _read_object(self, key: str) -> Iterator[bytes]:
+        # By ranges: one long answer would be cut by time limits when its reader is slow.
+        with _reading():
+            size = self._store.head(key)["size"]
+        for start in range(0, size, REQUEST_BYTES):
+            with _reading():
+                end = min(start + REQUEST_BYTES, size)
+                window = memoryview(self._store.get_range(key, start=start, end=end))
+            for offset in range(0, len(window), CHUNK_BYTES):
+                yield bytes(window[offset : offset + CHUNK_BYTES])
+
+    def delete(self, sha256: str) -> None:
+        """Remove a content; one that is absent is fine."""
+        with _store_errors():
+            if self._folder is None:
+                self._store.delete(_key(sha256))
+            else:
+                (self._folder / _key(sha256)).unlink(missing_ok=True)
+
+    def contains(self, sha256: str) -> bool:
+        """Tell whether a content is there."""
+        return self._size(_key(sha256)) is not None
+
+    def list(self) -> Iterator[tuple[str, int]]:
+        """Give the SHA-256 and the size in bytes of every content, in no order."""
+        batches = iter(self._store.list(_KEYS, chunk_size=1000))
+        while True:
+            with _store_errors():
+                batch = next(batches, None)
+            if batch is None:
+                return
+            for entry in batch:
+                sha256 = entry["path"].rpartition("/")[2]
+                if _SHA256.fullmatch(sha256):
+                    yield sha256, entry["size"]
+
+    def check(self) -> None:
+        """Reach the store, within 3 seconds; raises StorageUnavailable when it cannot be."""
+        if self._folder is None:
+            # A listing, because the answer to a HEAD does not tell a missing bucket from a key.
+            with _store_errors():
+                next(iter(self._probe.list("readiness")), None)
+        else:
+            with Spool(self.spool_folder) as spool:
+                spool.write(b"readiness")
+                spool.content()
+
+    def clean_spool(self, older_than: timedelta) -> int:
+        """Remove spooled files that a killed process left; return how many there were.
+
+        `older_than` must exceed the time that any request takes.
+        """
+        limit = time() - older_than.total_seconds()
+        removed = 0
+        with _store_errors():
+            for path in self.spool_folder.glob(f"{PREFIX}*{SUFFIX}"):
+                with suppress(FileNotFoundError):
+                    if path.stat().st_mtime < limit:
+                        path.unlink()
+                        removed += 1
+        return removed
+
+    def _size(self, key: str) -> int | None:
+        with _store_errors():
+            try:
+                return self._store.head(key)["size"]
+            except FileNotFoundError:
+                return None
+
+
+def _folder_of(url: str) -> Path | None:
+    if "://" not in url:
+        return Path(url).resolve()
+    parts = urlsplit(url)
+    if parts.scheme == "file" and not parts.netloc and parts.path:
+        return Path(unquote(parts.path)).resolve()
+    if parts.scheme == "s3" and parts.netloc:
+        return None
+    raise ValueError(f"an artifact store is a folder, file:///folder or s3://bucket, not {url!r}")
+
+
+def _s3_store(url: str, *, attempts: int, seconds: int) -> S3Store:
+    parts = urlsplit(url)
+    options = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
+    if unknown := options.keys() - _S3_OPTIONS:
+        raise ValueError(f"unknown in the artifact store's URL: {', '.join(sorted(unknown))}")
+    config: S3Config = {**options}  # type: ignore[typeddict-item]  # the names were checked above
+    client: ClientConfig = {"connect_timeout": "3s", "timeout": f"{seconds}s"}
+    if options.get("endpoint", "").startswith("http://"):
+        client["allow_http"] = True
+    retry: RetryConfig = {
+        "max_retries": attempts - 1,
+        "retry_timeout": timedelta(seconds=seconds),
+    }
+    prefix = unquote(parts.path).strip("/") or None
+    return S3Store(
+        parts.netloc, prefix=prefix, config=config, client_options=client, retry_config=retry
+    )
+
+
+def _key(sha256: str) -> str:
+    if not _SHA256.fullmatch(sha256):
+        raise ValueError(f"not a SHA-256 in lower-case hex: {sha256!r}")
+    return f"{_KEYS}/{sha256[:2]}/{sha256}"
+
+
+def _read_file(path: Path) -> Iterator[bytes]:
+    with _reading():
+        file = path.open("rb", buffering=0)
+    with file:
+        while True:
+            with _reading():
+                chunk = file.read(CHUNK_BYTES)
+            if not chunk:
+                return
+            yield chunk
+
+
+def _link_or_copy(source: Path, target: Path, *, may_link: bool) -> None:
+    # Only a spooled file may share its bytes with the store: nobody else writes to it. Some file
+    # systems have no links.
+    if may_link:
+        with suppress(OSError):
+            target.unlink()
+            target.hardlink_to(source)
+            return
+    shutil.copyfile(source, target)
+
+
+def _flush_to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _store_errors() -> Iterator[None]:
+    try:
+        yield
+    except (BaseError, OSError) as error:
+        raise StorageUnavailable(_first_line(error)) from error
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    with _store_errors():
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise ContentMissing(_first_line(error)) from error
+
+
+def _first_line(error: Exception) -> str:
+    # The library's messages go on with a dump of its structures.
+    return str(error).partition("\n")[0]

@@ -1,0 +1,193 @@
+"""CSV files as tables: how one is read is decided here once, and followed; in a reader process."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import duckdb
+
+from projects_api.tables import engine, sample
+from projects_api.tables.encoding import find_encoding, read_sample, write_utf8
+from projects_api.tables.facts import NotATable
+from projects_api.tables.layout import EXCEL_DELIMITER, find_layout
+from projects_api.tables.lines import survey, write_rows
+from projects_api.tables.reading import Layout, Lines, Options, Reading
+from projects_api.tables.signatures import refuse_other_text
+from projects_api.tables.types import Types, check_of, find_types
+
+ROWS = 500
+"""Of a sample, from which the types are taken that all rows are compared with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """How a CSV file is read, what a pass over all of its rows found, and what was assumed."""
+
+    table: engine.Table
+    reading: Reading
+    profile: engine.Profile
+    looks: dict[int, sample.Look]
+    assumed_encoding: bool
+    ambiguous: list[int]
+    lines_above: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A text that DuckDB can read, with as many rows as it should find there."""
+
+    path: Path
+    table_of: Callable[[Path], engine.Table]
+    rows: int | None
+    lines: Lines
+
+
+_Found = tuple[engine.Table, engine.Profile, dict[int, sample.Look], Types]
+
+
+def decide(
+    connection: duckdb.DuckDBPyConnection,
+    source: Path,
+    scratch: Path,
+    part: Path,
+    options: Options,
+) -> Decided:
+    """Decide how a CSV file is read, by reading all of it.
+
+    It may be written again to `scratch`, and a sample of it is to `part`. Raises NotATable, and
+    duckdb.OutOfMemoryException when the table does not fit the limit.
+    """
+    encoding, is_assumed = find_encoding(source, options.encoding)
+    text, complete = read_sample(source, encoding)
+    refuse_other_text(text)
+    layout = find_layout(text, complete, options)
+    engine.check_width(len(layout.names))
+    # What delimits marks nothing, whichever way the file is read.
+    markers = tuple(one for one in options.markers if layout.separator not in one)
+    options = replace(options, missing=markers)
+    found: _Found | None = None
+    as_text: _Text | None = None
+    if layout.plain:
+        as_text = _as_it_is(source, scratch, encoding, layout, options)
+        if as_text is not None:
+            found = _examined(connection, as_text, part, layout, options)
+    if as_text is None or found is None:
+        layout = replace(layout, plain=False)
+        as_text = _written_again(source, scratch, encoding, layout, options)
+        found = _examined(connection, as_text, part, layout, options)
+    if found is None:
+        raise NotATable(
+            "The lines can be read in more than one way, or one of them is longer than two "
+            "mebibytes. Shorten it, or write the file again with quotes around "
+            "values that contain delimiters, quotes or line ends."
+        )
+    table, profile, looks, types = found
+    reading = Reading(
+        encoding=encoding,
+        layout=layout,
+        decimal=types.decimal,
+        markers=markers,
+        malformed=options.malformed,
+        types=types.types,
+        present=profile.present,
+        lines=as_text.lines,
+        given=options.given,
+    )
+    above = 0 if options.skip_lines is not None else _lines_above(text, layout)
+    return Decided(table, reading, profile, looks, is_assumed, types.ambiguous, above)
+
+
+def open_table(source: Path, scratch: Path, reading: Reading) -> engine.Table:
+    """Open a file as it was read before; it may be written again to `scratch`."""
+    options = Options(missing=reading.markers, malformed=reading.malformed)
+    layout, encoding = reading.layout, reading.encoding
+    text = _as_it_is(source, scratch, encoding, layout, options) if layout.plain else None
+    text = text or _written_again(source, scratch, encoding, layout, options)
+    return text.table_of(text.path)
+
+
+def _as_it_is(
+    source: Path, scratch: Path, encoding: str, layout: Layout, options: Options
+) -> _Text | None:
+    """Take a file that is written as DuckDB needs it; None of another one."""
+    path = source
+    if encoding != "utf-8" or layout.skip_lines:
+        write_utf8(source, encoding, scratch, skip_lines=layout.skip_lines)
+        path = scratch
+    found = survey(path, layout.separator)
+    if not found.readable:
+        return None
+    header = layout.header_lines > 0
+    table_of = partial(
+        engine.csv_table,
+        separator=layout.separator,
+        names=layout.names,
+        markers=options.markers,
+        header=header,
+        one=layout.delimiter is None,
+    )
+    return _Text(path, table_of, None if found.lines is None else found.lines - header, Lines())
+
+
+def _written_again(
+    source: Path, scratch: Path, encoding: str, layout: Layout, options: Options
+) -> _Text:
+    lines = write_rows(source, scratch, encoding, layout, options)
+    table_of = partial(
+        engine.csv_table,
+        separator=",",
+        names=layout.names,
+        markers=options.markers,
+        header=False,
+        one=len(layout.names) == 1,
+        uniform=True,
+    )
+    return _Text(scratch, table_of, lines.rows, lines)
+
+
+def _examined(
+    connection: duckdb.DuckDBPyConnection,
+    text: _Text,
+    part: Path,
+    layout: Layout,
+    options: Options,
+) -> _Found | None:
+    """Read all rows of a text; None where DuckDB does not read every one of them."""
+    table = text.table_of(text.path)
+    sample.write_sample(text.path, part)
+    looked_at = text.table_of(part)
+    engine.forget_rejects(connection)
+    find = partial(find_types, connection, delimiter=layout.delimiter)
+    try:
+        # A few rows tell what to check; all rows are checked for that alone.
+        size = max(1, text.path.stat().st_size)
+        every = max(1, (text.rows or 0) * part.stat().st_size // size // ROWS)
+        places = range(len(table.names))
+        types = find(looked_at, places, decimal=options.decimal, every=every)
+        checks = [
+            check_of(kind, padded=place in types.padded) for place, kind in enumerate(types.types)
+        ]
+        looks = sample.look(connection, looked_at)
+        varied = {place for place, look in looks.items() if look.distinct > 1}
+        profile = engine.profile(connection, table, text.rows, checks, varied)
+        if engine.has_rejects(connection) or profile.rows != text.rows:
+            return None
+        unsettled = [
+            place
+            for place, fit in enumerate(profile.fits)
+            if not fit or (place in types.unseen and profile.present[place])
+        ]
+        again = find(table, unsettled, decimal=types.decimal)
+    except duckdb.InvalidInputException:  # mixed line ends, for one
+        return None
+    for place in unsettled:
+        types.types[place] = again.types[place]
+    return table, profile, looks, types
+
+
+def _lines_above(text: str, layout: Layout) -> int:
+    above = text.splitlines()[: layout.skip_lines]
+    if EXCEL_DELIMITER.match(text):
+        above = above[1:]
+    return sum(bool(line.strip()) for line in above)

@@ -1,0 +1,192 @@
+"""How good a table is: a score and what lowers it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from projects_api.tables.delimited import Decided
+from projects_api.tables.engine import Profile
+from projects_api.tables.reading import WHITE_SPACE, Lines
+from projects_api.tables.sample import Look
+from projects_api.tables.types import TEXT
+from projects_api.tables.values import kind_of
+
+MAX_ISSUES = 100
+MAX_NAME_CHARACTERS = 200
+MIN_MIXED = 10
+MIXED_SHARE = 0.8
+MIN_CLASSES, MAX_CLASSES = 2, 10
+MIN_CLASSIFIED = 50
+IMBALANCED_SHARE = 0.9
+CERTAINTY = 0.95
+USUAL_DELIMITERS = ",;\t|"
+PARTING = (" ", ":", "^", "~", "=", ",", ";", "|")
+Issue = dict[str, str | None]
+
+
+def judge(
+    names: Sequence[str],
+    profile: Profile,
+    looks: Mapping[int, Look] | None = None,
+    assumed: Sequence[Issue] = (),
+) -> tuple[float, list[Issue]]:
+    """Compute the score of a table, 0 to 100 with one decimal, and list its issues.
+
+    The score is 100 x certain x complete x sound x unique x typical, where certain is 0.95 to the
+    power of the number of kinds of `assumptions`; complete is the share of cells
+    that have a value; sound is 1 - f / 2 with f the share of columns that are constant, have no
+    name, have the name of a column before them, or mix types; unique is 1 - d / 2 with d the share
+    of rows that repeat another row, where rows were compared; typical is 1 - o / 10 with o the
+    share of columns with outliers or an imbalance. A table without rows scores 0, and one with an
+    issue less than 100. Issues stand in this order: assumptions, duplicates, missing values, the
+    most first, then flawed columns, then those that are not typical; of more than 100 the last says
+    how many are left out.
+
+    Mixed types, outliers and imbalances are those that a sample shows (`looks`, by position).
+    """
+    if profile.rows == 0:
+        return 0.0, [*assumed, _issue("no_rows", None, "The table has columns but no rows.")]
+    duplicates = profile.duplicates or 0
+    flaws = list(_flaws(names, profile.constant, looks or {}))
+    oddities = list(_oddities(names, looks or {}))
+    complete = sum(profile.present) / (profile.rows * len(names))
+    sound = 1 - len({position for position, _ in flaws}) / len(names) / 2
+    unique = 1 - duplicates / profile.rows / 2
+    typical = 1 - len({position for position, _ in oddities}) / len(names) / 10
+    certain = CERTAINTY ** len({issue["kind"] for issue in assumed})
+    score = round(100 * certain * complete * sound * unique * typical, 1)
+    issues = [*_gaps(names, profile), *(issue for _, issue in [*flaws, *oddities])]
+    if duplicates:
+        message = f"{duplicates} of {profile.rows} rows repeat another row."
+        issues.insert(0, _issue("duplicate_rows", None, message))
+    issues = [*assumed, *issues]
+    if len(issues) > MAX_ISSUES:
+        message = f"{len(issues) - MAX_ISSUES + 1} more issues are not listed."
+        issues[MAX_ISSUES - 1 :] = [_issue("more_issues", None, message)]
+    return min(score, 99.9) if issues else score, issues
+
+
+def assumptions(found: Decided) -> list[Issue]:
+    """List how a CSV file was read where that was a guess, or not all of it was taken as it is."""
+    said = [*_guesses(found), *_counts(found.reading.lines)]
+    return [_issue(kind, None, message) for kind, message in said] + [
+        _issue(
+            "ambiguous_numbers",
+            _shown(found.table.names[place], place),
+            "Its commas or points may part thousands or decimals, so that the values are text. "
+            "Send `decimal` to say which mark numbers have.",
+        )
+        for place in found.ambiguous[: MAX_ISSUES // 2]
+    ]
+
+
+def _guesses(found: Decided) -> Iterator[tuple[str, str]]:
+    given, layout = found.reading.given, found.reading.layout
+    if found.assumed_encoding:
+        text = f"The text is taken to be in {found.reading.encoding}"
+        yield "assumed_encoding", f"{text}. Send `encoding` if it is in another encoding."
+    if found.lines_above:
+        text = f"{found.lines_above} lines above the table are left out"
+        yield "lines_left_out", f"{text}. Send `skip_lines` if it begins elsewhere."
+    if not layout.header_lines and "header" not in given:
+        text = "No line is taken to name the columns"
+        yield "no_header", f"{text}. Send `header=true` if the first one does."
+    if "delimiter" in given:
+        return
+    if layout.delimiter is not None and layout.delimiter not in USUAL_DELIMITERS:
+        shown = "white space" if layout.delimiter == WHITE_SPACE else f"`{layout.delimiter}`"
+        text = f"The values of a line are taken to be delimited by {shown}"
+        yield "assumed_delimiter", f"{text}. Send `delimiter` if they are by another character."
+    if _is_single_text(found):
+        text = "The table is taken to have a single column of text, whose values have parts"
+        yield "single_column", f"{text}. Send `delimiter` if something delimits them."
+
+
+def _counts(lines: Lines) -> Iterator[tuple[str, str]]:
+    if lines.short:
+        text = "rows end before the last column, and are filled with missing values"
+        yield "short_rows", f"{lines.short} {text}{_first(lines.short_at)}"
+    if lines.repaired:
+        text = "malformed lines are kept as text, as `malformed` says"
+        yield "repaired_rows", f"{lines.repaired} {text}{_first(lines.repaired_at)}"
+    if lines.left_out:
+        text = "malformed lines are left out, as `malformed` says"
+        yield "left_out_rows", f"{lines.left_out} {text}{_first(lines.left_out_at)}"
+
+
+def _is_single_text(found: Decided) -> bool:
+    if found.reading.layout.delimiter is not None or found.reading.types != [TEXT]:
+        return False
+    seen = [found.table.names[0], *(look.commonest.strip() for look in found.looks.values())]
+    return any(mark in text for mark in PARTING for text in seen if kind_of(text) == "word")
+
+
+def _first(numbers: Sequence[int]) -> str:
+    if len(numbers) == 1:
+        return f": line {numbers[0]}."
+    return f"; the first ones are the lines {', '.join(map(str, numbers))}."
+
+
+def _gaps(names: Sequence[str], profile: Profile) -> Iterator[Issue]:
+    rows = profile.rows
+    for present, position in sorted(zip(profile.present, range(len(names)), strict=True)):
+        shown = _shown(names[position], position)
+        if present == 0:
+            yield _issue("empty_column", shown, "All values are missing.")
+        elif present < rows:
+            message = f"{rows - present} of {rows} values are missing."
+            yield _issue("missing_values", shown, message)
+
+
+def _flaws(
+    names: Sequence[str], constant: Sequence[bool], looks: Mapping[int, Look]
+) -> Iterator[tuple[int, Issue]]:
+    seen: set[str] = set()
+    for position, name in enumerate(names):
+        shown = _shown(name, position)
+        if constant[position]:
+            yield position, _issue("constant_column", shown, "All values are the same.")
+        if not name.strip():
+            yield position, _issue("unnamed_column", shown, "The column has no name.")
+        elif name in seen:
+            message = "A column before it has the same name."
+            yield position, _issue("duplicate_column_name", shown, message)
+        if position in looks and (mixture := _mixture(looks[position])):
+            yield position, _issue("mixed_types", shown, mixture)
+        seen.add(name)
+
+
+def _mixture(seen: Look) -> str | None:
+    for kind, count in (("numbers", seen.numbers), ("dates", seen.dates)):
+        if seen.present >= MIN_MIXED and MIXED_SHARE * seen.present <= count < seen.present:
+            other = seen.present - count
+            return f"{count} of {seen.present} values looked at are {kind}, {other} are not."
+    return None
+
+
+def _oddities(names: Sequence[str], looks: Mapping[int, Look]) -> Iterator[tuple[int, Issue]]:
+    for position, seen in sorted(looks.items()):
+        shown = _shown(names[position], position)
+        all_numbers = seen.numbers == seen.present
+        if seen.outside and all_numbers and seen.distinct > MAX_CLASSES:
+            message = (
+                f"{seen.outside} of {seen.present} values looked at are far from the others: below "
+                f"{seen.low:g} or above {seen.high:g}."
+            )
+            yield position, _issue("outliers", shown, message)
+        classes = MIN_CLASSES <= seen.distinct <= MAX_CLASSES and seen.present >= MIN_CLASSIFIED
+        if classes and seen.commonest_count >= IMBALANCED_SHARE * seen.present:
+            value = seen.commonest.replace("\0", "\N{REPLACEMENT CHARACTER}")
+            message = (
+                f"{seen.commonest_count} of {seen.present} values looked at are the same, "
+                f"`{value}`; there are {seen.distinct} different ones."
+            )
+            yield position, _issue("class_imbalance", shown, message)
+
+
+def _shown(name: str, position: int) -> str:
+    if not name.strip():
+        return f"column_{position + 1}"
+    return name[:MAX_NAME_CHARACTERS].replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def _issue(kind: str, column: str | None, message: str) -> Issue:
+    return {"kind": kind, "column": column, "message": message}

@@ -1,0 +1,32 @@
+"""The process that reads uploaded tables, so that a hostile file can end only this process."""
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from projects_api.processes.child import Limits, serve
+from projects_api.tables import tasks
+from projects_api.tables.engine import MEMORY_LIMIT
+from projects_api.tables.facts import NotATable
+
+LIMITS = Limits(address_space_bytes=4 * 1024**3, written_file_bytes=4 * 1024**3, idle_seconds=300)
+
+
+def perform(task: dict[str, Any]) -> dict[str, Any]:
+    """Do a task of `tasks` and answer with its result, or with the reason against it."""
+    paths = {name: Path(path) for name, path in task["paths"].items()}
+    try:
+        return {"result": getattr(tasks, task["task"])(**paths, **task["options"])}
+    except NotATable as refusal:
+        return {"refusal": refusal.reason}
+    except (MemoryError, duckdb.OutOfMemoryException):
+        return {
+            "exhausted": True,
+            "refusal": f"Reading the table takes more than {MEMORY_LIMIT} of memory. Write it "
+            "with fewer columns, smaller row groups or shorter values, and send it again.",
+        }
+
+
+if __name__ == "__main__":
+    serve(perform, LIMITS)

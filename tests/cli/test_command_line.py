@@ -1,0 +1,367 @@
+"""The installed command, as a person at a terminal uses it."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+from alembic import command
+from sqlalchemy import select, update
+from typer.testing import CliRunner
+
+from projects_api import logs
+from projects_api.app.doctor import examine
+from projects_api.archive.reader import verify_archive
+from projects_api.cli import app
+from projects_api.database import schema
+from projects_api.database.schema import upgrade
+from projects_api.files.content import describe
+from projects_api.models import project, user
+from projects_api.models.blob import blob_leases, blobs
+from projects_api.models.project import projects
+from tests.conftest import Person
+from tests.support.crashing_upload import keep
+from tests.support.processes import COMMAND, PATIENCE, Deployment, Process, person_of, wait_until
+
+COMMANDS = {
+    (): ["serve", "worker", "db", "users", "keys", "demo", "verify", "import", "doctor"],
+    ("serve",): ["--host", "--port", "--workers", "--reload"],
+    ("worker",): ["--concurrency"],
+    ("db",): ["upgrade"],
+    ("users",): ["add", "list"],
+    ("users", "add"): ["email", "--name"],
+    ("keys",): ["create", "list", "revoke"],
+    ("keys", "create"): ["email", "--scopes", "--name", "--days"],
+    ("demo",): ["--email"],
+    ("verify",): ["file"],
+    ("import",): ["file", "--owner", "--name"],
+    ("doctor",): [],
+}
+
+
+@pytest.fixture(scope="module")
+def introduced(tmp_path_factory):
+    """An installation that has a user."""
+    deployment = Deployment(tmp_path_factory.mktemp("introduced"))
+    upgrade(deployment.services.database)
+    with deployment.services.database.transaction() as connection:
+        user.create(connection, email="admin@localhost", name="Administrator")
+    yield deployment
+    deployment.close()
+
+
+def introduction(process: Process) -> dict[str, str]:
+    """Read what the first start prints: nothing but these lines."""
+    lines = process.output.read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines)
+
+
+def with_key(process: Process, printed: str) -> Person:
+    (key,) = re.findall(r"API_KEY=(\S+)", printed)
+    return Person(process.server, "", "", key)
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_help(local, words):
+    text = local.run(*words, "--help", status=0)
+    assert "Usage: projects-api" in text
+    for expected in COMMANDS[words]:
+        assert expected.lower() in text.lower()
+    assert not (local.folder / "data").exists()
+
+
+def test_unknown_words_are_refused(local):
+    assert "No such command" in local.run("conquer", status=2)
+
+
+class TestServe:
+    def test_the_first_start_prints_a_key_and_no_other_does(self, deployment):
+        with deployment.serve() as process:
+            printed = introduction(process)
+            assert list(printed) == ["BASE_URL", "API_KEY"]
+            assert printed["BASE_URL"] == f"http://localhost:{process.port}"
+            headers = {"Authorization": f"Bearer {printed['API_KEY']}"}
+            url = f"{printed['BASE_URL']}/api/projects"
+            answer = requests.post(url, json={"name": "First"}, headers=headers, timeout=60)
+            assert answer.status_code == 201, answer.text
+        with deployment.serve() as process:
+            assert introduction(process) == {}
+            assert process.port != int(printed["BASE_URL"].rpartition(":")[2])
+            listed = requests.get(f"{process.url}/api/projects", headers=headers, timeout=60)
+            assert [item["name"] for item in listed.json()["items"]] == ["First"]
+
+    def test_two_first_starts_at_once_print_one_key(self, deployment):
+        both = [deployment.start(), deployment.start()]
+        try:
+            for process in both:
+                wait_until(process.has_started, "both serve")
+            printed = [introduction(process) for process in both]
+            assert sorted(map(len, printed)) == [0, 2]
+        finally:
+            for process in both:
+                process.kill()
+
+    @pytest.mark.parametrize(
+        ("stop", "workers"), [(signal.SIGTERM, 1), (signal.SIGINT, 1), (signal.SIGTERM, 2)]
+    )
+    def test_a_signal_ends_it_in_good_order(self, local, stop, workers):
+        with local.serve("--workers", str(workers)) as process:
+            process.popen.send_signal(stop)
+            assert process.wait() == 0
+        assert "Traceback" not in process.log.read_text()
+
+    def test_a_port_that_is_taken(self, local):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            assert "address already in use" in local.run("serve", "--port", str(port), status=3)
+
+    @pytest.mark.parametrize("port", ["0x50", "-1", "65536"])
+    def test_a_port_that_is_none(self, local, port):
+        printed = local.run("serve", "--port", port, status=2 if port == "0x50" else 1)
+        assert "port" in printed.lower()
+
+    @pytest.mark.parametrize("url", ["taken", "s3://bucket?colour=blue"])
+    def test_a_store_that_cannot_be_used(self, local, url):
+        (local.folder / "taken").write_text("no folder")
+        local.variables["PROJECTS_API_ARTIFACT_URL"] = url
+        printed = local.run("serve", status=1)
+        assert "the artifact store cannot be used" in printed
+        assert "API_KEY" not in printed
+
+    def test_a_database_that_is_not_there(self, local):
+        url = f"postgresql://p:s3cr3t@/p?host={local.folder}"
+        local.variables["PROJECTS_API_DATABASE_URL"] = url
+        printed = local.run("serve", status=1)
+        assert "is the database there" in printed
+        assert "s3cr3t" not in printed
+
+
+class TestWorker:
+    @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+    def test_a_signal_ends_it_in_good_order(self, deployment, stop):
+        upgrade(deployment.services.database)
+        log = deployment.folder / "worker.log"
+        with log.open("wb") as output:
+            worker = subprocess.Popen(
+                [COMMAND, "worker", "--concurrency", "2"],
+                cwd=deployment.folder,
+                env=deployment.environment,
+                stderr=output,
+            )
+        wait_until(lambda: "workers_started" in log.read_text(), "the worker starts")
+        worker.send_signal(stop)
+        assert worker.wait(PATIENCE) == 0
+        (line,) = log.read_text().splitlines()
+        assert json.loads(line)["count"] == 2
+
+
+class TestPeopleAndKeys:
+    def test_a_story(self, deployment):
+        with deployment.serve() as process:
+            user_id = deployment.run("users", "add", "Alice@Example.com", "--name", "Alice").strip()
+            assert f"{user_id}  alice@example.com  Alice\n" in deployment.run("users", "list")
+            printed = deployment.run(
+                "keys", "create", "alice@example.com", "--scopes", "read", "--name", "CI"
+            )
+            reader = with_key(process, printed)
+            assert reader.get("/api/projects").status_code == 200
+            assert reader.post("/api/projects", json={"name": "x"}).status_code == 403
+            listed = deployment.run("keys", "list")
+            assert reader.key not in listed
+            assert reader.key.rpartition("_")[2] not in listed
+            (line,) = [line for line in listed.splitlines() if "alice@" in line]
+            assert line.endswith("alice@example.com  read  live  CI")
+            deployment.run("keys", "revoke", line.split()[0].upper())
+            assert reader.get("/api/projects").status_code == 401
+            assert "there is no live key" in deployment.run(
+                "keys", "revoke", line.split()[0], status=1
+            )
+            assert "read  revoked 2" in deployment.run("keys", "list")
+
+    def test_a_key_expires_by_itself(self, local):
+        with local.serve() as process:
+            lasting = with_key(
+                process, local.run("keys", "create", "admin@localhost", "--days", "1")
+            )
+            short = with_key(
+                process, local.run("keys", "create", "admin@localhost", "--days", "0.00003")
+            )
+            assert short.get("/api/projects").status_code == 200
+            wait_until(lambda: short.get("/api/projects").status_code == 401, "the key expires")
+            assert lasting.post("/api/projects", json={"name": "x"}).status_code == 201
+        assert local.run("keys", "list").count("expires 2") == 2
+
+    @pytest.mark.parametrize(
+        ("words", "status", "reason"),
+        [
+            (["users", "add", "nobody"], 2, "nobody"),
+            (["users", "add", "a@example.com", "--name", " "], 2, "Invalid value"),
+            (["users", "add", "ADMIN@localhost"], 1, "is registered already"),
+            (["keys", "create", "b@example.com"], 1, "projects-api users add b@example.com"),
+            (["keys", "create", "admin@localhost", "--scopes", "read,rule"], 2, "rule"),
+            (["keys", "create", "admin@localhost", "--scopes", ""], 2, "scopes"),
+            (["keys", "create", "admin@localhost", "--days", "-1"], 2, "days"),
+            (["keys", "create", "admin@localhost", "--days", "1e12"], 2, "days"),
+            (["keys", "revoke", "no-id"], 1, "projects-api keys list"),
+            (["demo", "--email", "b@example.com"], 1, "projects-api users add b@example.com"),
+        ],
+    )
+    def test_what_cannot_be_done_is_said(self, introduced, monkeypatch, words, status, reason):
+        monkeypatch.chdir(introduced.folder)
+        # Loggers keep what they were set up with, and the runner's standard error is soon closed.
+        monkeypatch.setattr(logs, "set_up_logs", lambda *_: None)
+        done = CliRunner().invoke(app, words)
+        assert done.exit_code == status
+        assert reason in done.output
+        assert done.exception is None or isinstance(done.exception, SystemExit)
+
+
+class TestUpgradeDatabase:
+    def test_makes_the_schema_and_says_its_revision(self, deployment):
+        for _ in range(2):
+            assert (
+                deployment.run("db", "upgrade") == f"The schema is at revision {schema.head()}.\n"
+            )
+        with deployment.services.database.transaction(writing=False) as connection:
+            assert schema.current(connection) == schema.head()
+            assert schema.differences(connection) == []
+
+
+class TestDemoAndVerify:
+    def test_a_story(self, deployment, tmp_path):
+        with deployment.serve() as process:
+            me = person_of(process)
+            (project_id,) = re.fullmatch(r"PROJECT_ID=(.+)\n", deployment.run("demo")).groups()
+            project = me.get(f"/api/projects/{project_id}").json()["project"]
+            counts = [project[f"{kind}_count"] for kind in ("dataset", "experiment", "model")]
+            assert counts == [1, 1, 4]
+            export = me.get(f"/api/projects/{project_id}/export").content
+        with deployment.services.database.transaction(writing=False) as connection:
+            assert connection.execute(select(blob_leases.c.id)).all() == []
+        file = tmp_path / "export.zip"
+        file.write_bytes(export)
+        assert deployment.run("verify", str(file)) == f"{file} is whole.\n"
+        take = ("import", str(file), "--owner", "admin@localhost", "--name")
+        (back_id,) = re.fullmatch(r"PROJECT_ID=(.+)\n", deployment.run(*take, "Back")).groups()
+        with deployment.services.database.transaction(writing=False) as connection:
+            wanted = select(projects.c.name, projects.c.model_count)
+            back = connection.execute(wanted.where(projects.c.id == back_id)).one()
+        assert tuple(back) == ("Back", 4)
+        # In the midst of the model, which is stored as it is.
+        at = export.index(b"PK\x03\x04", len(export) // 2) - 1000
+        file.write_bytes(export[:at] + bytes([export[at] ^ 1]) + export[at + 1 :])
+        assert verify_archive(file) != []
+        assert ".skops" in deployment.run("verify", str(file), status=1)
+        assert ".skops" in deployment.run(*take, "Damaged", status=1)
+        nobody = ("import", str(file), "--owner", "nobody@example.com")
+        assert "users add nobody@example.com" in deployment.run(*nobody, status=1)
+
+    def test_what_is_no_archive(self, local):
+        (local.folder / "export.zip").write_bytes(b"no archive")
+        assert "export.zip: The file is not a ZIP" in local.run("verify", "export.zip", status=1)
+
+    def test_a_file_that_is_not_there(self, local):
+        assert "does not exist" in local.run("verify", "export.zip", status=2)
+
+
+class TestEnd:
+    def test_no_process_outlives_one_that_was_killed(self, deployment):
+        with deployment.serve(workers=2) as process:
+            parent = psutil.Process(process.popen.pid)
+            everyone = parent.children(recursive=True)
+            assert len(everyone) >= 2
+            parent.kill()
+            process.popen.wait()
+            _, alive = psutil.wait_procs(everyone, timeout=60)
+            assert alive == []
+
+    def test_a_closed_terminal_ends_it_gently(self, deployment):
+        with deployment.serve() as process:
+            os.kill(process.popen.pid, signal.SIGHUP)
+            assert process.popen.wait(60) == 0
+
+
+class TestDoctor:
+    @pytest.fixture
+    def used(self, deployment):
+        """An installation with two projects and two files in one of them."""
+        services = deployment.services
+        upgrade(services.database)
+        with services.database.transaction() as connection:
+            user_id = user.create(connection, email="a@example.com", name="A")
+            made = [project.create(connection, user_id, name=name, description="") for name in "PQ"]
+        for number in range(2):
+            file = deployment.folder / f"{number}.csv"
+            file.write_bytes(b"a,b\n%d,1\n" % number)
+            keep(services, made[0]["id"], file)
+        return deployment
+
+    def test_what_others_can_read(self, used):
+        folder = used.services.settings.data_dir
+        folder.chmod(0o755)
+        assert f"others can read {folder}: run `chmod go= {folder}`" in used.run("doctor", status=1)
+        folder.chmod(0o700)
+        assert "FAULT" not in used.run("doctor")
+
+    def test_a_command_keeps_its_files_to_itself(self, deployment):
+        deployment.run("db", "upgrade")
+        made = [path for path in deployment.folder.rglob("*") if path.name.startswith("new.db")]
+        assert all(path.stat().st_mode & 0o077 == 0 for path in made)
+
+    def test_finds_nothing_and_then_every_fault(self, used, tmp_path):
+        healthy = used.run("doctor")
+        assert len(healthy.splitlines()) >= 5
+        assert all(line.startswith("ok  ") for line in healthy.splitlines())
+        with used.services.database.transaction() as connection:
+            changed = connection.execute(
+                update(projects)
+                .where(projects.c.dataset_count == 2)
+                .values(dataset_count=7)
+                .returning(projects.c.id)
+            )
+            project_id = changed.scalar_one()
+            missing = connection.scalars(select(blobs.c.sha256).limit(1)).one()
+        store = used.services.artifacts.store
+        store.delete(missing)
+        file = tmp_path / "orphan"
+        file.write_bytes(b"nobody's")
+        orphan = describe(file)
+        store.put(orphan, file)
+        faults = used.run("doctor", status=1)
+        assert f"project {project_id} says dataset_count 7, and has 2" in faults
+        assert f"content {missing} should have 8 bytes, and has None" in faults
+        assert f"content {orphan.sha256} has no row" in faults
+        assert "FAULT  counts equal what they count" in faults
+        assert "FAULT  artifact store" in faults
+        assert "ok     database" in faults
+
+    def test_a_schema_of_another_time(self, used):
+        with used.services.database.transaction() as connection:
+            command.downgrade(schema._config(connection), "base")
+        faults = used.run("doctor", status=1)
+        assert "the schema is at None" in faults
+        assert "run `projects-api db upgrade`" in faults
+
+    def test_a_schema_that_somebody_changed(self, used):
+        with used.services.database.transaction() as connection:
+            connection.exec_driver_sql("ALTER TABLE projects ADD COLUMN colour VARCHAR(10)")
+        found = dict(examine(used.services.settings))
+        assert any("colour" in fault for faults in found.values() for fault in faults)
+
+    def test_a_database_that_is_not_there(self, tmp_path):
+        url = f"postgresql://somebody:s3cr3t@/nothing?host={tmp_path}"
+        deployment = Deployment(tmp_path, {"PROJECTS_API_DATABASE_URL": url})
+        printed = deployment.run("doctor", status=1)
+        assert "FAULT  database" in printed
+        assert "s3cr3t" not in printed
+
+    def test_a_store_that_is_not_there(self, local):
+        local.run("db", "upgrade")
+        Path(local.folder / "data" / "artifacts").write_text("no folder")
+        assert "FAULT  artifact store" in local.run("doctor", status=1)

@@ -1,0 +1,122 @@
+"""What the process of a job may write, and what not when the job went on without it."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import update
+
+from projects_api.jobs import KINDS
+from projects_api.jobs.running_job import WRITE_SECONDS, JobLost, RunningJob
+from projects_api.models import job_lease, project
+from projects_api.models.base import new_id
+from projects_api.models.job import jobs
+from tests.support import job_kinds
+from tests.support.processes import wait_until
+from tests.support.work import Work
+
+
+class TestFence:
+    """What a process may still do, whose job went on without it while it was in a transaction."""
+
+    @pytest.fixture
+    def running(self, work: Work, tmp_path) -> Iterator[RunningJob]:
+        job_id = work.add("succeed")
+        services = work.server.services
+        with services.database.transaction() as connection:
+            facts = job_lease.claim(
+                connection, new_id(), kinds=KINDS, lease_seconds=0.1, job_id=job_id
+            )
+        job = RunningJob(facts, services.database, services.artifacts, tmp_path)
+        yield job
+        job.close()
+
+    def add(self, work: Work, connection) -> None:
+        job_kinds.add_experiment(connection, work.project_id, "fenced")
+
+    def test_its_transaction_is_kept_while_it_has_the_job(self, work: Work, running):
+        with running.transaction() as connection:
+            self.add(work, connection)
+        assert work.made("fenced") == 1
+
+    def test_lost_before(self, work: Work, running):
+        time.sleep(0.15)
+        with work.server.services.database.transaction() as connection:
+            job_lease.claim(connection, new_id(), kinds=KINDS, lease_seconds=60, job_id=running.id)
+        with pytest.raises(JobLost), running.finish() as connection:
+            self.add(work, connection)
+        assert work.made("fenced") == 0
+
+    def test_lost_in_between(self, work: Work, running):
+        """PostgreSQL only: SQLite lets nobody else write during a transaction."""
+        if work.server.kind == "sqlite":
+            pytest.skip("no other writer comes in between")
+        time.sleep(0.15)
+        owner = new_id()
+
+        def take() -> None:
+            with work.server.services.database.transaction() as other:
+                job_lease.claim(other, owner, kinds=KINDS, lease_seconds=60, job_id=running.id)
+
+        with pytest.raises(JobLost), running.finish() as connection:
+            self.add(work, connection) or take()
+        assert work.made("fenced") == 0
+        assert work.server.job(running.id)["owner"] == owner
+
+    def test_cancelled(self, work: Work, running):
+        work.cancel(running.id)
+        with pytest.raises(JobLost), running.transaction() as connection:
+            self.add(work, connection)
+        assert work.made("fenced") == 0
+
+    def test_removed(self, work: Work, running):
+        with work.server.services.database.transaction() as connection:
+            project.remove(connection, work.project_id)
+        with pytest.raises(JobLost), running.finish() as connection:
+            self.add(work, connection)
+
+    def test_progress(self, work: Work, running):
+        with work.server.services.database.transaction() as connection:
+            connection.execute(
+                update(jobs).where(jobs.c.id == running.id).values(owner=new_id(), progress=50.0)
+            )
+        running.report(70)
+
+        def is_told() -> bool:
+            try:
+                running.log("in vain")
+            except JobLost:
+                return True
+            return False
+
+        wait_until(is_told, "the job learns that it was lost")
+        assert work.server.job(running.id)["progress"] == 50.0
+        assert work.log(running.id) == []
+
+
+def test_progress_is_written_at_once_and_seldom(work: Work, tmp_path, monkeypatch):
+    job_id, writes = work.add("succeed"), []
+    services, record = work.server.services, job_lease.record_progress
+
+    def count(*facts, **more):
+        writes.append(more["progress"])
+        return record(*facts, **more)
+
+    monkeypatch.setattr(job_lease, "record_progress", count)
+    with services.database.transaction() as connection:
+        facts = job_lease.claim(connection, new_id(), kinds=KINDS, lease_seconds=60, job_id=job_id)
+    running = RunningJob(facts, services.database, services.artifacts, tmp_path)
+    running.report(1)
+    wait_until(lambda: work.server.job(job_id)["progress"] == 1, "the first report is written")
+    began = time.monotonic()
+    for number in range(2000):
+        running.report(number / 20, stage=f"step {number}\0", seconds_left=float("nan"))
+        running.log(f"line {number} \ud800\0")
+    running.report(float("nan"))
+    running.close()
+    assert len(writes) <= 3 + (time.monotonic() - began) / WRITE_SECONDS
+    told = work.server.job(job_id)
+    assert (told["progress"], told["seconds_left"]) == (99.95, None)
+    assert told["stage"] == "step 1999\N{REPLACEMENT CHARACTER}"
+    lines = [f"line {number} ?\N{REPLACEMENT CHARACTER}" for number in range(2000)]
+    assert work.log(job_id, limit=2000) == lines
