@@ -32,6 +32,7 @@ check: lint types contract test ## Run everything that CI runs
 lint: install ## Check format and style of the code, the Dockerfile and the compose file
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml

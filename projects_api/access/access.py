@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table
 
-from projects_api.contract.problems import (
+from projects_api.access.problems import (
     DatasetNotFound,
     DeploymentNotFound,
     ExperimentNotFound,
@@ -20,10 +20,10 @@ from projects_api.contract.problems import (
     JobNotFound,
     MemberNotFound,
     ModelNotFound,
-    NotFound,
     ProjectNotFound,
     ReportNotFound,
 )
+from projects_api.contract.problems import NotFound
 from projects_api.models import project
 from projects_api.models.admission import Membership
 from projects_api.models.api_key import SCOPES, Caller
@@ -61,7 +61,7 @@ class Access:
 
     scope: str | None
     role: str | None
-    through: str | None
+    project_parameter: str | None
 
     @classmethod
     def from_contract(cls, operation: Mapping[str, Any], names: Iterable[str]) -> "Access":
@@ -74,10 +74,12 @@ class Access:
         if (scope == "none") != (operation.get("security") == []):
             raise ValueError(f"{operation_id} must have a scope, or no security and no scope")
         known = set(names)
-        through = next((name for name in ("project_id", *_TABLES) if name in known), None)
-        if (role != "none") != (through is not None):
+        project_parameter = next((name for name in ("project_id", *_TABLES) if name in known), None)
+        if (role != "none") != (project_parameter is not None):
             raise ValueError(f"{operation_id} must have a role exactly where it names a project")
-        return cls(None if scope == "none" else scope, None if role == "none" else role, through)
+        return cls(
+            None if scope == "none" else scope, None if role == "none" else role, project_parameter
+        )
 
     def check_scope(self, caller: Caller) -> None:
         """Refuse a key without the scope."""
@@ -88,15 +90,15 @@ class Access:
         self, connection: Connection, caller: Caller, values: Mapping[str, Any], *, lock: bool
     ) -> Membership:
         """Find the project and the caller's role in it; refuse a stranger."""
-        assert self.through is not None
-        project_id = values[self.through]
-        if self.through in _TABLES:
-            project_id = project_of(connection, _TABLES[self.through], project_id)
+        assert self.project_parameter is not None
+        project_id = values[self.project_parameter]
+        if self.project_parameter in _TABLES:
+            project_id = project_of(connection, _TABLES[self.project_parameter], project_id)
         found = project_id and project.find_for_member(
             connection, project_id, caller.user_id, lock=lock
         )
         if not found:
-            raise NOT_FOUND[self.through]
+            raise NOT_FOUND[self.project_parameter]
         return found
 
     def check_role(self, role: str) -> None:

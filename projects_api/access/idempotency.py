@@ -10,15 +10,15 @@ from hashlib import sha256
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from projects_api.contract.problems import IdempotencyKeyReused, RequestRunning
-from projects_api.contract.responses import Answer
+from projects_api.access.problems import IdempotencyKeyReused, RequestRunning
+from projects_api.contract import Answer
 from projects_api.database import Database
 from projects_api.models import stored_answer
 
 HEADER = "idempotency-key"
 
 
-class Repetition:
+class IdempotentRequest:
     """One request with an idempotency key."""
 
     def __init__(self, database: Database, user_id: str, key: str, *identity: str) -> None:

@@ -7,7 +7,7 @@ from limits import parse
 from limits.storage import storage_from_string
 from limits.strategies import MovingWindowRateLimiter
 
-from projects_api.contract.problems import RateLimited
+from projects_api.access.problems import RateLimited
 
 
 class RateLimit:

@@ -8,6 +8,7 @@ import httptools
 import orjson
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from projects_api.access.rules import ProjectsRules
 from projects_api.contract.problems import MEDIA_TYPE, Problem
 
 
@@ -178,7 +179,7 @@ class HttpProtocol(HttpToolsProtocol):
         request_id = uuid.uuid4().hex
         self.logger.warning("%s: %s (request_id %s)", problem.slug, problem.detail, request_id)
         if self._is_next_to_be_answered():
-            body = orjson.dumps(problem.as_document(request_id))
+            body = orjson.dumps(problem.as_document(ProjectsRules.name, request_id))
             headers = [
                 *self.server_state.default_headers,
                 (b"content-type", MEDIA_TYPE.encode()),

@@ -11,9 +11,8 @@ import structlog
 from prometheus_client import Counter, Gauge, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-REQUEST_ID = "projects_api.request_id"
-OPERATION = "projects_api.operation"
-CALLER = "projects_api.caller"
+from projects_api.access.rules import CALLER
+from projects_api.contract.rules import OPERATION, REQUEST_ID
 
 _REQUESTS = Counter(
     "projects_api_requests_total", "Requests by operation and status", ["operation", "status"]

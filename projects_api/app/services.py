@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Self
 
 from projects_api.access.rate_limit import RateLimit
+from projects_api.access.rules import Means, ProjectsRules
 from projects_api.database import Database
 from projects_api.predictions import Predictions
 from projects_api.settings import Settings
@@ -58,9 +59,35 @@ class Services:
         """Where requests without a key run, which take long."""
         return SharedAnswer()
 
+    @cached_property
+    def rules(self) -> ProjectsRules:
+        """What requests must keep to."""
+        means = Means(
+            database=self.database,
+            artifacts=self.artifacts,
+            rate_limit=self.rate_limit,
+            threads=self.threads,
+            shared=self.shared,
+            offered={
+                "artifacts": self.artifacts,
+                "database": self.database,
+                "predictions": self.predictions,
+                "readiness": self.readiness,
+            },
+        )
+        return ProjectsRules(means, _file_limits(self.settings))
+
     def close(self) -> None:
         """Let running requests end, then close the database and the prediction processes."""
         self.threads.shutdown()
         self.shared.close()
         self.predictions.close()
         self.database.close()
+
+
+def _file_limits(settings: Settings) -> dict[str, int]:
+    """Return what the contract's `x-limited-by` may name."""
+    return {
+        "max_upload_bytes": settings.max_upload_bytes,
+        "max_import_bytes": settings.max_import_bytes,
+    }

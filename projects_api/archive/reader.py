@@ -43,7 +43,7 @@ _UNREADABLE = (
 )
 
 
-class ArchiveRefused(Exception):  # noqa: N818 - says what is wrong, as problems do
+class ArchiveRefused(Exception):
     """An archive is no export, or not a whole one; `faults` are sentences for who sent it."""
 
     def __init__(self, *faults: str) -> None:

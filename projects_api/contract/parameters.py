@@ -16,7 +16,7 @@ _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 _BOOLEANS = {"true": True, "false": False}
 
 
-class UnknownResource(Exception):  # noqa: N818 - a value of the path that can name nothing
+class UnknownResource(Exception):
     """A path parameter breaks its schema, so that it names no resource."""
 
     def __init__(self, name: str) -> None:
@@ -85,7 +85,7 @@ class Parameters:
             for declaration in declarations
             if "default" in declaration["schema"]
         }
-        self.certain = {*self.defaults, *(one.name for one in plain if one.required)}
+        self.always_present = {*self.defaults, *(one.name for one in plain if one.required)}
 
     def decode(self, scope: Scope) -> dict[str, Any]:
         """Decode and check what the path and the query say, and fill in defaults.

@@ -9,23 +9,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any, get_args
 
-from connexion.resolver import Resolver
-
 Handler = Callable[..., Any]
-
-INJECTED = frozenset(
-    {
-        "connection",
-        "caller",
-        "project",
-        "role_of_caller",
-        "artifacts",
-        "database",
-        "predictions",
-        "readiness",
-    }
-)
-"""What a handler may take beside what the contract declares."""
 
 
 class MismatchError(ValueError):
@@ -35,17 +19,16 @@ class MismatchError(ValueError):
     """
 
 
-class TagResolver(Resolver):
+class TagResolver:
     """Finds the function `list_projects` with the tag `projects` in `handlers.projects`."""
 
     def __init__(self, contract: Mapping[str, Any], package: str) -> None:
-        super().__init__()
         self.modules = {
             operation["operationId"]: f"{package}.{operation['tags'][0]}"
             for operation in operations(contract)
         }
 
-    def resolve_function_from_operation_id(self, operation_id: str) -> Handler:
+    def find(self, operation_id: str) -> Handler:
         """Import the handler; raises `MismatchError` where there is none."""
         module = self.modules[operation_id]
         try:
@@ -75,21 +58,31 @@ def operations(contract: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         )
 
 
-def check_signature(
-    handler: Handler, declared: Collection[str], *, certain: Collection[str], consumed: str | None
-) -> frozenset[str]:
-    """Compare a handler's parameters with the contract; return their names.
+def taken_names(handler: Handler) -> frozenset[str]:
+    """Return the names that a handler takes."""
+    return frozenset(_parameters(handler))
 
-    `certain` are the declared names that every request has; the others need a default in Python.
-    `consumed` is the name that the server itself may have used up to find the project. What a
+
+def check_signature(
+    handler: Handler,
+    declared: Collection[str],
+    *,
+    always_present: Collection[str],
+    injected: Collection[str],
+    used_up: Collection[str],
+) -> None:
+    """Compare a handler's parameters with the contract; raises `MismatchError`.
+
+    `always_present` are the declared names that every request has; the others need a default in
+    Python. `injected` are what it may take beside them, `used_up` what it need not take. What a
     handler takes together is a `TypedDict` of names that may be left out.
     """
     parameters = _parameters(handler)
-    strange = set(parameters) - set(declared) - INJECTED
-    ignored = set(declared) - set(parameters) - {consumed}
+    strange = set(parameters) - set(declared) - set(injected)
+    ignored = set(declared) - set(parameters) - set(used_up)
     missing = {
         name
-        for name in set(parameters) & set(declared) - set(certain)
+        for name in set(parameters) & set(declared) - set(always_present)
         if parameters[name] is inspect.Parameter.empty
     }
     if strange or ignored or missing:
@@ -98,7 +91,6 @@ def check_signature(
             f"{sorted(strange)}; unknown to the handler: {sorted(ignored)}; optional in the "
             f"contract but without default in the handler: {sorted(missing)}"
         )
-    return frozenset(parameters)
 
 
 def _public_functions(module: ModuleType) -> Iterator[str]:

@@ -3,17 +3,15 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import orjson
 import structlog
-from sqlalchemy import Connection
 
 from projects_api.contract.checker import Checker
 from projects_api.contract.conditional import entity_tag
 from projects_api.contract.problems import InternalError
 from projects_api.files.names import content_disposition
-from projects_api.storage.artifacts import Artifacts
 
 JSON = "application/json"
 _BODY = "$response.body#/"
@@ -30,26 +28,6 @@ class File:
     finish: Callable[[], None]
     """Called once, when the file has been sent or cannot be."""
     size: int | None = None
-
-    @classmethod
-    def stored(
-        cls,
-        connection: Connection,
-        artifacts: Artifacts,
-        content: Mapping[str, Any],
-        *,
-        media_type: str,
-        name: str,
-    ) -> Self:
-        """Send a content of the store, `sha256` and `size_bytes`, which stays until it is sent."""
-        lease = artifacts.lease(connection, [content["sha256"]])
-        return cls(
-            artifacts.read(content["sha256"]),
-            media_type=media_type,
-            name=name,
-            finish=lambda: artifacts.release(lease),
-            size=content["size_bytes"],
-        )
 
 
 @dataclass(slots=True)
@@ -72,13 +50,18 @@ class Responses:
         self.status = int(success)
         self._checker = Checker(content[JSON]["schema"]) if JSON in content else None
         self._media_types = frozenset(content)
-        self._tagged = "ETag" in response.get("headers", {})
+        self._tag_of = _compile_tag(response)
         self._location = _compile_location(contract, response)
 
     @property
-    def moves_file(self) -> bool:
+    def sends_file(self) -> bool:
         """Tell whether a success is a file."""
         return self._checker is None
+
+    @property
+    def is_tagged(self) -> bool:
+        """Tell whether a success has an entity tag."""
+        return self._tag_of is not None
 
     def write(self, result: Any) -> Answer:
         """Check what a handler returned and write it; raises `InternalError` on a breach."""
@@ -89,8 +72,8 @@ class Responses:
             _log.error("response_breaks_contract", faults=faults)
             raise InternalError
         headers = {"content-type": JSON}
-        if self._tagged:
-            headers["etag"] = entity_tag(result["project"])
+        if self._tag_of:
+            headers["etag"] = entity_tag(self._tag_of(result))
         if self._location:
             headers["location"] = self._location(result)
         return Answer(self.status, headers, orjson.dumps(result))
@@ -106,6 +89,15 @@ class Responses:
         if file.size is not None:
             headers["content-length"] = str(file.size)
         return Answer(self.status, headers, file=file)
+
+
+def _compile_tag(response: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], Any] | None:
+    """Compile what an `ETag` is of: the member that its `x-tag-of` names, or the whole body."""
+    header = response.get("headers", {}).get("ETag")
+    if header is None:
+        return None
+    member: str | None = header.get("x-tag-of")
+    return (lambda body: body[member]) if member else lambda body: body
 
 
 def _compile_location(

@@ -8,12 +8,13 @@ import re
 from typing import Any
 from urllib.parse import unquote
 
-from connexion.middleware.abstract import ROUTING_CONTEXT, SpecMiddleware
+from connexion.middleware.abstract import SpecMiddleware
 from connexion.spec import Specification
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from projects_api.app.observability import OPERATION
+from projects_api.contract.connexion_seams import mark_routed
 from projects_api.contract.problems import MethodNotAllowed
+from projects_api.contract.rules import OPERATION
 
 _METHODS = frozenset({"get", "put", "post", "delete", "patch", "head", "options", "trace"})
 
@@ -44,15 +45,14 @@ class RoutingMiddleware(SpecMiddleware):
         """Mark the request and pass it on; a method that the path lacks is a problem."""
         if scope["type"] == "http":
             methods, parameters = self._match(scope)
-            operation_id = methods and methods.get(scope["method"])
+            operation_id = methods.get(scope["method"]) if methods else None
             if methods and not operation_id:
                 allowed = ", ".join(methods)
                 raise MethodNotAllowed(f"This path takes {allowed}.", headers={"Allow": allowed})
             scope["path_params"] = parameters
             if operation_id:
                 scope[OPERATION] = operation_id
-            routing = {"api_base_path": "", "operation_id": operation_id}
-            scope.setdefault("extensions", {})[ROUTING_CONTEXT] = routing
+            mark_routed(scope, operation_id)
         await self.app(scope, receive, send)
 
     def _match(self, scope: Scope) -> tuple[dict[str, str] | None, dict[str, str]]:

@@ -39,7 +39,7 @@ class Database:
     def __init__(self, url: str, *, connections: int = 16) -> None:
         self.engine = _create_engine(make_url(url), connections)
         self.is_embedded = self.engine.dialect.name == "sqlite"
-        self._at_hand: Connection | None = None
+        self._event_loop_connection: Connection | None = None
         self._reading = self.engine
         self._writing = self.engine.execution_options(writing=True)
         self._snapshot = self._writing
@@ -59,20 +59,20 @@ class Database:
         return (self._writing if writing else self._reading).connect()
 
     @contextmanager
-    def at_hand(self) -> Iterator[Connection]:
+    def event_loop_connection(self) -> Iterator[Connection]:
         """Give the connection to SQLite that one thread, the event loop's, keeps for its reads.
 
         To take one from the pool and give it back costs more than to find a row. So does what
         SQLAlchemy notes of a transaction: it sees a single one that never ends.
         """
-        if self._at_hand is None or self._at_hand.invalidated:
-            self._at_hand = self.engine.connect().execution_options(at_hand=True)
-            self._at_hand.begin()
-        driver = self._at_hand.connection.dbapi_connection
+        if self._event_loop_connection is None or self._event_loop_connection.invalidated:
+            self._event_loop_connection = self.engine.connect().execution_options(event_loop=True)
+            self._event_loop_connection.begin()
+        driver = self._event_loop_connection.connection.dbapi_connection
         assert isinstance(driver, _InTurn)
         driver.begin(writing=False)
         try:
-            yield self._at_hand
+            yield self._event_loop_connection
         finally:
             driver.rollback()
 
@@ -98,8 +98,8 @@ class Database:
 
     def close(self) -> None:
         """Close every connection."""
-        if self._at_hand:
-            self._at_hand.close()
+        if self._event_loop_connection:
+            self._event_loop_connection.close()
         self.engine.dispose()
 
 
@@ -240,7 +240,7 @@ def _set_journal_mode(connection: sqlite3.Connection) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     options = connection.get_execution_options()
-    if options.get("at_hand"):
+    if options.get("event_loop"):
         return
     driver = connection.connection.dbapi_connection
     assert isinstance(driver, _InTurn)

@@ -35,7 +35,7 @@ class Column:
     cells: np.ndarray
 
 
-class Unusable(Exception):  # noqa: N818 - says what a column is
+class Unusable(Exception):
     """A column that nothing can be learned from; its text says why."""
 
 

@@ -21,7 +21,7 @@ _BOOSTERS = {"lgbm", "xgb_limitdepth"}
 _LINEAR = {"lrl2": {"max_iter": 300}, "enet": {"max_iter": 2000}}
 
 
-class OutOfTime(Exception):  # noqa: N818 - says what happened
+class OutOfTime(Exception):
     """A model was not ready when its time was over."""
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 
-class InputRefused(ValueError):  # noqa: N818 - says what is wrong, as problems do
+class InputRefused(ValueError):
     """Rows of the wrong shape; `faults` are JSON pointers into the rows, each with a message."""
 
     def __init__(self, faults: Sequence[tuple[str, str]]) -> None:

@@ -36,7 +36,7 @@ OTHER_MODEL_TYPES = ("StackedEnsemble", "DeepLearning")
 MODEL_FORMATS = {"flaml": "skops", "h2o": "json"}
 
 
-class TrainingRefused(ValueError):  # noqa: N818 - says what is wrong, as problems do
+class TrainingRefused(ValueError):
     """A training that cannot work; `reason` is a sentence for the caller."""
 
     def __init__(self, reason: str) -> None:

@@ -22,7 +22,7 @@ _SCHEMA = "schema.json"
 _MAX_BYTES = 4 << 30
 
 
-class ModelRefused(Exception):  # noqa: N818 - says what is wrong, as problems do
+class ModelRefused(Exception):
     """A file that is no model, or not one of ours; its text says why."""
 
 

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from projects_api.app.observability import OPERATION
-from projects_api.contract.problems import Problem, RateLimited, Unavailable
+from projects_api.access.problems import RateLimited, Unavailable
+from projects_api.contract.problems import Problem
+from projects_api.contract.rules import OPERATION
 
 HEADER = "X-Inject-Fault"
 MOST_SECONDS = 60.0

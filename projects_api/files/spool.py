@@ -13,11 +13,11 @@ PREFIX = "projects-api-"
 SUFFIX = ".spool"
 
 
-class StorageUnavailable(Exception):  # noqa: N818 - says what is wrong, as problems do
+class StorageUnavailable(Exception):
     """What keeps files cannot be reached, refuses the request or has no room."""
 
 
-class TooLarge(Exception):  # noqa: N818 - says what is wrong, as problems do
+class TooLarge(Exception):
     """More bytes arrived than a spool may hold."""
 
     def __init__(self, max_bytes: int) -> None:

@@ -7,17 +7,16 @@ from typing import Any, Unpack
 
 from sqlalchemy import Connection
 
-from projects_api.contract.bodies import Upload
-from projects_api.contract.problems import DatasetNotFound, ProjectNotFound, TableRefused
-from projects_api.contract.responses import File
+from projects_api.access.problems import DatasetNotFound, ProjectNotFound
+from projects_api.contract import File, Upload
 from projects_api.database import Database
 from projects_api.files.content import CHUNK_BYTES
+from projects_api.handlers.translation import translated
 from projects_api.models import dataset, dataset_version
-from projects_api.storage.artifacts import Artifacts
+from projects_api.storage.artifacts import Artifacts, stored_file
 from projects_api.storage.profiles import find_version, profile_of
 from projects_api.tables import (
     MEDIA_TYPES,
-    NotATable,
     Said,
     TableFacts,
     TableFormat,
@@ -115,7 +114,8 @@ def get_dataset_quality(
     connection: Connection, dataset_id: str, version: int | None = None
 ) -> dict[str, Any]:
     """Get the judgement of a version that its upload came to."""
-    found = find_version(connection, dataset_id, version)
+    with translated():
+        found = find_version(connection, dataset_id, version)
     return {**_named(found), "quality": found["quality"]}
 
 
@@ -123,7 +123,8 @@ def get_dataset_columns(
     database: Database, artifacts: Artifacts, dataset_id: str, version: int | None = None
 ) -> dict[str, Any]:
     """Get the columns of a version with their statistics."""
-    found, profile = profile_of(database, artifacts, dataset_id, version)
+    with translated():
+        found, profile = profile_of(database, artifacts, dataset_id, version)
     return {**_named(found), "rows": found["rows"], "columns": profile["columns"]}
 
 
@@ -131,7 +132,8 @@ def analyze_dataset(
     database: Database, artifacts: Artifacts, dataset_id: str, version: int | None = None
 ) -> dict[str, Any]:
     """Get the distributions and the correlations of a version's columns."""
-    found, profile = profile_of(database, artifacts, dataset_id, version)
+    with translated():
+        found, profile = profile_of(database, artifacts, dataset_id, version)
     return {
         **_named(found),
         "rows": found["rows"],
@@ -152,20 +154,19 @@ def download_dataset(
     found = dataset.find(connection, dataset_id)
     if found is None:
         raise DatasetNotFound
-    kept = find_version(connection, dataset_id, version)
+    with translated():
+        kept = find_version(connection, dataset_id, version)
     wanted: TableFormat = format or kept["format"]
     name = f"{found['name'].removesuffix(f'.{wanted}')}.{wanted}"
-    file = File.stored(connection, artifacts, kept, media_type=MEDIA_TYPES[wanted], name=name)
+    file = stored_file(connection, artifacts, kept, media_type=MEDIA_TYPES[wanted], name=name)
     if wanted == kept["format"]:
         return file
     return replace(file, chunks=_converted(artifacts, kept, wanted), size=None)
 
 
 def _inspected(file: Upload, said: Said) -> TableFacts:
-    try:
+    with translated():
         return inspect_table(file.path, said)
-    except NotATable as refused:
-        raise TableRefused(refused.reason) from refused
 
 
 def _named(found: dict[str, Any]) -> dict[str, Any]:
@@ -175,9 +176,7 @@ def _named(found: dict[str, Any]) -> dict[str, Any]:
 def _converted(artifacts: Artifacts, kept: dict[str, Any], wanted: TableFormat) -> Iterator[bytes]:
     """Convert a table once its transaction has ended, for that may take seconds."""
     with artifacts.fetched(kept["sha256"]) as source, artifacts.spool() as target:
-        try:
+        with translated():
             convert_table(source, kept["dialect"], wanted, target.path)
-        except NotATable as refused:
-            raise TableRefused(refused.reason) from refused
         with target.path.open("rb") as file:
             yield from iter(partial(file.read, CHUNK_BYTES), b"")

@@ -4,13 +4,14 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from projects_api.contract.problems import (
+from projects_api.access.problems import (
     DeploymentInactive,
     DeploymentNotFound,
     ModelNotFound,
     NothingToRollBack,
 )
 from projects_api.database import Database
+from projects_api.handlers.translation import translated
 from projects_api.models import deployment, deployment_input, trained_model
 from projects_api.predictions import Predictions, require_answers
 
@@ -36,7 +37,8 @@ def create_deployment(
     model = trained_model.find(connection, model_id)
     if model is None or model["project_id"] != project["id"]:
         raise ModelNotFound
-    require_answers(model["engine"])
+    with translated():
+        require_answers(model["engine"])
     created = deployment.create(
         connection,
         project["id"],
@@ -69,7 +71,8 @@ def predict_with_deployment(
     model = trained_model.find_asked(connection, found["model_id"])
     if model is None:
         raise DeploymentNotFound
-    told = predictions.predict(model, inputs)
+    with translated():
+        told = predictions.predict(model, inputs)
     # In a transaction of its own: nobody else's writing waits while the model works.
     with database.transaction() as own:
         if not deployment_input.keep(own, deployment_id, told.rows):

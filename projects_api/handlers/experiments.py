@@ -6,8 +6,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from projects_api import engines as automl
-from projects_api.contract.parameters import describe
-from projects_api.contract.problems import (
+from projects_api.access.problems import (
     ConfigRefused,
     DatasetVersionNotFound,
     EngineUnavailable,
@@ -16,6 +15,7 @@ from projects_api.contract.problems import (
     NoModelYet,
     UnknownColumn,
 )
+from projects_api.contract.parameters import describe
 from projects_api.models import dataset_version, deployment, experiment, job, job_log, trained_model
 from projects_api.models.api_key import Caller
 

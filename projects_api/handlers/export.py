@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from projects_api.access.problems import ProjectNotFound
 from projects_api.archive.manifest import described
 from projects_api.archive.writer import FORMAT_VERSION, Member, write_archive
-from projects_api.contract.problems import ProjectNotFound
-from projects_api.contract.responses import File
+from projects_api.contract import File
 from projects_api.files.content import Content
 from projects_api.files.names import safe_file_name
 from projects_api.models import (

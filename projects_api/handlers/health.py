@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from projects_api.contract.problems import Unavailable
+from projects_api.access.problems import Unavailable
 from projects_api.storage.readiness import Readiness
 
 

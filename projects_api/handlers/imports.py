@@ -2,11 +2,11 @@
 
 from sqlalchemy import Connection
 
+from projects_api.access.problems import ExportRefused
 from projects_api.archive.importing import check_archive
 from projects_api.archive.manifest import sentences
 from projects_api.archive.reader import ArchiveRefused
-from projects_api.contract.bodies import Upload
-from projects_api.contract.problems import ExportRefused
+from projects_api.contract import Upload
 from projects_api.models import job
 from projects_api.models.api_key import Caller
 from projects_api.models.base import new_id

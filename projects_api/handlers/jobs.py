@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from projects_api.contract.problems import JobNotFound
+from projects_api.access.problems import JobNotFound
 from projects_api.models import job
 from projects_api.models.api_key import Caller
 

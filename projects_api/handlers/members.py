@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from projects_api.contract.problems import (
+from projects_api.access.problems import (
     InsufficientRole,
     LastOwner,
     MemberNotFound,

@@ -4,8 +4,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from projects_api.contract.problems import (
-    ContractViolation,
+from projects_api.access.problems import (
     DeploymentNotFound,
     ExperimentNotFound,
     ModelNotFound,
@@ -13,10 +12,11 @@ from projects_api.contract.problems import (
     ReportNotFound,
     ReportNotReady,
 )
-from projects_api.contract.responses import File
+from projects_api.contract import File
+from projects_api.contract.problems import ContractViolation
 from projects_api.models import report
 from projects_api.models.api_key import Caller
-from projects_api.storage.artifacts import Artifacts
+from projects_api.storage.artifacts import Artifacts, stored_file
 
 MEDIA_TYPES = {"html": "text/html", "pdf": "application/pdf"}
 NOT_FOUND = {
@@ -80,7 +80,7 @@ def download_report(
     if document is None:
         raise _not_ready(found, format)
     name = f"{found['name'].removesuffix(f'.{format}')}.{format}"
-    return File.stored(connection, artifacts, document, media_type=media_type, name=name)
+    return stored_file(connection, artifacts, document, media_type=media_type, name=name)
 
 
 def _find(connection: Connection, report_id: str) -> dict[str, Any]:

@@ -4,12 +4,13 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from projects_api.contract.problems import ModelDeployed, ModelNotFound
-from projects_api.contract.responses import File
+from projects_api.access.problems import ModelDeployed, ModelNotFound
+from projects_api.contract import File
 from projects_api.engines import MODEL_FORMATS
+from projects_api.handlers.translation import translated
 from projects_api.models import deployment, trained_model
 from projects_api.predictions import Predictions
-from projects_api.storage.artifacts import Artifacts
+from projects_api.storage.artifacts import Artifacts, stored_file
 
 
 def list_models(
@@ -66,7 +67,8 @@ def predict(
     model = trained_model.find_asked(connection, model_id)
     if model is None:
         raise ModelNotFound
-    return predictions.predict(model, inputs).as_answer(**options)
+    with translated():
+        return predictions.predict(model, inputs).as_answer(**options)
 
 
 def download_model(connection: Connection, artifacts: Artifacts, model_id: str) -> File:
@@ -74,7 +76,7 @@ def download_model(connection: Connection, artifacts: Artifacts, model_id: str) 
     found = _find(connection, model_id)
     media_type = "application/octet-stream"
     name = f"{found['name']}.{MODEL_FORMATS.get(found['engine'], 'skops')}"
-    return File.stored(connection, artifacts, found, media_type=media_type, name=name)
+    return stored_file(connection, artifacts, found, media_type=media_type, name=name)
 
 
 def _find(connection: Connection, model_id: str) -> dict[str, Any]:

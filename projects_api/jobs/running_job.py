@@ -20,11 +20,11 @@ WRITE_SECONDS = 0.5
 """Progress is written at once, but no sooner than this after it was last written."""
 
 
-class JobFailed(Exception):  # noqa: N818 - what happened, in the job's words
+class JobFailed(Exception):
     """The work cannot succeed; the text is the reason that the caller reads."""
 
 
-class JobLost(Exception):  # noqa: N818 - what happened, in the job's words
+class JobLost(Exception):
     """The job was cancelled, went with its project, or belongs to another worker by now."""
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import orjson
 
-from projects_api.contract.problems import EngineUnavailable, ModelUnusable
 from projects_api.engines import MODEL_FORMATS
+from projects_api.predictions.faults import EngineMissing, ModelFault
 from projects_api.predictions.rows import Row, read_rows
 from projects_api.processes.pool import ChildDied, ChildPool, OutOfTime
 from projects_api.storage.artifacts import Artifacts
@@ -29,9 +29,9 @@ ENVIRONMENT = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "LOKY_MA
 
 
 def require_answers(engine: str) -> None:
-    """Raise `ModelUnusable` where models of an engine are measured but cannot be asked."""
+    """Raise `ModelFault` where models of an engine are measured but cannot be asked."""
     if MODEL_FORMATS.get(engine, "skops") != "skops":
-        raise ModelUnusable(
+        raise ModelFault(
             f"Models of the engine {engine} are measured and compared, but cannot predict here. "
             "Use a model of the engine flaml."
         )
@@ -77,13 +77,13 @@ class Predictions:
     def predict(self, model: Mapping[str, Any], inputs: Any) -> Prediction:
         """Ask a model, as `trained_model.find_asked` gives it, about a row or about several.
 
-        Raises `InputsRefused` for rows that it cannot be asked about, `ModelUnusable` where the
-        model cannot answer, and `EngineUnavailable` where this machine lacks what it needs.
+        Raises `RowsRefused` for rows that it cannot be asked about, `ModelFault` where the
+        model cannot answer, and `EngineMissing` where this machine lacks what it needs.
         """
         require_answers(model["engine"])
         signature = model["signature"]
         if signature is None:
-            raise ModelUnusable("Nobody has kept what this model takes. Train a model here.")
+            raise ModelFault("Nobody has kept what this model takes. Train a model here.")
         rows, ignored_fields = read_rows(signature, inputs)
         return Prediction(rows, self._ask(model, rows), ignored_fields)
 
@@ -103,9 +103,9 @@ class Predictions:
         if "not_loaded" in answer:
             answer = self._ask_with_file(model, task, key)
         if "absent" in answer:
-            raise EngineUnavailable(f"Predictions cannot be made here: {answer['absent']}.")
+            raise EngineMissing(f"Predictions cannot be made here: {answer['absent']}.")
         if "refusal" in answer:
-            raise ModelUnusable(answer["refusal"])
+            raise ModelFault(answer["refusal"])
         predictions: list[Row] = answer["predictions"]
         return predictions
 
@@ -117,7 +117,7 @@ class Predictions:
             with self._artifacts.fetched(model["sha256"]) as path:
                 return self._attempt({**task, "source": source}, key, model["project_id"], path)
         except ContentMissing as error:
-            raise ModelUnusable(
+            raise ModelFault(
                 "The model's file is no longer in the artifact store. Restore it, or train the "
                 "model again."
             ) from error
@@ -128,12 +128,12 @@ class Predictions:
         try:
             return self._children.ask(task, TASK_SECONDS, key, owner=project_id, file=file)
         except OutOfTime as error:
-            raise ModelUnusable(
+            raise ModelFault(
                 f"The model needs more than {TASK_SECONDS:g} seconds for these rows. Ask about "
                 "fewer rows at a time."
             ) from error
         except ChildDied as error:
-            raise ModelUnusable(
+            raise ModelFault(
                 "The model ended the process that asked it: it needs too much memory, or its file "
                 "is damaged or made to do so. Ask about fewer rows, or train the model again."
             ) from error

@@ -14,7 +14,7 @@ LIMITS = Limits(address_space_bytes=8 * 1024**3, written_file_bytes=64 * 1024**2
 MAX_REASON_CHARACTERS = 300
 
 
-class Refused(Exception):  # noqa: N818 - says what is wrong, as problems do
+class Refused(Exception):
     """The model cannot be asked; the text is a sentence for the caller."""
 
 

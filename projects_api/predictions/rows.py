@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from projects_api.contract.parameters import describe
-from projects_api.contract.problems import InputsRefused
 from projects_api.engines.inputs import InputRefused, check_rows
+from projects_api.predictions.faults import RowsRefused
 
 MAX_ROWS = 10_000
 MAX_FAULTS = 100
@@ -17,7 +16,7 @@ Row = dict[str, Any]
 def read_rows(signature: Mapping[str, Any], inputs: Any) -> tuple[list[Row], list[str]]:
     """Give the rows as the model takes them, and the names of fields that it does not know.
 
-    `inputs` is what a body says. Raises `InputsRefused` with the place of each fault in the body.
+    `inputs` is what a body says. Raises `RowsRefused` with the place of each fault in the inputs.
     """
     rows = [inputs] if isinstance(inputs, dict) else inputs
     if not isinstance(rows, list) or not 1 <= len(rows) <= MAX_ROWS:
@@ -41,13 +40,5 @@ def read_rows(signature: Mapping[str, Any], inputs: Any) -> tuple[list[Row], lis
     return checked, unknown[:MAX_IGNORED]
 
 
-def _refusal(faults: Iterable[tuple[str, str]]) -> InputsRefused:
-    errors = [
-        {
-            "location": "body",
-            "pointer": f"/inputs{pointer}"[:1000],
-            "message": message[:1000],
-        }
-        for pointer, message in list(faults)[:MAX_FAULTS]
-    ]
-    return InputsRefused(describe(errors), errors=errors)
+def _refusal(faults: Iterable[tuple[str, str]]) -> RowsRefused:
+    return RowsRefused(list(faults)[:MAX_FAULTS])

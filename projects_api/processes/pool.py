@@ -24,15 +24,15 @@ ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "HOME", "T
 ATTEMPTS = 2
 
 
-class ChildFailed(RuntimeError):  # noqa: N818 - its text says what the error is
+class ChildFailed(RuntimeError):
     """A child process could not start, or met a fault that is not its task's."""
 
 
-class ChildDied(Exception):  # noqa: N818 - for the task's sender it may be no error
+class ChildDied(Exception):
     """Every attempt at a task ended the process that worked on it."""
 
 
-class OutOfTime(Exception):  # noqa: N818 - same
+class OutOfTime(Exception):
     """A task took more time than it may."""
 
 

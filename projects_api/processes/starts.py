@@ -110,7 +110,7 @@ class Forked:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-class TemplateGone(Exception):  # noqa: N818 - it says what happened
+class TemplateGone(Exception):
     """A template has ended."""
 
 

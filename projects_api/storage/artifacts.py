@@ -7,10 +7,12 @@ is. So whatever is in the store has a row that leads to it, and a crash leaves n
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
+from projects_api.contract.responses import File
 from projects_api.database import Database
 from projects_api.files.content import Content
 from projects_api.files.spool import Spool
@@ -105,3 +107,22 @@ class Artifacts:
     def lease(self, connection: Connection, contents: Iterable[str]) -> str:
         """Keep contents from collection while a transaction has ended and they are still read."""
         return blob.lease(connection, contents)
+
+
+def stored_file(
+    connection: Connection,
+    artifacts: Artifacts,
+    content: Mapping[str, Any],
+    *,
+    media_type: str,
+    name: str,
+) -> File:
+    """Answer with a stored content, `sha256` and `size_bytes`, which stays until it is sent."""
+    lease = artifacts.lease(connection, [content["sha256"]])
+    return File(
+        artifacts.read(content["sha256"]),
+        media_type=media_type,
+        name=name,
+        finish=lambda: artifacts.release(lease),
+        size=content["size_bytes"],
+    )

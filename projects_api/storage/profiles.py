@@ -8,11 +8,10 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from projects_api.contract.problems import DatasetVersionNotFound, TableRefused, Unavailable
 from projects_api.database import Database
 from projects_api.models import dataset_version
 from projects_api.storage.artifacts import Artifacts
-from projects_api.tables import NotATable, describe_table
+from projects_api.tables import describe_table
 
 MAX_LOOKS = 6
 """Requests of this process that look at a table or wait for it; each takes one of its threads."""
@@ -21,11 +20,19 @@ _turns = [Lock() for _ in range(64)]
 """Who asks for what is being computed waits for it: the same version has the same turn."""
 
 
+class VersionNotFound(LookupError):
+    """The data set has no such version, or none any more."""
+
+
+class TooManyReaders(Exception):
+    """As many tables are being looked at as may be at once."""
+
+
 def find_version(connection: Connection, dataset_id: str, number: int | None) -> dict[str, Any]:
-    """Find a version of a data set, the newest one by default."""
+    """Find a version of a data set, the newest one by default; raises VersionNotFound."""
     found = dataset_version.find(connection, dataset_id, number)
     if found is None:
-        raise DatasetVersionNotFound
+        raise VersionNotFound
     return found
 
 
@@ -34,8 +41,7 @@ def profile_of(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Find a version and its profile, which is computed where nobody has asked for it yet.
 
-    Raises DatasetVersionNotFound, TableRefused where the table takes too much to read, and
-    Unavailable where too many others are being read.
+    Raises VersionNotFound, NotATable where the table takes too much to read, and TooManyReaders.
     """
     with database.transaction(writing=False) as connection:
         version = find_version(connection, dataset_id, number)
@@ -45,7 +51,7 @@ def profile_of(
 
 def _look(database: Database, artifacts: Artifacts, version: dict[str, Any]) -> dict[str, Any]:
     if not _looks.acquire(blocking=False):
-        raise Unavailable("Too many tables are being read right now. Repeat the request later.")
+        raise TooManyReaders
     try:
         with _turns[hash(version["id"]) % len(_turns)]:
             with database.transaction(writing=False) as connection:
@@ -63,8 +69,6 @@ def _compute(database: Database, artifacts: Artifacts, version: dict[str, Any]) 
     try:
         with artifacts.fetched(version["sha256"]) as source:
             profile = describe_table(source, version["dialect"])
-    except NotATable as refused:
-        raise TableRefused(refused.reason) from refused
     finally:
         artifacts.release(lease)
     with database.transaction() as connection:
@@ -72,5 +76,5 @@ def _compute(database: Database, artifacts: Artifacts, version: dict[str, Any]) 
         # Of two that were computed at once, all see the one that was kept.
         kept = dataset_version.find_profile(connection, version["id"])
     if kept is None:
-        raise DatasetVersionNotFound
+        raise VersionNotFound
     return kept

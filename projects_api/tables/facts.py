@@ -72,7 +72,7 @@ class TableFacts:
         }
 
 
-class NotATable(Exception):  # noqa: N818 - it says what the file is, as the callers' code reads
+class NotATable(Exception):
     """A file is no table; `reason` tells the person who sent it what is wrong and what to do."""
 
     def __init__(self, reason: str) -> None:

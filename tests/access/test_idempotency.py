@@ -9,7 +9,7 @@ import pytest
 import requests
 from sqlalchemy import update
 
-from projects_api.access.idempotency import Repetition
+from projects_api.access.idempotency import IdempotentRequest
 from projects_api.models import user
 from projects_api.models.base import to_text
 from projects_api.models.stored_answer import stored_answers
@@ -128,7 +128,7 @@ def test_a_running_request_is_a_conflict(server, person):
     raw = b'{"name": "Once"}'
     database, path = server.services.database, "/api/projects"
     identity = ("create_project", path, sha256(raw).hexdigest())
-    running = Repetition(database, person.user_id, "k7", *identity)
+    running = IdempotentRequest(database, person.user_id, "k7", *identity)
     headers = {"Idempotency-Key": "k7", "Content-Type": "application/json"}
 
     def run():

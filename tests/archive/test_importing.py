@@ -30,6 +30,7 @@ from projects_api.archive.importing import (
 )
 from projects_api.archive.reader import ArchiveRefused
 from projects_api.database.schema import upgrade
+from projects_api.ephemeral.seed import DEMO
 from projects_api.handlers.export import export_project
 from projects_api.models import member, user
 from projects_api.models import project as projects
@@ -244,7 +245,7 @@ class TestBack:
         assert {(row["engine"], row["rank"]) for row in again["models"]} == {("flaml", 1)}
 
     def test_the_seed_can_be_imported(self, world, tmp_path):
-        seed = Path(importing.__file__).parent / "seeds" / "demo.zip"
+        seed = DEMO
         project_id, _ = bring_in(world.services, seed, tmp_path / "files", world.people["owner"])
         again = read_manifest(export(world.services, project_id, tmp_path / "again.zip"))
         first = read_manifest(seed)

@@ -12,7 +12,7 @@ import requests
 from sqlalchemy import make_url
 
 from projects_api.access import rate_limit
-from projects_api.access.idempotency import Repetition
+from projects_api.access.idempotency import IdempotentRequest
 from projects_api.models import (
     artifact,
     dataset,
@@ -464,7 +464,7 @@ class Provoke:
         body = b'{"name": "Churn Prediction"}'
         database = self.world.server.services.database
         identity = ("create_project", "/api/projects", sha256(body).hexdigest())
-        same = Repetition(database, self.alice.user_id, "key", *identity)
+        same = IdempotentRequest(database, self.alice.user_id, "key", *identity)
         return same.run(lambda: self._create(body, headers={"Idempotency-Key": "key"}))
 
     def precondition_failed(self):

@@ -7,13 +7,13 @@ from types import ModuleType
 import pytest
 from structlog.testing import capture_logs
 
+from projects_api.access import problems
 from projects_api.access.access import Access
 from projects_api.app import application
 from projects_api.app.application import create_application
 from projects_api.app.doctor import examine
-from projects_api.contract import problems
 from projects_api.contract.problems import Problem
-from projects_api.contract.resolver import MismatchError, TagResolver, check_signature
+from projects_api.contract.resolver import MismatchError, TagResolver, check_signature, taken_names
 from projects_api.handlers import members as member_handlers
 from projects_api.handlers import projects as project_handlers
 from projects_api.models import project as projects
@@ -198,8 +198,11 @@ class TestAccess:
         operation = {"operationId": "x", "x-required-scope": "read", "x-required-role": "viewer"}
         with pytest.raises(ValueError, match="x must have a role exactly where"):
             Access.from_contract(operation, ["limit"])
-        assert Access.from_contract(operation, ["dataset_id"]).through == "dataset_id"
-        assert Access.from_contract(operation, ["dataset_id", "project_id"]).through == "project_id"
+        assert Access.from_contract(operation, ["dataset_id"]).project_parameter == "dataset_id"
+        assert (
+            Access.from_contract(operation, ["dataset_id", "project_id"]).project_parameter
+            == "project_id"
+        )
 
 
 class TestResolver:
@@ -222,7 +225,7 @@ class TestResolver:
 
     def test_finds_the_function_by_tag_and_id(self, package):
         resolver = self.resolver(("list_things", "things"))
-        found = resolver.resolve_function_from_operation_id("list_things")
+        found = resolver.find("list_things")
         assert found is package.list_things
         resolver.check_complete()
 
@@ -240,11 +243,11 @@ class TestResolver:
     def test_a_parameter_that_may_be_absent_needs_a_default(self):
         def handler(connection, limit): ...
 
-        declared = {"declared": ["limit"], "consumed": None}
+        declared = {"declared": ["limit"], "injected": ["connection"], "used_up": ()}
         with pytest.raises(MismatchError, match=r"without default in the handler: \['limit'\]"):
-            check_signature(handler, **declared, certain=[])
-        taken = check_signature(handler, **declared, certain=["limit"])
-        assert taken == {"connection", "limit"}
+            check_signature(handler, **declared, always_present=[])
+        check_signature(handler, **declared, always_present=["limit"])
+        assert taken_names(handler) == {"connection", "limit"}
 
 
 class TestProblems:

@@ -12,9 +12,9 @@ import pytest
 
 from projects_api import predictions
 from projects_api.app.services import Services
-from projects_api.contract.problems import EngineUnavailable, ModelUnusable
 from projects_api.files.content import describe
 from projects_api.predictions import Predictions
+from projects_api.predictions.faults import EngineMissing, ModelFault
 from projects_api.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -134,13 +134,13 @@ def test_models_beyond_the_bound_are_forgotten(store):
 
 def test_a_file_that_was_changed_is_not_loaded(store, shared, odd):
     store.stored(odd).write_bytes(b"PK\x03\x04 something else")
-    with pytest.raises(ModelUnusable, match="SHA-256 differs"):
+    with pytest.raises(ModelFault, match="SHA-256 differs"):
         shared.predict(odd, ROWS)
 
 
 def test_a_file_that_is_gone_is_told(store, shared, odd):
     store.stored(odd).unlink()
-    with pytest.raises(ModelUnusable, match="no longer in the artifact store"):
+    with pytest.raises(ModelFault, match="no longer in the artifact store"):
         shared.predict(odd, ROWS)
 
 
@@ -158,7 +158,7 @@ def test_a_file_that_is_no_model_is_refused(store, shared, model, tmp_path, cont
     (tmp_path / "model").write_bytes(content)
     shared.predict(model, ROWS)
     before = processes(shared)
-    with pytest.raises(ModelUnusable, match="The model's file is refused"):
+    with pytest.raises(ModelFault, match="The model's file is refused"):
         shared.predict(store.put(tmp_path / "model"), ROWS)
     assert processes(shared) == before
 
@@ -168,7 +168,7 @@ def test_a_model_that_does_not_fit_its_signature_costs_no_process(store, shared,
     strange = {**model, "signature": {**store.signature, "inputs": inputs}}
     shared.predict(model, ROWS)
     before = processes(shared)
-    with pytest.raises(ModelUnusable):
+    with pytest.raises(ModelFault):
         shared.predict(strange, [{"a": 1}])
     assert processes(shared) == before
 
@@ -183,14 +183,14 @@ def test_a_process_that_was_killed_is_replaced(shared, model):
 
 def test_a_model_that_ends_every_process_is_told(store, model, monkeypatch):
     monkeypatch.setattr(predictions, "PROCESS", "tests.support.crashing_predictions")
-    with pytest.raises(ModelUnusable, match="ended the process"):
+    with pytest.raises(ModelFault, match="ended the process"):
         store.predictions().predict(model, ROWS)
 
 
 def test_time_is_limited(store, model, monkeypatch):
     monkeypatch.setattr(predictions, "TASK_SECONDS", 0.05)
     asked = store.predictions()
-    with pytest.raises(ModelUnusable, match=r"more than 0\.05 seconds"):
+    with pytest.raises(ModelFault, match=r"more than 0\.05 seconds"):
         asked.predict(model, ROWS)
     assert processes(asked) == []
 
@@ -202,5 +202,5 @@ def test_what_the_machine_lacks_is_told(store, model, tmp_path, monkeypatch):
         "importlib.util.find_spec = lambda *name: None if name == ('skops',) else find(*name)\n"
     )
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
-    with pytest.raises(EngineUnavailable, match=r"needs skops: install projects-api\[ml\]"):
+    with pytest.raises(EngineMissing, match=r"needs skops: install projects-api\[ml\]"):
         store.predictions().predict(model, ROWS)

@@ -1,7 +1,7 @@
 """What a check says of a number that does not fit."""
 
 
-class Fault(ValueError):  # noqa: N818 - says what is wrong, as problems do
+class Fault(ValueError):
     """A number in a model that cannot be what a training left there; its text says which."""
 
 

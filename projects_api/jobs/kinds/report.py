@@ -5,13 +5,13 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from projects_api.contract.problems import Problem
 from projects_api.engines import drift
 from projects_api.files.content import describe
 from projects_api.jobs.running_job import JobFailed, RunningJob
 from projects_api.models import report, report_facts
 from projects_api.rendering import render
-from projects_api.storage.profiles import profile_of
+from projects_api.storage.profiles import VersionNotFound, profile_of
+from projects_api.tables import NotATable
 
 SLOW_IMPORTS = ("projects_api.rendering.html", "projects_api.rendering.pdf")
 GONE = "What the report is about was deleted before it was rendered."
@@ -71,8 +71,11 @@ def _look_at_tables(job: RunningJob, facts: Mapping[str, Any]) -> None:
         job.report(5, stage=f"reading {one['name']}"[:100])
         try:
             _, profile = profile_of(job.database, job.artifacts, one["dataset_id"], one["version"])
-        except Problem as refused:
-            job.log(f"There is no picture of {one['name']}. {refused.detail}")
+        except NotATable as refused:
+            job.log(f"There is no picture of {one['name']}. {refused.reason}")
+            continue
+        except VersionNotFound:
+            job.log(f"There is no picture of {one['name']}, which was deleted.")
             continue
         one["profile"] = profile["columns"]
 

@@ -1,0 +1,59 @@
+"""Modes: the ways in which a request passes through the server."""
+
+from enum import Enum, auto
+
+from projects_api.contract.rules import Operation
+
+SLOW = frozenset({"artifacts", "database", "predictions"})
+"""What a handler takes that may make it wait."""
+
+
+class Mode(Enum):
+    """How a request with a key is done.
+
+    | mode | where | its connection | what the handler sees | committed |
+    | --- | --- | --- | --- | --- |
+    | `QUICK_READ` | event loop | the event loop's own | a transaction that has begun | never |
+    | `READ` | thread | from the pool | a transaction that has begun | never |
+    | `WRITE` | thread | a writer's, in turn | a transaction, its project locked | at the end |
+    | `DOWNLOAD` | thread | a snapshot that may write | no transaction: it begins one | at the end |
+    | `UPLOAD` | thread | a writer's, in turn | no transaction: it begins one | at the end |
+    | `OWN_TRANSACTIONS` | thread | none | the database | by itself |
+
+    The rules always begin one, to admit the caller and to find the project. Where the handler
+    sees none, that one has ended: nothing stays locked while bytes move or a table is read.
+    """
+
+    QUICK_READ = auto()
+    READ = auto()
+    WRITE = auto()
+    DOWNLOAD = auto()
+    UPLOAD = auto()
+    OWN_TRANSACTIONS = auto()
+
+    @classmethod
+    def of(cls, operation: Operation, scope: str, *, is_embedded: bool) -> "Mode":
+        """Decide from what the contract declares and what the handler takes."""
+        if operation.takes_file:
+            return cls.UPLOAD
+        if operation.sends_file:
+            return cls.DOWNLOAD
+        if "database" in operation.taken and "connection" not in operation.taken:
+            return cls.OWN_TRANSACTIONS
+        # A prediction takes time in which nobody else should wait to write.
+        if operation.method != "get" and scope != "predict":
+            return cls.WRITE
+        # A read of SQLite or of nothing waits for nobody: a thread would only cost time.
+        if is_embedded and operation.taken.isdisjoint(SLOW):
+            return cls.QUICK_READ
+        return cls.READ
+
+    @property
+    def writes(self) -> bool:
+        """Tell whether its connection may write, and is committed."""
+        return self in {Mode.WRITE, Mode.DOWNLOAD, Mode.UPLOAD}
+
+    @property
+    def ends_first(self) -> bool:
+        """Tell whether the rules' own transaction has ended when the handler is called."""
+        return self in {Mode.DOWNLOAD, Mode.UPLOAD, Mode.OWN_TRANSACTIONS}

@@ -1,0 +1,269 @@
+"""The problems of this API: one class a case, each with its status and its stable type."""
+
+from projects_api.contract import NotFound, Problem
+
+
+class InsufficientScope(Problem):
+    """The key does not have the scope that the operation needs."""
+
+    status = 403
+    slug = "insufficient-scope"
+    title = "The API key lacks a scope"
+
+
+class InsufficientRole(Problem):
+    """The caller's role in the project is below the one that the operation needs."""
+
+    status = 403
+    slug = "insufficient-role"
+    title = "The role in the project is too low"
+
+
+class ProjectNotFound(NotFound):
+    """No such project, or none that the caller is a member of: nobody can tell which."""
+
+    slug = "project-not-found"
+    title = "No such project"
+    detail = "No project with this id exists among those that you own or that are shared with you."
+
+
+class DatasetNotFound(NotFound):
+    """No such data set in a project of the caller."""
+
+    slug = "dataset-not-found"
+    title = "No such data set"
+    detail = "No data set with this id exists in a project that you are a member of."
+
+
+class DatasetVersionNotFound(NotFound):
+    """No such version of a data set in the project."""
+
+    slug = "dataset-version-not-found"
+    title = "No such data set version"
+    detail = (
+        "No version of a data set of this project has this id or number. List the versions of the "
+        "data set to see them."
+    )
+
+
+class ExperimentNotFound(NotFound):
+    """No such experiment in a project of the caller."""
+
+    slug = "experiment-not-found"
+    title = "No such experiment"
+    detail = "No experiment with this id exists in a project that you are a member of."
+
+
+class JobNotFound(NotFound):
+    """No such job in a project of the caller, or without project and the caller's."""
+
+    slug = "job-not-found"
+    title = "No such job"
+    detail = (
+        "No job with this id exists in a project that you are a member of, or that you asked for."
+    )
+
+
+class ModelNotFound(NotFound):
+    """No such model in a project of the caller."""
+
+    slug = "model-not-found"
+    title = "No such model"
+    detail = "No model with this id exists in a project that you are a member of."
+
+
+class DeploymentNotFound(NotFound):
+    """No such deployment in a project of the caller."""
+
+    slug = "deployment-not-found"
+    title = "No such deployment"
+    detail = "No deployment with this id exists in a project that you are a member of."
+
+
+class ReportNotFound(NotFound):
+    """No such report in a project of the caller."""
+
+    slug = "report-not-found"
+    title = "No such report"
+    detail = "No report with this id exists in a project that you are a member of."
+
+
+class MemberNotFound(NotFound):
+    """No such member of the project."""
+
+    slug = "member-not-found"
+    title = "No such member"
+    detail = "No member of this project has this user id. List the members to see the ids."
+
+
+class UserNotRegistered(NotFound):
+    """Nobody with this address is registered on this server."""
+
+    slug = "user-not-registered"
+    title = "No such user"
+
+
+class LastOwner(Problem):
+    """A project always keeps an owner."""
+
+    status = 409
+    slug = "last-owner"
+    title = "The last owner stays"
+    detail = "A project keeps at least one owner. Make another member an owner first."
+
+
+class EngineUnavailable(Problem):
+    """An engine is asked for that this server cannot run."""
+
+    status = 409
+    slug = "engine-unavailable"
+    title = "The engine cannot run on this server"
+
+
+class NoModelYet(Problem):
+    """An experiment is asked about its models and has none."""
+
+    status = 409
+    slug = "no-model-yet"
+    title = "The experiment has no model"
+
+
+class ReportNotReady(Problem):
+    """A report has no such document: not yet, or never."""
+
+    status = 409
+    slug = "report-not-ready"
+    title = "The report is not ready"
+
+
+class ModelUnusable(Problem):
+    """The model cannot answer: its file is damaged, refused, or too heavy for what was asked."""
+
+    status = 409
+    slug = "model-unusable"
+    title = "The model cannot be used"
+
+
+class ModelDeployed(Problem):
+    """The model cannot go while a deployment answers with it."""
+
+    status = 409
+    slug = "model-deployed"
+    title = "The model is deployed"
+    detail = "The model answers in an active deployment. Deactivate the deployment first."
+
+
+class DeploymentInactive(Problem):
+    """The deployment answers no longer."""
+
+    status = 409
+    slug = "deployment-inactive"
+    title = "The deployment is not active"
+    detail = (
+        "The deployment does not answer: it was archived or deactivated. Promote it, or ask "
+        "another one."
+    )
+
+
+class NothingToRollBack(Problem):
+    """No deployment is there to take the place of this one again."""
+
+    status = 409
+    slug = "nothing-to-roll-back"
+    title = "There is nothing to go back to"
+    detail = (
+        "The deployment is not in production, or what it replaced there is not archived any more. "
+        "Promote the deployment that should be in production."
+    )
+
+
+class RequestRunning(Problem):
+    """A request with the same idempotency key has not ended yet."""
+
+    status = 409
+    slug = "request-running"
+    title = "The same request is still running"
+    detail = "A request with this Idempotency-Key is still running. Repeat it in a moment."
+
+    def __init__(self) -> None:
+        super().__init__(headers={"Retry-After": "1"})
+
+
+class PreconditionFailed(Problem):
+    """The resource changed since the caller read it."""
+
+    status = 412
+    slug = "precondition-failed"
+    title = "The project has changed"
+    detail = "The project is not the one that If-Match names. Get it again, then repeat the change."
+
+
+class TableRefused(Problem):
+    """The uploaded file is no table."""
+
+    status = 422
+    slug = "not-a-table"
+    title = "The file is not a table"
+
+
+class UnknownColumn(Problem):
+    """The table has no column of the name that was given."""
+
+    status = 422
+    slug = "unknown-column"
+    title = "The table has no such column"
+
+
+class ConfigRefused(Problem):
+    """The config names what no training of the experiment's kind has."""
+
+    status = 422
+    slug = "config-refused"
+    title = "The config does not fit the experiment"
+
+
+class ExportRefused(Problem):
+    """The uploaded archive is no export, or not a whole one."""
+
+    status = 422
+    slug = "not-an-export"
+    title = "The file is not an export"
+
+
+class InputsRefused(Problem):
+    """The rows are not what the model takes."""
+
+    status = 422
+    slug = "inputs-refused"
+    title = "The inputs do not fit the model"
+
+
+class IdempotencyKeyReused(Problem):
+    """The key was used for another request."""
+
+    status = 422
+    slug = "idempotency-key-reused"
+    title = "The Idempotency-Key belongs to another request"
+    detail = (
+        "This Idempotency-Key was sent with another request in the last 24 hours. Use a new one."
+    )
+
+
+class RateLimited(Problem):
+    """The caller sends more requests than the server's setting allows."""
+
+    status = 429
+    slug = "rate-limited"
+    title = "Too many requests"
+
+
+class Unavailable(Problem):
+    """The database or the artifact store cannot be reached."""
+
+    status = 503
+    slug = "unavailable"
+    title = "The server is not ready"
+    detail = "The database or the artifact store does not answer. Repeat the request later."
+
+    def __init__(self, detail: str | None = None) -> None:
+        super().__init__(detail, headers={"Retry-After": "5"})

@@ -1,0 +1,195 @@
+"""The rules of this API: who may do what, in which transaction, and what repeats are answered."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from projects_api.access.access import NOT_FOUND, Access
+from projects_api.access.authentication import authenticate
+from projects_api.access.idempotency import HEADER, IdempotentRequest
+from projects_api.access.modes import Mode
+from projects_api.access.problems import PreconditionFailed, Unavailable
+from projects_api.access.rate_limit import RateLimit
+from projects_api.contract import Answer, Call, NotFound, Operation, Problem, Unit
+from projects_api.contract.conditional import entity_tag, matches
+from projects_api.database import Database
+from projects_api.files.spool import Spool, StorageUnavailable
+from projects_api.models.admission import Membership
+from projects_api.models.api_key import Caller
+from projects_api.storage.artifacts import Artifacts
+from projects_api.storage.readiness import SharedAnswer
+
+CALLER = "projects_api.caller"
+"""The place in a request's scope where its caller's user id stands, once the key is known."""
+IF_MATCH = "if-match"
+NOWHERE = "No operation has this path. /openapi.json lists those that exist."
+
+Result = TypeVar("Result")
+MakeAnswer = Callable[[Mapping[str, Any]], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What requests are done with; `offered` is what handlers may take of it, by name."""
+
+    database: Database
+    artifacts: Artifacts
+    rate_limit: RateLimit | None
+    threads: Executor
+    shared: SharedAnswer
+    offered: Mapping[str, Any]
+
+
+class ProjectsRules:
+    """Scopes, roles, projects, transactions, entity tags and safe repetition."""
+
+    name = "projects-api"
+    problems: Mapping[type[Exception], type[Problem]] = dict.fromkeys(
+        (OperationalError, InterfaceError, PoolTimeout, StorageUnavailable), Unavailable
+    )
+
+    def __init__(self, means: Means, file_limits: Mapping[str, int]) -> None:
+        self._means = means
+        self.file_limits = file_limits
+        self.injected = frozenset(
+            {"connection", "caller", "project", "role_of_caller"}
+        ) | frozenset(means.offered)
+
+    def compile(self, operation: Operation) -> Unit:
+        """Make the rules of an operation; raises ValueError where its declarations do not fit."""
+        access = Access.from_contract(operation.declared, operation.names)
+        if access.role is None and IF_MATCH in operation.headers:
+            raise ValueError(f"{operation.id} takes If-Match and names no project")
+        if access.scope is None:
+            if HEADER in operation.headers:
+                raise ValueError(f"{operation.id} takes an Idempotency-Key and nobody's API key")
+            return OpenUnit(operation, self._means)
+        return KeyedUnit(operation, access, access.scope, self._means)
+
+    def not_found(self, parameter: str | None) -> Problem:
+        """Make the problem of a path parameter that names nothing, or of a path that is none."""
+        return NOT_FOUND[parameter]() if parameter else NotFound(NOWHERE)
+
+    def spool(self, max_bytes: int) -> AbstractContextManager[Spool]:
+        """Make a place for an uploaded file, where the store can take it over."""
+        return self._means.artifacts.spool(max_bytes)
+
+
+class OpenUnit:
+    """An operation that needs no key, and gets neither caller nor transaction."""
+
+    used_up: frozenset[str] = frozenset()
+
+    def __init__(self, operation: Operation, means: Means) -> None:
+        self._id = operation.id
+        self._means = means
+        self._at_once = operation.taken.isdisjoint(means.offered)
+
+    async def execute(self, call: Call, work: Callable[[Call], Result]) -> Result:
+        """Do at once what takes no time; else once for all who ask meanwhile."""
+        if self._at_once or call.fault:
+            return work(call)  # What one caller did wrong is nobody else's answer.
+        return await self._means.shared.get(self._id, partial(work, call))
+
+    def admit(self, call: Call) -> None:
+        """Admit everybody."""
+
+    def run(self, call: Call, answer: MakeAnswer) -> Answer:
+        """Answer."""
+        if call.fault:
+            raise call.fault
+        return answer(self._means.offered)
+
+
+class KeyedUnit:
+    """An operation for callers with a key."""
+
+    def __init__(self, operation: Operation, access: Access, scope: str, means: Means) -> None:
+        self._id = operation.id
+        self._access = access
+        self._means = means
+        self._mode = Mode.of(operation, scope, is_embedded=means.database.is_embedded)
+        self.used_up = frozenset(filter(None, [access.project_parameter]))
+
+    async def execute(self, call: Call, work: Callable[[Call], Result]) -> Result:
+        """Do quick reads at once, and all else in a thread."""
+        if self._mode is Mode.QUICK_READ:
+            return work(call)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._means.threads, work, call)
+
+    def admit(self, call: Call) -> Caller:
+        """Find the caller in a transaction of its own."""
+        with self._means.database.transaction(writing=False) as connection:
+            return self._admit(connection, call)[0]
+
+    def run(self, call: Call, answer: MakeAnswer) -> Answer:
+        """Answer in one transaction; a request that repeats another one gets that one's answer."""
+        key = call.headers.get(HEADER)
+        try:
+            if key is None or call.fault:
+                return self._run(call, answer, None)
+            caller = self.admit(call)
+            request = IdempotentRequest(
+                self._means.database, caller.user_id, key, self._id, *call.identity()
+            )
+            return request.run(lambda: self._run(call, answer, request))
+        except IntegrityError as error:
+            if self._mode is not Mode.DOWNLOAD:
+                raise
+            # What the snapshot shows was collected meanwhile: the next one will not show it.
+            raise Unavailable from error
+
+    def _run(self, call: Call, answer: MakeAnswer, request: IdempotentRequest | None) -> Answer:
+        with self._connect() as connection:
+            caller, membership = self._admit(connection, call)
+            if call.fault:
+                raise call.fault
+            injected = {**self._means.offered, "connection": connection, "caller": caller}
+            if self._access.role:
+                injected |= self._project_of(connection, call, caller, membership)
+            if self._mode.ends_first:
+                connection.rollback()
+            made = answer(injected)
+            if request:
+                request.keep(connection, made)
+            if self._mode.writes or request:
+                connection.commit()
+            return made
+
+    def _connect(self) -> AbstractContextManager[Connection]:
+        database = self._means.database
+        if self._mode is Mode.QUICK_READ:
+            return database.event_loop_connection()
+        return database.connect(writing=self._mode.writes, snapshot=self._mode is Mode.DOWNLOAD)
+
+    def _admit(self, connection: Connection, call: Call) -> tuple[Caller, Membership | None]:
+        # A project that will change is found, and locked, by a statement of its own.
+        project_id = None if self._mode.writes else call.values.get("project_id")
+        caller, membership = authenticate(connection, call.token, project_id)
+        if self._means.rate_limit and CALLER not in call.scope:
+            self._means.rate_limit.check(caller.key_id)
+        call.scope[CALLER] = caller.user_id
+        self._access.check_scope(caller)
+        return caller, membership
+
+    def _project_of(
+        self, connection: Connection, call: Call, caller: Caller, membership: Membership | None
+    ) -> dict[str, Any]:
+        """Find the project, unless it came with the caller; check role and entity tag."""
+        project, role = membership or self._access.find_project(
+            connection, caller, call.values, lock=self._mode is Mode.WRITE
+        )
+        self._access.check_role(role)
+        condition = call.headers.get(IF_MATCH)
+        if condition is not None and not matches(condition, entity_tag(project), weak=False):
+            raise PreconditionFailed
+        return {"project": project, "role_of_caller": role}

@@ -1,0 +1,105 @@
+"""Operations: one object each, compiled from the contract at start-up.
+
+It decodes and checks the request, has the rules run its handler, checks and writes the answer, and
+only then sends.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from typing import Any
+
+from connexion.operations import AbstractOperation
+from starlette.types import Receive, Scope, Send
+
+from projects_api.contract.bodies import compile_body
+from projects_api.contract.conditional import matches
+from projects_api.contract.multipart import MultipartBody
+from projects_api.contract.parameters import Parameters, UnknownResource
+from projects_api.contract.problems import Problem
+from projects_api.contract.resolver import MismatchError, check_signature, taken_names
+from projects_api.contract.responses import Answer, Responses
+from projects_api.contract.rules import Call, Operation, Rules
+from projects_api.contract.sending import send_answer
+
+IF_NONE_MATCH = "if-none-match"
+
+
+class BoundOperation:
+    """An operation of the contract, bound to its handler and to its rules."""
+
+    def __init__(
+        self, contract: Mapping[str, Any], operation: AbstractOperation, rules: Rules
+    ) -> None:
+        declared = contract["paths"][operation.path][operation.method]
+        self._rules = rules
+        self._handler: Callable[..., Any] = operation.function
+        self._parameters = Parameters(operation.parameters)
+        self._body = compile_body(operation.request_body, rules.file_limits)
+        self._responses = Responses(contract, operation.responses)
+        parts = (self._parameters, self._body) if self._body else (self._parameters,)
+        names = frozenset(name for part in parts for name in part.names)
+        self._taken = taken_names(self._handler)
+        self._unit = rules.compile(
+            Operation(
+                declared["operationId"],
+                operation.method,
+                declared,
+                names,
+                self._taken,
+                frozenset(name.decode() for name in self._parameters.headers),
+                takes_file=isinstance(self._body, MultipartBody),
+                sends_file=self._responses.sends_file,
+            )
+        )
+        check_signature(
+            self._handler,
+            names,
+            always_present={name for part in parts for name in part.always_present},
+            injected=rules.injected,
+            used_up=self._unit.used_up,
+        )
+        if IF_NONE_MATCH.encode() in self._parameters.headers and not self._responses.is_tagged:
+            raise MismatchError(f"{declared['operationId']} takes If-None-Match but gives no ETag")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request; every problem is raised, and written in one place."""
+        call = Call(scope)
+        with ExitStack() as resources:
+            try:
+                await self._receive(call, receive, resources)
+            except UnknownResource as unknown:
+                call.fault = self._rules.not_found(unknown.name)
+            except Problem as problem:
+                call.fault = problem
+            answer = await self._unit.execute(call, self._answer)
+        await send_answer(answer, receive, send)
+
+    async def _receive(self, call: Call, receive: Receive, resources: ExitStack) -> None:
+        call.headers = self._parameters.decode_headers(call.scope)
+        call.values = self._parameters.decode(call.scope)
+        if isinstance(self._body, MultipartBody):
+            # Before a large body is read, its sender must at least have a key for it.
+            await self._unit.execute(call, self._unit.admit)
+            spool = resources.enter_context(self._rules.spool(self._body.max_file_bytes))
+            received = await self._body.read(call.scope, receive, spool)
+        elif self._body:
+            received = await self._body.read(call.scope, receive)
+        else:
+            return
+        call.values |= received.values
+        call.fingerprint = received.fingerprint
+
+    def _answer(self, call: Call) -> Answer:
+        def answer(injected: Mapping[str, Any]) -> Answer:
+            offered = {**injected, **call.values}
+            arguments = {name: offered[name] for name in self._taken if name in offered}
+            return self._responses.write(self._handler(**arguments))
+
+        return _unless_known(call, self._unit.run(call, answer))
+
+
+def _unless_known(call: Call, answer: Answer) -> Answer:
+    condition = call.headers.get(IF_NONE_MATCH)
+    if condition is not None and matches(condition, answer.headers["etag"], weak=True):
+        return Answer(304, {"etag": answer.headers["etag"]})
+    return answer

@@ -1,0 +1,46 @@
+"""What errors of the rooms below are to a caller."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from projects_api.access.problems import (
+    DatasetVersionNotFound,
+    EngineUnavailable,
+    InputsRefused,
+    ModelUnusable,
+    TableRefused,
+    Unavailable,
+)
+from projects_api.contract.parameters import describe
+from projects_api.predictions.faults import EngineMissing, ModelFault, RowsRefused
+from projects_api.storage.profiles import TooManyReaders, VersionNotFound
+from projects_api.tables import NotATable
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise as a problem what tables and models raise in a block."""
+    try:
+        yield
+    except NotATable as refused:
+        raise TableRefused(refused.reason) from refused
+    except VersionNotFound as missing:
+        raise DatasetVersionNotFound from missing
+    except TooManyReaders as busy:
+        raise Unavailable(
+            "Too many tables are being read right now. Repeat the request later."
+        ) from busy
+    except ModelFault as fault:
+        raise ModelUnusable(fault.reason) from fault
+    except EngineMissing as fault:
+        raise EngineUnavailable(fault.reason) from fault
+    except RowsRefused as refused:
+        raise _inputs_refused(refused) from refused
+
+
+def _inputs_refused(refused: RowsRefused) -> InputsRefused:
+    errors = [
+        {"location": "body", "pointer": f"/inputs{pointer}"[:1000], "message": message[:1000]}
+        for pointer, message in refused.faults
+    ]
+    return InputsRefused(describe(errors), errors=errors)

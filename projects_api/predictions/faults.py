@@ -1,0 +1,25 @@
+"""Why a model is not asked, or does not answer."""
+
+
+class PredictionFault(Exception):
+    """What is wrong; `reason` tells the caller what to do."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class ModelFault(PredictionFault):
+    """The model cannot answer: its file is damaged, refused, or too heavy for what was asked."""
+
+
+class EngineMissing(PredictionFault):
+    """What the model needs is not on this machine."""
+
+
+class RowsRefused(PredictionFault):
+    """The rows are not what the model takes; `faults` are pointers in the inputs with a message."""
+
+    def __init__(self, faults: list[tuple[str, str]]) -> None:
+        super().__init__("the rows are not what the model takes")
+        self.faults = faults
