@@ -44,14 +44,19 @@ def load(path: Path) -> Pipeline:
         with checks.checking_texts():
             pipeline = skops.io.load(path, trusted=sorted(TYPES))
     except Exception as reason:
-        raise ModelRefused(f"the model file is damaged: {reason}") from reason
+        raise ModelRefused(f"the model file is damaged{_told(reason)}") from reason
     if type(pipeline) is not Pipeline:
         raise ModelRefused("the model file holds no pipeline")
     try:
         checks.check(pipeline)
     except Exception as reason:
-        raise ModelRefused(f"the model file is damaged or forged: {reason}") from reason
+        raise ModelRefused(f"the model file is damaged or forged{_told(reason)}") from reason
     return pipeline
+
+
+def _told(reason: Exception) -> str:
+    """Write what our own checks say; what a library says is about its own inside."""
+    return f": {reason}" if isinstance(reason, checks.Fault) else ""
 
 
 def _check(path: Path) -> None:
@@ -62,7 +67,7 @@ def _check(path: Path) -> None:
             schema = json.loads(archive.read(_SCHEMA))
     except zipfile.BadZipFile as reason:
         raise ModelRefused(
-            "the model file is none of skops; models of the engine h2o cannot predict here"
+            "the model file is damaged, or no model of this kind"
         ) from reason
     except (OSError, EOFError, zlib.error, KeyError, ValueError, RecursionError) as reason:
         raise ModelRefused(f"the model file is damaged: {reason}") from reason

@@ -14,6 +14,9 @@ from projects_api.engines.model_files import ModelRefused
 
 __all__ = ["ModelRefused", "Predictor", "load"]
 
+TOLERANCE = 1e-3
+"""How far probabilities that are computed in single precision may be from adding up to one."""
+
 
 def load(path: Path, signature: Mapping[str, Any]) -> "Predictor":
     """Load a model, without running anything that its file brings along.
@@ -37,6 +40,10 @@ class Predictor:
         known = pipeline.steps[0][1].n_features_in_
         if known != len(self._inputs):
             raise ModelRefused(f"the model takes {known} inputs, not {len(self._inputs)}")
+        names = [label_text(label) for label in self._labels or ()]
+        if len(set(names)) < len(names):
+            raise ModelRefused("two of its labels are written alike")
+        self._names = names
         labels = len(getattr(pipeline.steps[-1][1], "classes_", ()))
         if labels != len(self._labels or ()):
             raise ModelRefused(f"the model tells {labels} labels apart, not those")
@@ -46,19 +53,33 @@ class Predictor:
 
         A prediction has the type of the target: a label, or a float. The probabilities are by
         label, written as text; None for regression.
+
+        Raises `ModelRefused` where the model says what is no number, or no probability.
         """
         if not rows:
             return []
         frame = frame_of_rows(self._inputs, rows)
         if self._labels is None:
-            numbers = self._pipeline.predict(frame)
+            numbers = np.asarray(self._pipeline.predict(frame), dtype=np.float64)
+            if not np.isfinite(numbers).all():
+                raise ModelRefused("what it says is not always a number")
             return [{"prediction": float(number), "probabilities": None} for number in numbers]
-        names = [label_text(label) for label in self._labels]
         table = np.asarray(self._pipeline.predict_proba(frame), dtype=np.float64)
+        _check_probabilities(table)
         return [
             {
                 "prediction": self._labels[int(row.argmax())],
-                "probabilities": dict(zip(names, row.tolist(), strict=True)),
+                "probabilities": dict(zip(self._names, row.tolist(), strict=True)),
             }
             for row in table
         ]
+
+
+def _check_probabilities(table: np.ndarray) -> None:
+    """Raise `ModelRefused` unless each row's numbers are probabilities that add up to one.
+
+    Training gives no others; a file that was changed may.
+    """
+    is_probability = (table >= -TOLERANCE) & (table <= 1 + TOLERANCE)
+    if not is_probability.all() or (np.abs(table.sum(axis=1) - 1) > TOLERANCE).any():
+        raise ModelRefused("what it says of the labels are no probabilities")

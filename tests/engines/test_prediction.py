@@ -3,6 +3,7 @@
 import json
 import os
 import zipfile
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -96,6 +97,45 @@ def test_a_model_is_loaded_for_its_own_signature_only(trained):
         prediction.load(path, trained("breast cancer").result.signature)
     with pytest.raises(prediction.ModelRefused, match="labels"):
         prediction.load(path, {**trained("titanic").result.signature, "labels": None})
+
+
+def test_labels_that_are_written_alike_are_refused(trained):
+    path = trained("titanic").result.candidates[0].path
+    signature = trained("titanic").result.signature
+    with pytest.raises(prediction.ModelRefused, match="written alike"):
+        prediction.load(path, {**signature, "labels": ["1", 1]})
+
+
+@pytest.mark.parametrize(
+    "table", [[[np.nan, 1]], [[np.inf, 0]], [[-0.9, 1.9]], [[0, 0]], [[0.5, 0.5], [2, -1]]]
+)
+def test_what_is_no_probability_is_no_answer(table):
+    with pytest.raises(prediction.ModelRefused, match="no probabilities"):
+        answer(["a", "b"], predict_proba=table)
+
+
+@pytest.mark.parametrize("number", [np.nan, -np.inf])
+def test_what_is_no_number_is_no_answer(number):
+    with pytest.raises(prediction.ModelRefused, match="not always a number"):
+        answer(None, predict=[1, number])
+
+
+def test_probabilities_of_single_precision_are_answers():
+    [told] = answer(["a", "b"], predict_proba=np.float32([[0.1, 0.9000001]]))
+    assert told["prediction"] == "b"
+
+
+def answer(labels, **says):
+    """Answer with a model that was made to say this."""
+    steps = [
+        ("prepare", SimpleNamespace(n_features_in_=1)),
+        ("model", SimpleNamespace(classes_=labels or [])),
+    ]
+    methods = {name: lambda _frame, told=told: np.asarray(told) for name, told in says.items()}
+    pipeline = SimpleNamespace(steps=steps, **methods)
+    inputs = [{"name": "n", "kind": "number"}]
+    predictor = prediction.Predictor(pipeline, {"inputs": inputs, "labels": labels})
+    return predictor.predict([{"n": 1.0}])
 
 
 @pytest.fixture
