@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope
 from projects_api.contract.body import JSON_LIMIT, Body, ClientGone, Received, chunks
 from projects_api.contract.multipart import MultipartBody
 from projects_api.contract.problems import ContractViolation, NotJson, TooLarge
+from projects_api.contract.resolver import MismatchError
 
 __all__ = ["ClientGone", "JsonBody", "Received", "compile_body"]
 DEFAULT_LIMIT = "max_upload_bytes"
@@ -51,6 +52,8 @@ def compile_body(
         return None
     ((media_type, content),) = request_body["content"].items()
     if media_type == MultipartBody.media_type:
-        limit = file_limits[request_body.get("x-limited-by", DEFAULT_LIMIT)]
-        return MultipartBody(content["schema"], limit)
+        name = request_body.get("x-limited-by", DEFAULT_LIMIT)
+        if name not in file_limits:
+            raise MismatchError(f"no rule limits a file by {name}")
+        return MultipartBody(content["schema"], file_limits[name])
     return JsonBody(content["schema"])

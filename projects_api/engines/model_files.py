@@ -66,9 +66,7 @@ def _check(path: Path) -> None:
                 raise ModelRefused("the model file is too large when unpacked")
             schema = json.loads(archive.read(_SCHEMA))
     except zipfile.BadZipFile as reason:
-        raise ModelRefused(
-            "the model file is damaged, or no model of this kind"
-        ) from reason
+        raise ModelRefused("the model file is damaged, or no model of this kind") from reason
     except (OSError, EOFError, zlib.error, KeyError, ValueError, RecursionError) as reason:
         raise ModelRefused(f"the model file is damaged: {reason}") from reason
     for loader, name in _named(schema):

@@ -1,0 +1,1 @@
+"""A library that lends books: another application on the contract engine, with rules of its own."""
