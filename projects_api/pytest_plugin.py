@@ -40,7 +40,7 @@ class ProjectsApiServer:
         return self.keys["owner"]
 
     def headers(self, role: str = "owner") -> dict[str, str]:
-        """Give the header that authenticates somebody with this role."""
+        """Return the header that authenticates somebody with this role."""
         return {"Authorization": f"Bearer {self.keys[role]}"}
 
     def reset(self, clock: str | None = None) -> None:
@@ -74,7 +74,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def projects_api_session_server(pytestconfig: pytest.Config) -> Iterator[ProjectsApiServer]:
-    """Give a server that is started once, and that no test sets back."""
+    """Return a server that is started once, and that no test sets back."""
     options = ["--seed", pytestconfig.getini("projects_api_seed")]
     if clock := pytestconfig.getini("projects_api_clock"):
         options += ["--clock", clock]
@@ -84,7 +84,7 @@ def projects_api_session_server(pytestconfig: pytest.Config) -> Iterator[Project
 
 @pytest.fixture
 def projects_api_server(projects_api_session_server: ProjectsApiServer) -> ProjectsApiServer:
-    """Give the server in the state of its seed."""
+    """Return the server in the state of its seed."""
     projects_api_session_server.reset()
     return projects_api_session_server
 

@@ -37,7 +37,7 @@ def breaks(released: Path, contract: Path) -> list[str]:
 
 
 def _merged(node: Any, schemas: dict[str, Any]) -> Any:
-    """Give a schema for each `allOf` of one reference, of whose type Redocly knows nothing."""
+    """Return a schema for each `allOf` of one reference, of whose type Redocly knows nothing."""
     match node:
         case {"allOf": [{"$ref": str(reference)}], **rest}:
             return {**_merged(schemas[reference.rpartition("/")[2]], schemas), **rest}
@@ -85,7 +85,7 @@ def _access_breaks(old: Place, new: Place) -> Iterator[str]:
 
 
 def _schemes(operation: Place, tree: Place) -> set[str]:
-    """Give the ways to be admitted; the empty one, `{}`, asks for nothing."""
+    """Return the ways to be admitted; the empty one, `{}`, asks for nothing."""
     asked: list[dict[str, Any]] = operation.get("security", tree.get("security", []))
     return {json.dumps(one, sort_keys=True) for one in asked or [{}]}
 
@@ -95,7 +95,7 @@ def _rank(role: str) -> int:
 
 
 def is_announced(released: str, version: str, changelog: str) -> bool:
-    """Tell whether a version may break callers of a released one, and says so in the changelog."""
+    """Return whether a version may break callers of a released one and says so in the changelog."""
     heading = rf"^## \[?{re.escape(version)}\b(?![.-])"
     is_major = int(version.partition(".")[0]) > int(released.partition(".")[0])
     return is_major and re.search(heading, changelog, re.MULTILINE) is not None

@@ -46,7 +46,7 @@ class Place:
         return isinstance(self.value, dict) and part in self.value
 
     def get(self, part: str, default: Any = None) -> Any:
-        """Give the value of a member."""
+        """Return the value of a member."""
         return self.value.get(part, default) if isinstance(self.value, dict) else default
 
     def items(self) -> Iterator[tuple[str | int, "Place"]]:
@@ -55,11 +55,11 @@ class Place:
         yield from ((part, self[part]) for part in parts)
 
     def children(self) -> list["Place"]:
-        """Give the members of an object or of an array."""
+        """Return the members of an object or of an array."""
         return [place for _, place in self.items()]
 
     def parent(self) -> "Place":
-        """Give the place that this one is a member of."""
+        """Return the place that this one is a member of."""
         return Place(self.root, self.path[:-1])
 
     def fault(self, message: str) -> Fault:
@@ -74,7 +74,7 @@ def operations(tree: Place) -> Iterator[Place]:
 
 
 def parameters(operation: Place) -> list[Place]:
-    """Give an operation's parameters, those of its path included."""
+    """Return an operation's parameters, those of its path included."""
     path = operation.parent()
     return [
         parameter

@@ -89,7 +89,7 @@ def _fill_form(body: dict[str, Any], declared: Place) -> None:
 
 
 def _answers(first: dict[str, Any], response: Place) -> Iterator[dict[str, Any]]:
-    """Give an answer for each example of a response, or one without a body."""
+    """Return an answer for each example of a response, or one without a body."""
     headers = [
         {
             "key": name,

@@ -21,7 +21,7 @@ the project.
 
 
 def describe(document: Mapping[str, Any]) -> str:
-    """Give the page's text."""
+    """Return the page's text."""
     sections = [HEAD]
     for tag in document["tags"]:
         sections.append(f"## {tag['name']}\n\n{tag['description'].strip()}\n")

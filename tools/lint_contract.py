@@ -39,7 +39,7 @@ _CONDITIONS = {"Idempotency-Key": "409", "If-Match": "412", "If-None-Match": "30
 
 
 def lint(contract: dict[str, Any], root: Path = ROOT) -> list[Fault]:
-    """Give every fault of the contract, of the handlers and of the test classes below `root`."""
+    """Return every fault of the contract, of the handlers and of the test classes below `root`."""
     tree = Place(contract)
     found = [*_map_faults(tree, root), *_unused_components(tree), *_schema_faults(tree)]
     found += _example_faults(tree)
@@ -219,7 +219,7 @@ def _link_parameter_faults(link: Place, target: Place, response: Place) -> Itera
 def _missing_links(
     operation: Place, response: Place, linked: dict[str, Place], known: dict[str, Place]
 ) -> Iterator[Fault]:
-    """Tell which operations a create names the object of, but has no link to."""
+    """Return which operations a create names the object of, but has no link to."""
     made = {
         name
         for link in linked.values()

@@ -206,7 +206,7 @@ class Filling:
 
 
 def facts_of(name: str, trained: TrainingResult | None) -> dict[str, Any]:
-    """Give the columns of an experiment that say how it went."""
+    """Return the columns of an experiment that say how it went."""
     status, duration, moment = EXPERIMENTS[name]
     began = datetime.fromisoformat(moment) + timedelta(seconds=1)
     best = trained.candidates[0].model_type if trained else None

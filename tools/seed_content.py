@@ -16,12 +16,12 @@ from projects_api.engines import (
     TrainingConfig,
     TrainingResult,
     candidates,
-    described,
+    data_summary,
     table,
 )
 from projects_api.engines.fitting import Clock, fit
 from projects_api.engines.interface import rank
-from projects_api.engines.prepared import Prepared, prepare
+from projects_api.engines.training_data import TrainingData, prepare
 from projects_api.tables import convert_table
 
 ROWS = 50_000
@@ -170,14 +170,14 @@ def train(folder: Path, source: Path, version: Mapping[str, Any], run: int) -> T
     ]
     return TrainingResult(
         rank(found, "auc"),
-        described.signature(data, order),
-        described.reference(data, config.seed),
+        data_summary.signature(data, order),
+        data_summary.reference(data, config.seed),
         "auc",
     )
 
 
 def _fit(
-    folder: Path, prepared: Prepared, *, name: str, kind: str, learner: str, run: int
+    folder: Path, prepared: TrainingData, *, name: str, kind: str, learner: str, run: int
 ) -> Candidate:
     trees: dict[str, Any] = {"n_estimators": 4 + run, "max_leaves": 8}
     settings: dict[str, dict[str, Any]] = {

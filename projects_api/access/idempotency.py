@@ -28,7 +28,7 @@ class IdempotentRequest:
         self._fingerprint = sha256("\n".join(identity).encode()).hexdigest()
 
     def run(self, request: Callable[[], Answer]) -> Answer:
-        """Give the kept answer, or run the request, which keeps its own.
+        """Return the kept answer, or run the request, which keeps its own.
 
         Raises `IdempotencyKeyReused` and `RequestRunning`.
         """

@@ -50,10 +50,10 @@ class Mode(Enum):
 
     @property
     def writes(self) -> bool:
-        """Tell whether its connection may write, and is committed."""
+        """Return whether its connection may write, and is committed."""
         return self in {Mode.WRITE, Mode.DOWNLOAD, Mode.UPLOAD}
 
     @property
     def ends_first(self) -> bool:
-        """Tell whether the rules' own transaction has ended when the handler is called."""
+        """Return whether the rules' own transaction has ended when the handler is called."""
         return self in {Mode.DOWNLOAD, Mode.UPLOAD, Mode.OWN_TRANSACTIONS}

@@ -30,7 +30,7 @@ class JobNotDoneError(RuntimeError):
     """A job of the demo did not succeed; the text is its reason."""
 
 
-def fill(services: Services, email: str) -> str:
+def create_demo_project(services: Services, email: str) -> str:
     """Make the project for a registered person and return its id.
 
     Raises `UnknownOwnerError`, `JobNotDoneError`, and `ImportError` without the extra `ml`.

@@ -81,7 +81,7 @@ class _ServedContract:
 def documentation_routes(
     contract_yaml: bytes, contract: Mapping[str, Any], public_url: str | None = None
 ) -> list[Route | Mount]:
-    """Give the routes of the contract, of the page that explains it and of the page's assets.
+    """Return the routes of the contract, of the page that explains it and of the page's assets.
 
     As YAML the contract is given to the byte, as JSON with the server's own address. A method
     other than GET and HEAD raises `MethodNotAllowed`.

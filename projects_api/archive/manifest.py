@@ -28,13 +28,13 @@ _MOST, _LONGEST = 8, 400
 _REPORT_TYPES = {"path": "text/html", "pdf_path": "application/pdf"}
 
 
-def described(kind: str, row: Row) -> dict[str, Any]:
-    """Give what the manifest says of a row, of the kind `Experiment` for instance."""
+def manifest_row(kind: str, row: Row) -> dict[str, Any]:
+    """Return what the manifest says of a row, of the kind `Experiment` for instance."""
     return {name: row[name] for name in _defaults(kind) if name in row}
 
 
 def completed(document: Row) -> dict[str, Any]:
-    """Give a manifest of which every row has all that it may have, and nothing else.
+    """Return a manifest of which every row has all that it may have, and nothing else.
 
     The manifest must be one that `manifest_faults` finds nothing wrong with.
     """
@@ -47,8 +47,8 @@ def completed(document: Row) -> dict[str, Any]:
     return {**parts, "project": _completed("Project", document["project"])}
 
 
-def placed_files(document: Row) -> Iterator[tuple[Row, str, str]]:
-    """Give each row that has a file, the file's path and its artifact's id.
+def files_of_rows(document: Row) -> Iterator[tuple[Row, str, str]]:
+    """Yield each row that has a file, the file's path and its artifact's id.
 
     A row with two files stands twice.
     """
@@ -59,7 +59,7 @@ def placed_files(document: Row) -> Iterator[tuple[Row, str, str]]:
 
 
 def manifest_faults(document: Row, listed: Mapping[str, ListedFile]) -> list[str]:
-    """Give the faults of a manifest as sentences: of its shape first, then of what it refers to."""
+    """Return a manifest's faults as sentences: of its shape first, then of what it refers to."""
     if not _checker().accepts(document):
         return list(islice(_shape_faults(document), _MOST + 1))
     whole = completed(document)
@@ -159,7 +159,7 @@ def _dangling_references(document: Row) -> Iterator[str]:
 
 
 def _file_faults(document: Row, listed: Mapping[str, ListedFile]) -> Iterator[str]:
-    used = Counter(path for _, path, _ in placed_files(document))
+    used = Counter(path for _, path, _ in files_of_rows(document))
     yield from (f"{shown(path)} belongs to {n} things." for path, n in used.items() if n > 1)
     yield from (f"{shown(path)} is not listed." for path in used if path not in listed)
     yield from (f"{shown(path)} belongs to nothing." for path in listed if path not in used)
@@ -187,7 +187,7 @@ def _is_in_production(row: Row) -> bool:
     return (row["stage"], row["status"]) == ("production", "active")
 
 
-def sentences(faults: Iterable[str]) -> str:
+def fault_text(faults: Iterable[str]) -> str:
     """Put faults into one text of less than 4000 characters."""
     every = list(faults)
     told = [f"{one[:_LONGEST]}..." if len(one) > _LONGEST else one for one in every[:_MOST]]

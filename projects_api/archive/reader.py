@@ -79,7 +79,7 @@ class ArchiveReader:
             raise ArchiveRefused("The members of the archive overlap.")
 
     def directory_faults(self) -> list[str]:
-        """Give the faults that the archive's directory shows, before anything else is read."""
+        """Return the faults that the archive's directory shows, before anything else is read."""
         faults = [fault for member in self._directory for fault in _member_faults(member)]
         repeated = Counter(member.filename for member in self._directory)
         return faults + [
@@ -131,7 +131,7 @@ class ArchiveReader:
         return faults
 
     def read(self, name: str, file: ListedFile, digest: Digest) -> Iterator[bytes]:
-        """Give a file in pieces of 256 KiB; raises ArchiveRefused where it is another one.
+        """Yield a file in pieces of 256 KiB; raises ArchiveRefused where it is another one.
 
         What was read is good only when all of it was. `digest` takes it too.
         """

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, insert
 
-from projects_api.archive.manifest import placed_files
+from projects_api.archive.manifest import files_of_rows
 from projects_api.archive.reader import ListedFile
 from projects_api.models.artifact import artifacts
 from projects_api.models.base import fold
@@ -78,7 +78,7 @@ def _artifacts(document: Row, listed: Mapping[str, ListedFile]) -> list[Row]:
             "media_type": listed[path].media_type,
             "created_at": row["created_at"],
         }
-        for row, path, artifact_id in placed_files(document)
+        for row, path, artifact_id in files_of_rows(document)
     ]
 
 

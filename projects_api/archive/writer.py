@@ -44,7 +44,7 @@ class Member:
 
 
 def write_archive(manifest: Mapping[str, object], members: Iterable[Member]) -> Iterator[bytes]:
-    """Give an archive in chunks of at most 1 MiB, `manifest.json` first, in constant memory.
+    """Yield an archive in chunks of at most 1 MiB, `manifest.json` first, in constant memory.
 
     No member is read before its turn. Whatever `read` raises, and a member whose bytes are not
     the described ones (stream_zip.ZipIntegrityError), ends the stream without the directory that

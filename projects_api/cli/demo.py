@@ -18,7 +18,7 @@ def demo(
     email: Annotated[str, typer.Option(help="Who owns the project.")] = FIRST_USER,
 ) -> None:
     """Fill a project with a real data set, models that are trained on it, and a report."""
-    from projects_api.app.demo import JobNotDoneError, UnknownOwnerError, fill
+    from projects_api.app.demo import JobNotDoneError, UnknownOwnerError, create_demo_project
     from projects_api.app.services import Services
     from projects_api.database.schema import upgrade
     from projects_api.logs import set_up_logs
@@ -27,7 +27,7 @@ def demo(
     services = Services.from_settings(settings_or_end())
     upgrade(services.database)
     try:
-        typer.echo(f"PROJECT_ID={fill(services, email)}")
+        typer.echo(f"PROJECT_ID={create_demo_project(services, email)}")
     except UnknownOwnerError:
         fail(f"{email} is not registered: `projects-api users add {email}`")
     except JobNotDoneError as error:

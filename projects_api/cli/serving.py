@@ -62,7 +62,7 @@ def serve(
     settings = settings_or_end()
     check_store(settings)
     with opened_database(settings) as database:
-        _introduce(settings, database)
+        create_first_user(settings, database)
     from projects_api.app.run import run
 
     run(settings, reload=reload)
@@ -118,7 +118,8 @@ def _archive(seed: str) -> Path | None:
     return Path(seed)
 
 
-def _introduce(settings: "Settings", database: "Database") -> None:
+def create_first_user(settings: "Settings", database: "Database") -> None:
+    """Make the database, its first user and a key, and print them, where there is no user yet."""
     from sqlalchemy.exc import IntegrityError
 
     from projects_api.database.schema import upgrade

@@ -10,12 +10,12 @@ _TAG = re.compile(r'(?:W/)?"[^"]*"')
 
 
 def entity_tag(resource: dict[str, Any]) -> str:
-    """Give the tag of a resource: it changes exactly when the representation does."""
+    """Return the tag of a resource: it changes exactly when the representation does."""
     return f'"{blake2b(orjson.dumps(resource), digest_size=12).hexdigest()}"'
 
 
 def matches(condition: str, tag: str, *, weak: bool) -> bool:
-    """Tell whether a condition names a tag; a weak comparison ignores `W/`, a strong one fails."""
+    """Return whether a condition names a tag; a weak comparison ignores `W/`, a strong fails."""
     if condition.strip() == "*":
         return True
     tags = _TAG.findall(condition)

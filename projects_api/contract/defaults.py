@@ -37,7 +37,7 @@ class Defaults:
         return cls(own, inner, optional=not required)
 
     def complete(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Give the values with what they leave out."""
+        """Return the values with what they leave out."""
         completed = {**self.own, **values}
         for name, defaults in self.inner.items():
             if isinstance(completed.get(name), dict):

@@ -77,7 +77,7 @@ class MultipartBody(Body):
         return Received(values, fingerprint)
 
     def too_large(self) -> TooLarge:
-        """Tell the limit."""
+        """Return the limit."""
         return TooLarge(f"Send a file of at most {self.max_file_bytes} bytes.")
 
 

@@ -100,7 +100,7 @@ def _public_functions(module: ModuleType) -> Iterator[str]:
 
 
 def _parameters(handler: Handler) -> dict[str, Any]:
-    """Give the names that a handler takes, each with its default."""
+    """Return the names that a handler takes, each with its default."""
     found: dict[str, Any] = {}
     for name, parameter in inspect.signature(handler).parameters.items():
         if parameter.kind is inspect.Parameter.VAR_KEYWORD:

@@ -55,12 +55,12 @@ class Responses:
 
     @property
     def sends_file(self) -> bool:
-        """Tell whether a success is a file."""
+        """Return whether a success is a file."""
         return self._checker is None
 
     @property
     def is_tagged(self) -> bool:
-        """Tell whether a success has an entity tag."""
+        """Return whether a success has an entity tag."""
         return self._tag_of is not None
 
     def write(self, result: Any) -> Answer:

@@ -60,7 +60,7 @@ class Database:
 
     @contextmanager
     def event_loop_connection(self) -> Iterator[Connection]:
-        """Give the connection to SQLite that one thread, the event loop's, keeps for its reads.
+        """Return the connection to SQLite that one thread, the event loop's, keeps for its reads.
 
         To take one from the pool and give it back costs more than to find a row. So does what
         SQLAlchemy notes of a transaction: it sees a single one that never ends.

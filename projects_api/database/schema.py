@@ -25,12 +25,12 @@ def upgrade(database: Database) -> None:
 
 
 def current(connection: Connection) -> str | None:
-    """Tell the revision of the database."""
+    """Return the revision of the database."""
     return MigrationContext.configure(connection).get_current_revision()
 
 
 def head() -> str | None:
-    """Tell the revision that the code expects."""
+    """Return the revision that the code expects."""
     return ScriptDirectory.from_config(_config(None)).get_current_head()
 
 
@@ -43,7 +43,7 @@ def differences(connection: Connection) -> list[str]:
 
 
 def is_modelled(name: str | None, kind: str, _parents: object) -> bool:
-    """Tell whether the models know of it; of the search index (migration 0004) they do not."""
+    """Return whether the models know of it; of the search index (migration 0004) they do not."""
     return kind != "table" or not str(name).startswith("search_")
 
 

@@ -15,7 +15,7 @@ _EXTRA = {"flaml": "ml", "h2o": "ml,h2o"}
 
 
 def capabilities() -> dict[str, Any]:
-    """Tell which engines can train here, in which ways, and why the others cannot."""
+    """Return which engines can train here, in which ways, and why the others cannot."""
     reasons = {engine: why_unavailable(engine) for engine in ENGINES}
     return {
         "allowed_engines": [engine for engine, reason in reasons.items() if not reason],

@@ -11,12 +11,12 @@ from projects_api.engines.evaluation import evaluate, label_text, loss, score
 from projects_api.engines.explanation import explain
 from projects_api.engines.fitting import predict
 from projects_api.engines.interface import Candidate
-from projects_api.engines.prepared import Prepared
+from projects_api.engines.training_data import TrainingData
 
 
 def make(
     model: Any,
-    prepared: Prepared,
+    prepared: TrainingData,
     folder: Path,
     *,
     name: str,

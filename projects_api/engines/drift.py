@@ -1,6 +1,6 @@
 """Drift: how far what a model is asked about has moved from what it was trained on.
 
-The population stability index (PSI) compares shares of rows in heaps; below 0.1 they are stable,
+The population stability index (PSI) compares shares of rows in bins; below 0.1 they are stable,
 above 0.25 they have drifted. For numbers there is the Kolmogorov-Smirnov test (KS) beside it, whose
 p-value tells how likely samples of one and the same distribution are to differ as much. Loads no
 machine learning library.
@@ -22,7 +22,7 @@ DRIFT_ABOVE = 0.25
 VERDICTS = ("not_enough_data", "stable", "moderate", "drift")
 """From good to bad, but for the first."""
 
-_LEAST_SHARE = 1e-4  # An empty heap would make the index infinite.
+_LEAST_SHARE = 1e-4  # An empty bin would make the index infinite.
 _RARE_SHARE = 0.05  # Heaps below it are put together: in small ones chance counts for much.
 _TERMS = 100
 _DIGITS = 6
@@ -52,13 +52,13 @@ def measure(
     }
 
 
-def heaps(known: Mapping[str, Any], values: Sequence[Any]) -> list[dict[str, Any]]:
-    """Count values in the heaps that the index compares, beside what the training had in them.
+def bins(known: Mapping[str, Any], values: Sequence[Any]) -> list[dict[str, Any]]:
+    """Count values in the bins that the index compares, beside what the training had in them.
 
     `known` is what the reference has about an input, None among the values is a missing one. Each
-    heap has `expected` and `actual` counts, and says what it holds: numbers from `lower` to below
+    bin has `expected` and `actual` counts, and says what it holds: numbers from `lower` to below
     `upper`, null where there is no bound; a `value`, as `inputs.bucket` names it; or the `rest`,
-    which is `other` values, and the last heap `missing` ones.
+    which is `other` values, and the last bin `missing` ones.
     """
     present = [value for value in values if value is not None]
     count = _of_numbers if known["kind"] == "number" else _of_values
@@ -67,7 +67,7 @@ def heaps(known: Mapping[str, Any], values: Sequence[Any]) -> list[dict[str, Any
 
 
 def psi(expected: Sequence[float], actual: Sequence[float]) -> float:
-    """Give the population stability index of two lists of counts of the same heaps."""
+    """Return the population stability index of two lists of counts of the same bins."""
     pairs = zip(_shares(expected), _shares(actual), strict=True)
     return math.fsum((now - before) * math.log(now / before) for before, now in pairs)
 
@@ -78,7 +78,7 @@ def _shares(counts: Sequence[float]) -> list[float]:
 
 
 def ks(first: Sequence[float], second: Sequence[float]) -> tuple[float, float]:
-    """Give the largest distance of two samples' distributions, and its p-value (Stephens 1970).
+    """Return the largest distance of two samples' distributions, and its p-value (Stephens 1970).
 
     The samples are sorted, and neither is empty.
     """
@@ -111,7 +111,7 @@ def _measure_feature(
     }
     if not enough:
         return measured
-    counted = heaps(known, values)
+    counted = bins(known, values)
     index = psi([one["expected"] for one in counted], [one["actual"] for one in counted])
     measured |= {"psi": round(index, _DIGITS), "verdict": _judge(index)}
     if known.get("sample") and present:
@@ -130,9 +130,9 @@ def _judge(index: float) -> str:
 
 
 def _of_numbers(known: Mapping[str, Any], values: Iterable[float]) -> list[dict[str, Any]]:
-    """Count numbers between edges; neighbours of which one is rare are one heap."""
+    """Count numbers between edges; neighbours of which one is rare are one bin."""
     counts: list[int] = known["counts"]
-    # Whatever lies beyond the outer edges belongs to the outer heaps.
+    # Whatever lies beyond the outer edges belongs to the outer bins.
     inner = known["edges"][1:-1]
     found = Counter(bisect_right(inner, value) for value in values)
     least = _RARE_SHARE * sum(counts)
@@ -156,7 +156,7 @@ def _of_numbers(known: Mapping[str, Any], values: Iterable[float]) -> list[dict[
 
 
 def _of_values(known: Mapping[str, Any], values: Iterable[Any]) -> list[dict[str, Any]]:
-    """Count values by themselves; rare ones, and those that nobody knew, are one heap."""
+    """Count values by themselves; rare ones, and those that nobody knew, are one bin."""
     counts: Mapping[str, int] = known["counts"]
     total = sum(counts.values()) + known["other"]
     found = Counter(bucket(known["kind"], value) for value in values)

@@ -8,7 +8,7 @@ from sklearn.linear_model import ElasticNet, LogisticRegression
 from sklearn.pipeline import Pipeline
 from xgboost import DMatrix
 
-from projects_api.engines.prepared import Prepared
+from projects_api.engines.training_data import TrainingData
 
 _FEATURES = 100
 _ROWS = 500
@@ -18,7 +18,7 @@ _REPEATS = 3
 
 def explain(
     model: Any,
-    prepared: Prepared,
+    prepared: TrainingData,
     ask: Callable[[np.ndarray], np.ndarray],
     measure: Callable[[np.ndarray, np.ndarray], float],
     seed: int,

@@ -81,7 +81,7 @@ def _fit_plain(
 
 
 def predict(model: Any, values: np.ndarray, label_count: int) -> np.ndarray:
-    """Give a number for each row, or a probability for each row and label."""
+    """Return a number for each row, or a probability for each row and label."""
     predicted = model.predict_proba(values) if label_count else model.predict(values)
     return np.asarray(predicted, dtype=np.float64)
 
@@ -113,9 +113,9 @@ class Clock:
         self._seconds = seconds
 
     def spent(self) -> float:
-        """Tell how much time has gone."""
+        """Return how much time has gone."""
         return time.monotonic() - self._begin
 
     def left(self) -> float:
-        """Tell how much time is left; below 0 when it is over."""
+        """Return how much time is left; below 0 when it is over."""
         return self._seconds - self.spent()

@@ -18,7 +18,7 @@ import sklearn
 from flaml.automl.task.factory import task_factory
 from lightgbm.basic import LightGBMError
 
-from projects_api.engines import candidates, described, table
+from projects_api.engines import candidates, data_summary, table
 from projects_api.engines.choices import left_by, metric_name
 from projects_api.engines.evaluation import loss, score
 from projects_api.engines.fitting import Clock, OutOfTime, fit, predict
@@ -31,8 +31,8 @@ from projects_api.engines.interface import (
     TrainingResult,
     rank,
 )
-from projects_api.engines.prepared import Prepared, prepare
 from projects_api.engines.search import LEARNERS, Search
+from projects_api.engines.training_data import TrainingData, prepare
 
 _PREPARED = 5  # percent
 _BINARY = 2
@@ -57,8 +57,8 @@ def train(task: Task, folder: Path, progress: Progress) -> TrainingResult:
     progress.report(100, stage="done", seconds_left=0)
     return TrainingResult(
         candidates=rank(found, sort_metric),
-        signature=described.signature(data, task),
-        reference=described.reference(data, task.config.seed),
+        signature=data_summary.signature(data, task),
+        reference=data_summary.reference(data, task.config.seed),
         sort_metric=sort_metric,
     )
 
@@ -92,7 +92,7 @@ class _Stopping:
         self._round = min(self._round, value)
 
     def end_round(self) -> bool:
-        """Tell whether this round was one too many."""
+        """Return whether this round was one too many."""
         margin = self._config.stopping_tolerance * abs(self._best)
         better = self._round < self._best - (margin if np.isfinite(margin) else 0)
         self._stale = 0 if better else self._stale + 1
@@ -105,7 +105,7 @@ class _Training:
     """The search of one training, over all learners."""
 
     config: TrainingConfig
-    data: Prepared
+    data: TrainingData
     folder: Path
     progress: Progress
     clock: Clock

@@ -28,7 +28,7 @@ import pandas as pd
 from h2o.automl import H2OAutoML
 from h2o.exceptions import H2OConnectionError, H2OResponseError, H2OServerError
 
-from projects_api.engines import described, table
+from projects_api.engines import data_summary, table
 from projects_api.engines.choices import left_by, metric_name
 from projects_api.engines.evaluation import evaluate, label_text, score
 from projects_api.engines.interface import (
@@ -41,7 +41,7 @@ from projects_api.engines.interface import (
     TrainingResult,
     rank,
 )
-from projects_api.engines.prepared import Prepared, prepare
+from projects_api.engines.training_data import TrainingData, prepare
 
 MEDIA_TYPE = "application/json"
 _TARGET = "target"
@@ -81,8 +81,8 @@ def train(task: Task, folder: Path, progress: Progress) -> TrainingResult:
             progress.report(_SEARCHED + 19 * (place + 1) / len(ids), stage=name)
     return TrainingResult(
         candidates=rank(found, sort_metric),
-        signature=described.signature(data, task),
-        reference=described.reference(data, task.config.seed),
+        signature=data_summary.signature(data, task),
+        reference=data_summary.reference(data, task.config.seed),
         sort_metric=sort_metric,
     )
 
@@ -126,7 +126,7 @@ def _server(folder: Path) -> Iterator[None]:
 
 
 def _heap_bytes() -> int:
-    """Tell how large the heap may grow: a quarter of the memory that the process may use.
+    """Return how large the heap may grow: a quarter of the memory that the process may use.
 
     That is half of what a job may hold. Java fills its heap before it tidies up, and needs more
     beside it.
@@ -157,7 +157,7 @@ def _upload(values: np.ndarray, target: np.ndarray, label_count: int) -> Any:
     return h2o.H2OFrame(frame, column_types=types)
 
 
-def _automl(task: Task, prepared: Prepared, sort_metric: str, progress: Progress) -> Any:
+def _automl(task: Task, prepared: TrainingData, sort_metric: str, progress: Progress) -> Any:
     config, labels = task.config, prepared.label_count
     stopping = metric_name(config.stopping_metric, task.problem_type)
     automl = H2OAutoML(
@@ -216,7 +216,9 @@ def _named(metric: str, label_count: int) -> str:
     return _METRICS.get(metric, "AUTO")
 
 
-def _measure(model: Any, name: str, held_out: Any, prepared: Prepared, folder: Path) -> Candidate:
+def _measure(
+    model: Any, name: str, held_out: Any, prepared: TrainingData, folder: Path
+) -> Candidate:
     answers = model.predict(held_out).as_data_frame()
     if prepared.label_count:
         names = [f"label{place}" for place in range(prepared.label_count)]
@@ -251,7 +253,7 @@ def _is_plain(value: Any) -> bool:
     return isinstance(value, bool | int | str) or (isinstance(value, float) and np.isfinite(value))
 
 
-def _importance(model: Any, held_out: Any, prepared: Prepared) -> list[dict[str, Any]]:
+def _importance(model: Any, held_out: Any, prepared: TrainingData) -> list[dict[str, Any]]:
     """H2O's own permutation importance, summed over what was made of a column."""
     sums = np.zeros(len(prepared.names))
     for place, value, *_ in model.permutation_importance(held_out, use_pandas=False).cell_values:

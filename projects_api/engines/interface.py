@@ -130,7 +130,7 @@ class Candidate:
     media_type: str
 
     def as_columns(self) -> dict[str, Any]:
-        """Give what is kept beside the file, by the names of a model's columns."""
+        """Return what is kept beside the file, by the names of a model's columns."""
         return {one.name: getattr(self, one.name) for one in fields(self) if one.name != "path"}
 
 

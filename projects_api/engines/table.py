@@ -42,7 +42,7 @@ class Table:
     held_out: np.ndarray
 
     def frame(self) -> pd.DataFrame:
-        """Give all rows of all columns, by position."""
+        """Return all rows of all columns, by position."""
         return to_frame([column.cells for column in self.columns])
 
 

@@ -19,7 +19,7 @@ class Numbers(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, values: Any) -> np.ndarray:
-        """Give the numbers as one array."""
+        """Return the numbers as one array."""
         return np.asarray(values, dtype=np.float64)
 
 
@@ -35,7 +35,7 @@ class DateParts(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, values: Any) -> np.ndarray:
-        """Give the parts of each date beside each other; a missing date has NaN for all."""
+        """Return the parts of each date beside each other; a missing date has NaN for all."""
         seconds = np.asarray(values, dtype=np.float64)
         missing = np.isnan(seconds)
         whole = np.where(missing, 0, seconds).astype("int64").astype("datetime64[s]")
@@ -60,5 +60,5 @@ class WordWeights(TfidfVectorizer):
     """
 
     def decode(self, doc: str) -> str:
-        """Give the text."""
+        """Return the text."""
         return doc

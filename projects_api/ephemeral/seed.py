@@ -47,7 +47,7 @@ class Seed:
     files: dict[Path, Content]
 
 
-def plant(services: Services, archive: Path | None, folder: Path) -> Seed:
+def seed_database(services: Services, archive: Path | None, folder: Path) -> Seed:
     """Fill an empty database and store; the files of the archive are kept in the folder.
 
     Everything keeps its id. Without an archive there are only people. Raises ArchiveRefused.

@@ -27,7 +27,7 @@ from projects_api.contract.problems import ContractViolation, Unauthenticated
 from projects_api.database import BUSY_SECONDS
 from projects_api.database.schema import upgrade
 from projects_api.ephemeral.faults import FaultsMiddleware
-from projects_api.ephemeral.seed import plant
+from projects_api.ephemeral.seed import seed_database
 from projects_api.jobs.repeatable import STEP, RepeatableOrigin
 from projects_api.jobs.worker import Workers
 from projects_api.settings import Settings, is_loopback
@@ -53,7 +53,7 @@ class EphemeralServer:
         files.mkdir(parents=True)
         upgrade(self.services.database)
         with self._origin.in_charge():
-            self._seed = plant(self.services, archive, files)
+            self._seed = seed_database(self.services, archive, files)
         _copy(self._live, self._seeded)
         self._start_clock(clock)
 

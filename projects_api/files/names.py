@@ -36,7 +36,7 @@ def _shortened(name: str, max_bytes: int) -> str:
 
 
 def content_disposition(file_name: str) -> str:
-    """Give the header's value (RFC 6266) that offers a download under a safe form of a name."""
+    """Return the header's value (RFC 6266) that offers a download under a safe form of a name."""
     name = safe_file_name(file_name)
     letters = unicodedata.normalize("NFKD", name)
     unaccented = "".join(one for one in letters if not unicodedata.combining(one))

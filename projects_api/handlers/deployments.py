@@ -68,7 +68,7 @@ def predict_with_deployment(
     found = _find(connection, deployment_id)
     if found["status"] != "active":
         raise DeploymentInactive
-    model = trained_model.find_asked(connection, found["model_id"])
+    model = trained_model.find_for_prediction(connection, found["model_id"])
     if model is None:
         raise DeploymentNotFound
     with translated():

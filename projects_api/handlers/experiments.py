@@ -72,7 +72,7 @@ def list_experiments(
 
 
 def get_experiment_capabilities() -> dict[str, Any]:
-    """Tell what can train on this server."""
+    """Get what can train on this server."""
     return automl.capabilities()
 
 
@@ -96,7 +96,7 @@ def delete_experiment(
 
 
 def get_experiment_status(connection: Connection, experiment_id: str) -> dict[str, Any]:
-    """Tell how far an experiment is."""
+    """Get how far an experiment is."""
     found = experiment.find_progress(connection, experiment_id)
     if found is None:
         raise ExperimentNotFound
@@ -118,7 +118,7 @@ def get_experiment_logs(
 
 
 def explain_experiment(connection: Connection, experiment_id: str) -> dict[str, Any]:
-    """Tell what the best model goes by."""
+    """Get what the best model goes by."""
     found = _find(connection, experiment_id)
     best = trained_model.find_best(connection, experiment_id)
     if best is None:

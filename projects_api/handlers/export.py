@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from projects_api.access.problems import ProjectNotFound
-from projects_api.archive.manifest import described
+from projects_api.archive.manifest import manifest_row
 from projects_api.archive.writer import FORMAT_VERSION, Member, write_archive
 from projects_api.contract import File
 from projects_api.files.content import Content
@@ -67,22 +67,26 @@ def _describe(
     models = trained_model.list_for_project(connection, project_id)
     reports = report.list_for_project(connection, project_id)
     return {
-        "project": described("Project", project),
+        "project": manifest_row("Project", project),
         "members": [
-            described("Member", row) for row in member.list_for_project(connection, project_id)[0]
+            manifest_row("Member", row)
+            for row in member.list_for_project(connection, project_id)[0]
         ],
         "datasets": _list_datasets(connection, project_id, files),
         "experiments": [
-            described("Experiment", row)
+            manifest_row("Experiment", row)
             for row in experiment.list_for_project(connection, project_id)
         ],
-        "models": [described("Model", files.placed("models", row)) for row in models],
+        "models": [manifest_row("Model", files.assign_path("models", row)) for row in models],
         "reports": [
-            described("Report", files.placed("reports", files.placed("reports", row), kind="pdf_"))
+            manifest_row(
+                "Report",
+                files.assign_path("reports", files.assign_path("reports", row), kind="pdf_"),
+            )
             for row in reports
         ],
         "deployments": [
-            described("Deployment", row)
+            manifest_row("Deployment", row)
             for row in deployment.list_for_project(connection, project_id)
         ],
     }
@@ -96,7 +100,7 @@ class _Files:
         self.entries: list[dict[str, Any]] = []
         self._rows: list[dict[str, Any]] = []
 
-    def placed(
+    def assign_path(
         self, folder: str, row: dict[str, Any], label: str | None = None, *, kind: str = ""
     ) -> dict[str, Any]:
         """Give a row's artifact its place in the archive, and tell the row its path.
@@ -139,9 +143,11 @@ def _list_datasets(connection: Connection, project_id: str, files: _Files) -> li
         versions.setdefault(row["dataset_id"], []).append(row)
     return [
         {
-            **described("Dataset", found),
+            **manifest_row("Dataset", found),
             "versions": [
-                described("DatasetVersion", files.placed("datasets", row, label=found["name"]))
+                manifest_row(
+                    "DatasetVersion", files.assign_path("datasets", row, label=found["name"])
+                )
                 for row in versions[found["id"]]
             ],
         }

@@ -4,7 +4,7 @@ from sqlalchemy import Connection
 
 from projects_api.access.problems import ExportRefused
 from projects_api.archive.importing import check_archive
-from projects_api.archive.manifest import sentences
+from projects_api.archive.manifest import fault_text
 from projects_api.archive.reader import ArchiveRefused
 from projects_api.contract import Upload
 from projects_api.models import job
@@ -28,7 +28,7 @@ def import_project(
     try:
         check_archive(file.path, file.max_bytes)
     except ArchiveRefused as refused:
-        reasons = sentences(refused.faults)
+        reasons = fault_text(refused.faults)
         raise ExportRefused(f"Send an export as it was downloaded. {reasons}") from refused
     with artifacts.keep(connection, {file.path: file.content}):
         job_id = job.create(

@@ -45,7 +45,7 @@ def delete_model(connection: Connection, project: dict[str, Any], model_id: str)
 
 
 def explain_model(connection: Connection, model_id: str) -> dict[str, Any]:
-    """Tell which inputs a model goes by."""
+    """Get which inputs a model goes by."""
     explanation = trained_model.find_column(connection, model_id, "explanation")
     return {"model_id": model_id, "explanation": explanation}
 
@@ -64,7 +64,7 @@ def predict(
     options: dict[str, bool],
 ) -> dict[str, Any]:
     """Ask a model about one row or about many."""
-    model = trained_model.find_asked(connection, model_id)
+    model = trained_model.find_for_prediction(connection, model_id)
     if model is None:
         raise ModelNotFound
     with translated():

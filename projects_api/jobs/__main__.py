@@ -55,7 +55,7 @@ def _load(module: str) -> None:
 
 
 def _woken_by_children() -> int:
-    """Give a descriptor that can be read when a child has ended."""
+    """Return a descriptor that can be read when a child has ended."""
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
     os.set_blocking(writing, False)

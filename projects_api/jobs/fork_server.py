@@ -58,7 +58,7 @@ class ForkServer:
         return self._status is None
 
     def has_ended(self) -> bool:
-        """Tell whether the job's process has ended, by itself or otherwise."""
+        """Return whether the job's process has ended, by itself or otherwise."""
         while self._status is None and select([self._socket], [], [], 0)[0]:
             self._hear()
         return self._status is not None

@@ -49,7 +49,7 @@ class JobProcess:
             os.close(writing)
 
     def has_ended(self) -> bool:
-        """Tell whether the process has ended, by itself or otherwise."""
+        """Return whether the process has ended, by itself or otherwise."""
         return self._server.has_ended()
 
     def memory_bytes(self) -> int:
@@ -66,7 +66,7 @@ class JobProcess:
         return status
 
     def failure(self) -> dict[str, str]:
-        """Give the message, and perhaps the traceback, that the process left; else nothing."""
+        """Return the message, and perhaps the traceback, that the process left; else nothing."""
         try:
             with self._failure.open() as file:
                 found: dict[str, str] = json.loads(file.read(MAX_FAILURE))

@@ -33,7 +33,7 @@ UNEXPECTED = (
 
 
 def tell(worker: socket.socket, number: int) -> None:
-    """Tell the worker a process id or an exit status: four bytes, as `fork_server` reads them."""
+    """Send the worker a process id or an exit status: four bytes, as `fork_server` reads them."""
     worker.sendall(number.to_bytes(4, "little", signed=True))
 
 

@@ -31,7 +31,7 @@ class RepeatableOrigin:
         self._moment += STEP
 
     def moment(self) -> datetime:
-        """Tell the moment at which the clock stands."""
+        """Return the moment at which the clock stands."""
         return self._moment
 
     def identifier(self) -> str:

@@ -50,7 +50,7 @@ class RunningJob:
     def report(
         self, percent: float, *, stage: str | None = None, seconds_left: float | None = None
     ) -> None:
-        """Tell how far the work is, what it does now, and how long it may take.
+        """Report how far the work is, what it does now, and how long it may take.
 
         Raises `JobLost`, as everything here does, once it is known that the work is in vain.
         """

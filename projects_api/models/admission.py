@@ -10,8 +10,8 @@ from sqlalchemy import Connection, and_, bindparam, select
 from projects_api.models import api_key
 from projects_api.models.api_key import Caller, api_keys
 from projects_api.models.member import members
-from projects_api.models.prepared import Prepared
 from projects_api.models.project import COLUMNS, projects
+from projects_api.models.statements import DriverStatement
 
 Membership = tuple[dict[str, Any], str]
 """A project, and the role that somebody has in it."""
@@ -19,7 +19,7 @@ Membership = tuple[dict[str, Any], str]
 _IN_PROJECT = and_(
     members.c.user_id == api_keys.c.user_id, members.c.project_id == bindparam("project_id")
 )
-_ADMIT = Prepared(
+_ADMIT = DriverStatement(
     select(*api_key.COLUMNS, *COLUMNS, members.c.role)
     .select_from(api_keys.outerjoin(members, _IN_PROJECT).outerjoin(projects))
     .where(api_key.LIVE)

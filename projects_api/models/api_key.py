@@ -13,7 +13,7 @@ from sqlalchemy import Connection, and_, bindparam, insert, or_, select, update
 from sqlmodel import Field, SQLModel
 
 from projects_api.models.base import Identifier, Timestamp, new_id, now, rows_of, table_of
-from projects_api.models.prepared import Prepared
+from projects_api.models.statements import DriverStatement
 from projects_api.models.user import users
 
 SCOPES = ("read", "write", "predict", "admin")
@@ -49,7 +49,7 @@ COLUMNS = (
     api_keys.c.scopes,
     api_keys.c.secret_sha256,
 )
-_LIVE_KEY = Prepared(select(*COLUMNS).where(LIVE))
+_LIVE_KEY = DriverStatement(select(*COLUMNS).where(LIVE))
 
 
 class Caller(NamedTuple):
@@ -60,7 +60,7 @@ class Caller(NamedTuple):
     scopes: frozenset[str]
 
     def may(self, scope: str) -> bool:
-        """Tell whether the key has a scope; `admin` includes every other one."""
+        """Return whether the key has a scope; `admin` includes every other one."""
         return scope in self.scopes or "admin" in self.scopes
 
 
@@ -97,7 +97,7 @@ def authenticate(connection: Connection, token: str) -> Caller | None:
 
 
 def find_row(
-    statement: Prepared, connection: Connection, token: str, **parameters: Any
+    statement: DriverStatement, connection: Connection, token: str, **parameters: Any
 ) -> dict[str, Any] | None:
     """Find the row that a statement has of a key, by `COLUMNS` and `LIVE` and what more it likes.
 
@@ -114,7 +114,7 @@ def find_row(
 
 
 def caller_of(row: Mapping[str, Any]) -> Caller:
-    """Give the caller whose key a row has."""
+    """Return the caller whose key a row has."""
     return Caller(row["user_id"], row["key_id"], frozenset(row["scopes"].split()))
 
 

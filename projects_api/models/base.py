@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeDecorator, TypeEngine
 from sqlmodel import SQLModel
 
-from projects_api.models.prepared import Prepared
+from projects_api.models.statements import DriverStatement
 
 NAMING_CONVENTION = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -91,7 +91,7 @@ class Timestamp(TypeDecorator[str]):
         return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
     def result_processor(self, dialect: Dialect, _coltype: object) -> Callable[[Any], str | None]:
-        """Give what turns that into RFC 3339 text again: directly, for lists hold many."""
+        """Return what turns that into RFC 3339 text again: directly, for lists hold many."""
         return _read_moment if dialect.name == "postgresql" else _read_text
 
 
@@ -104,12 +104,12 @@ def _read_text(value: str | None) -> str | None:
 
 
 def table_of(model: type[SQLModel]) -> Table:
-    """Give the Core table behind a model: queries select columns, not entities, for speed."""
+    """Return the Core table behind a model: queries select columns, not entities, for speed."""
     return model.metadata.tables[str(model.__tablename__)]
 
 
 def rows_of(result: CursorResult[Any]) -> list[dict[str, Any]]:
-    """Give all rows as dictionaries by column name."""
+    """Return all rows as dictionaries by column name."""
     names = tuple(result.keys())
     # The rows' own way to become dictionaries takes four times as long.
     return [dict(zip(names, row, strict=True)) for row in result.all()]
@@ -126,7 +126,7 @@ def list_of_project(connection: Connection, table: Table, project_id: str) -> li
 
 
 def row_of(result: CursorResult[Any]) -> dict[str, Any] | None:
-    """Give the first row as a dictionary by column name, or `None` where there is none."""
+    """Return the first row as a dictionary by column name, or `None` where there is none."""
     row = result.first()
     return None if row is None else row._asdict()
 
@@ -138,8 +138,8 @@ def project_of(connection: Connection, table: Table, row_id: str) -> str | None:
 
 
 @cache
-def _project_of(table: Table) -> Prepared:
-    return Prepared(select(table.c.project_id).where(table.c.id == bindparam("id")))
+def _project_of(table: Table) -> DriverStatement:
+    return DriverStatement(select(table.c.project_id).where(table.c.id == bindparam("id")))
 
 
 def to_text(moment: datetime) -> str:
@@ -148,12 +148,12 @@ def to_text(moment: datetime) -> str:
 
 
 def present() -> datetime:
-    """Tell the present moment, in UTC."""
+    """Return the present moment, in UTC."""
     return origin.moment()
 
 
 def now() -> str:
-    """Tell the present moment as RFC 3339 text, to the microsecond."""
+    """Return the present moment as RFC 3339 text, to the microsecond."""
     return to_text(present())
 
 

@@ -28,7 +28,7 @@ from projects_api.models.base import (
 )
 from projects_api.models.blob import blobs
 from projects_api.models.dataset_version import dataset_versions
-from projects_api.models.prepared import Listing, Prepared
+from projects_api.models.statements import DriverStatement, Listing
 
 
 class Dataset(SQLModel, table=True):
@@ -76,7 +76,7 @@ _WITH_NEWEST_VERSION = (
     .join(artifacts, artifacts.c.id == dataset_versions.c.artifact_id)
     .join(blobs, blobs.c.sha256 == artifacts.c.sha256)
 )
-_FIND = Prepared(_WITH_NEWEST_VERSION.where(datasets.c.id == bindparam("id")))
+_FIND = DriverStatement(_WITH_NEWEST_VERSION.where(datasets.c.id == bindparam("id")))
 _LISTING = Listing(
     _WITH_NEWEST_VERSION,
     datasets.c.project_id == bindparam("project_id"),

@@ -28,7 +28,7 @@ from projects_api.models.base import (
     table_of,
 )
 from projects_api.models.blob import blobs
-from projects_api.models.prepared import Listing
+from projects_api.models.statements import Listing
 
 FORMATS = ("csv", "parquet")
 

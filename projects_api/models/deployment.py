@@ -27,7 +27,7 @@ from projects_api.models.base import (
     row_of,
     table_of,
 )
-from projects_api.models.prepared import Listing
+from projects_api.models.statements import Listing
 from projects_api.models.trained_model import trained_models
 
 STAGES = ("staging", "production")
@@ -97,12 +97,12 @@ def list_for_project(connection: Connection, project_id: str) -> list[dict[str, 
 
 
 def answers(connection: Connection, *, model_id: str) -> bool:
-    """Tell whether a model answers in an active deployment."""
+    """Return whether a model answers in an active deployment."""
     return _any_active(connection, deployments.c.model_id == model_id)
 
 
 def answers_for_experiment(connection: Connection, experiment_id: str) -> bool:
-    """Tell whether a model of an experiment answers in an active deployment."""
+    """Return whether a model of an experiment answers in an active deployment."""
     own = select(trained_models.c.id).where(trained_models.c.experiment_id == experiment_id)
     return _any_active(connection, deployments.c.model_id.in_(own))
 

@@ -30,7 +30,7 @@ from projects_api.models.base import (
     table_of,
 )
 from projects_api.models.job import jobs
-from projects_api.models.prepared import Listing
+from projects_api.models.statements import Listing
 
 STATUSES = ("queued", "running", "succeeded", "completed", "failed", "cancelled")
 SUCCESSES = ("succeeded", "completed")
@@ -200,7 +200,7 @@ def find(connection: Connection, experiment_id: str) -> dict[str, Any] | None:
     return row_of(connection.execute(select(*_SHOWN).where(experiments.c.id == experiment_id)))
 
 
-def find_order(connection: Connection, experiment_id: str) -> dict[str, Any] | None:
+def find_for_training(connection: Connection, experiment_id: str) -> dict[str, Any] | None:
     """Find what a training needs to know of its experiment."""
     statement = select(*_ORDER).where(experiments.c.id == experiment_id)
     return row_of(connection.execute(statement))

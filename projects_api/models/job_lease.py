@@ -74,7 +74,7 @@ def extend(connection: Connection, job_id: str, owner: str, lease_seconds: float
 
 
 def is_cancelled(connection: Connection, job_id: str, owner: str) -> bool | None:
-    """Tell whether a job is to be cancelled; `None` where it is not this owner's any longer."""
+    """Return whether a job is to be cancelled; `None` where it is not this owner's any longer."""
     statement = select(jobs.c.cancel_requested).where(_owned(job_id, owner))
     wanted: bool | None = connection.scalar(statement)
     return wanted
@@ -99,7 +99,7 @@ def hold_project(connection: Connection, project_id: str | None) -> bool:
 
 
 def confirm(connection: Connection, job_id: str, owner: str) -> bool:
-    """Tell whether an owner still has a job that nobody cancelled, until the transaction ends."""
+    """Return whether an owner still has a job that nobody cancelled, until the transaction ends."""
     statement = select(jobs.c.id).where(_owned(job_id, owner), ~jobs.c.cancel_requested)
     return connection.scalar(statement.with_for_update(key_share=True)) is not None
 
@@ -181,7 +181,7 @@ def _change(connection: Connection, job_id: str, owner: str, /, **values: Any) -
 
 
 def _moment(connection: Connection, seconds: float = 0.0) -> ColumnElement[str]:
-    """Give a moment by the one clock that all workers share.
+    """Return a moment by the one clock that all workers share.
 
     That is the server's of PostgreSQL, and the machine's of SQLite; a clock for tests stands still.
     """

@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, Connection, Text, bindparam, func, insert, se
 from sqlmodel import Field, SQLModel
 
 from projects_api.models.base import Identifier, Timestamp, now, table_of
-from projects_api.models.prepared import Listing
+from projects_api.models.statements import Listing
 
 MAX_LINES = 10_000
 """A job that tells more is not heard any longer."""

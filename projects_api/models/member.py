@@ -28,7 +28,7 @@ from projects_api.models.base import (
     one_of,
     table_of,
 )
-from projects_api.models.prepared import Listing, Prepared
+from projects_api.models.statements import DriverStatement, Listing
 from projects_api.models.user import users
 
 ROLES = ("viewer", "editor", "admin", "owner")
@@ -84,21 +84,21 @@ _WITH_USER = select(
 _HERE = members.c.project_id == bindparam("project_id")
 _LISTING = Listing(_WITH_USER, _HERE, members.c.created_at, members.c.user_id)
 _THIS = _HERE & (members.c.user_id == bindparam("user_id"))
-_FIND = Prepared(_WITH_USER.where(_THIS))
-_ADD = Prepared(
+_FIND = DriverStatement(_WITH_USER.where(_THIS))
+_ADD = DriverStatement(
     insert(members)
     .values({name: bindparam(name) for name in ("project_id", "user_id", "role", "created_at")})
     .inline()  # It needs to know no number.
 )
-_CHANGE = Prepared(update(members).where(_THIS).values(role=bindparam("new_role")))
-_REMOVE = Prepared(delete(members).where(_THIS))
-_FIND_OWNER = Prepared(
+_CHANGE = DriverStatement(update(members).where(_THIS).values(role=bindparam("new_role")))
+_REMOVE = DriverStatement(delete(members).where(_THIS))
+_FIND_OWNER = DriverStatement(
     select(members.c.user_id).where(_HERE, members.c.role == literal("owner")).limit(1)
 )
 
 
 def rank(role: str) -> int:
-    """Give the place of a role in the order of roles."""
+    """Return the place of a role in the order of roles."""
     return ROLES.index(role)
 
 
@@ -130,5 +130,5 @@ def remove(connection: Connection, project_id: str, user_id: str) -> bool:
 
 
 def has_owner(connection: Connection, project_id: str) -> bool:
-    """Tell whether the project has an owner left."""
+    """Return whether the project has an owner left."""
     return _FIND_OWNER.first(connection, project_id=project_id) is not None

@@ -33,7 +33,7 @@ from projects_api.models.base import (
     table_of,
 )
 from projects_api.models.member import members
-from projects_api.models.prepared import Prepared, total_of
+from projects_api.models.statements import DriverStatement, total_of
 
 Counted = Literal["dataset_count", "experiment_count", "model_count"]
 
@@ -77,17 +77,17 @@ _FOR_MEMBER = (
     .join(members, members.c.project_id == projects.c.id)
     .where(projects.c.id == bindparam("id"), members.c.user_id == bindparam("user_id"))
 )
-_FIND = Prepared(_FOR_MEMBER)
-_FIND_LOCKED = Prepared(_FOR_MEMBER.with_for_update(of=projects))
+_FIND = DriverStatement(_FOR_MEMBER)
+_FIND_LOCKED = DriverStatement(_FOR_MEMBER.with_for_update(of=projects))
 _THIS = projects.c.id == bindparam("this")
-_INSERT = Prepared(insert(projects))
+_INSERT = DriverStatement(insert(projects))
 _CHANGED = ("name", "name_folded", "description", "description_folded", "updated_at")
-_CHANGE = Prepared(
+_CHANGE = DriverStatement(
     update(projects).where(_THIS).values({name: bindparam(name) for name in _CHANGED})
 )
-_REMOVE = Prepared(delete(projects).where(_THIS))
+_REMOVE = DriverStatement(delete(projects).where(_THIS))
 _COUNT = {
-    name: Prepared(
+    name: DriverStatement(
         update(projects)
         .where(_THIS)
         .values({name: projects.c[name] + bindparam("difference", type_=BigInteger)})
@@ -147,7 +147,7 @@ def list_for_member(
 @cache
 def _list_statements(
     dialect: str, sort_field: str, sort_direction: str, *, searched: bool
-) -> tuple[Prepared, Prepared]:
+) -> tuple[DriverStatement, DriverStatement]:
     """Build the page and the total of a listing: once for each way to ask, for building is slow.
 
     The page goes through the person's projects in order, and is cut before any project is read.
@@ -163,13 +163,13 @@ def _list_statements(
     cut = page.limit(bindparam("limit")).offset(bindparam("offset")).subquery()
     shown = select(*COLUMNS).join(cut, cut.c.project_id == projects.c.id)
     shown = shown.order_by(turn(projects.c[sort_field]), turn(projects.c.id))
-    return Prepared(shown), Prepared(total)
+    return DriverStatement(shown), DriverStatement(total)
 
 
 @cache
 def _search_statement(
     dialect: str, sort_field: str, sort_direction: str, kind: search_index.Kind, most: int
-) -> Prepared:
+) -> DriverStatement:
     """Build the page of a search that finds few, which are put in order here.
 
     Each row has the `total`; where the page is empty, there is one of nothing else.
@@ -186,7 +186,7 @@ def _search_statement(
         .outerjoin(projects, projects.c.id == cut.c.project_id)
         .order_by(turn(projects.c[sort_field]), turn(projects.c.id))
     )
-    return Prepared(shown)
+    return DriverStatement(shown)
 
 
 def create(connection: Connection, owner_id: str, *, name: str, description: str) -> dict[str, Any]:

@@ -22,8 +22,8 @@ from projects_api.models.base import (
 from projects_api.models.blob import blobs
 from projects_api.models.deployment import deployments
 from projects_api.models.experiment import experiments
-from projects_api.models.prepared import Listing
 from projects_api.models.project import projects
+from projects_api.models.statements import Listing
 from projects_api.models.trained_model import trained_models
 
 KINDS = ("project", "experiment", "model", "deployment")

@@ -27,7 +27,7 @@ _HEAVY = {
 
 
 def gather(connection: Connection, report_id: str) -> dict[str, Any] | None:
-    """Give what `rendering.render` takes; `None` where what the report is about is gone.
+    """Return what `rendering.render` takes; `None` where what the report is about is gone.
 
     Of a deployment there are the rows that it was `asked` about, for drift to be measured on. Read
     it in one snapshot.

@@ -74,19 +74,19 @@ _INDEXED = {
 
 
 def kind_of(folded: str) -> Kind:
-    """Tell whether the index can find a folded text."""
+    """Return whether the index can find a folded text."""
     return "indexed" if len(folded) >= INDEXED_LENGTH else "short"
 
 
 def matches(dialect: str) -> ColumnElement[bool]:
-    """Give the condition that a membership's project contains the folded `text`."""
+    """Return the condition that a membership's project contains the folded `text`."""
     place = func.instr if dialect == "sqlite" else func.strpos
     texts = (members.c.project_name_folded, members.c.project_description_folded)
     return or_(*(place(text, bindparam("text")) > 0 for text in texts))
 
 
 def walk(dialect: str) -> ColumnElement[bool]:
-    """Give the condition that a membership is of `user_id`, by which all are found in no order."""
+    """Return the condition that a membership is of `user_id`; it finds all, in no order."""
     return _WALK[dialect]
 
 
@@ -120,7 +120,7 @@ def _count(rows: CTE) -> ScalarSelect[int]:
 
 
 def difference(connection: Connection) -> tuple[set[int], set[int]]:
-    """Give the numbers of memberships that the index lacks, and those that it has of none."""
+    """Return the numbers of memberships that the index lacks, and those that it has of none."""
     indexed = _INDEXED[connection.dialect.name]
     there = set(connection.scalars(text(indexed)))
     known = set(connection.scalars(select(members.c.number)))

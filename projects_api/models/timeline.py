@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Select, Table, bindparam, func, literal, sele
 from projects_api.models.dataset import datasets
 from projects_api.models.dataset_version import dataset_versions
 from projects_api.models.experiment import experiments
-from projects_api.models.prepared import Prepared
+from projects_api.models.statements import DriverStatement
 
 
 def _moments(table: Table, kind: str, *, cut: bool) -> Select[Any]:
@@ -24,7 +24,7 @@ def _moments(table: Table, kind: str, *, cut: bool) -> Select[Any]:
     return select(moments.subquery())
 
 
-def _page(*kinds: Select[Any]) -> Prepared:
+def _page(*kinds: Select[Any]) -> DriverStatement:
     """Build a page, which is cut from the indexes before any of the tables is read."""
     moments = (union_all(*kinds) if len(kinds) > 1 else kinds[0]).subquery()
     events = (
@@ -55,10 +55,10 @@ def _page(*kinds: Select[Any]) -> Prepared:
         .outerjoin(experiments, (events.c.type == "experiment") & (experiments.c.id == events.c.id))
         .order_by(events.c.timestamp, events.c.id)
     )
-    return Prepared(shown)
+    return DriverStatement(shown)
 
 
-def _pages(*, cut: bool) -> dict[str | None, Prepared]:
+def _pages(*, cut: bool) -> dict[str | None, DriverStatement]:
     of_datasets = _moments(datasets, "dataset", cut=cut)
     of_experiments = _moments(experiments, "experiment", cut=cut)
     return {

@@ -31,7 +31,7 @@ from projects_api.models.base import (
 )
 from projects_api.models.blob import blobs
 from projects_api.models.experiment import experiments
-from projects_api.models.prepared import Listing
+from projects_api.models.statements import Listing
 
 
 class TrainedModel(SQLModel, table=True):
@@ -160,7 +160,7 @@ def find_best(connection: Connection, experiment_id: str) -> dict[str, Any] | No
     return row_of(connection.execute(statement))
 
 
-def find_asked(connection: Connection, model_id: str) -> dict[str, Any] | None:
+def find_for_prediction(connection: Connection, model_id: str) -> dict[str, Any] | None:
     """Find what a model is asked with: `sha256` of its file, engine, signature, and project."""
     asked = (artifacts.c.sha256, artifacts.c.project_id)
     statement = (

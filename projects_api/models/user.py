@@ -12,7 +12,7 @@ from projects_api.models.base import (
     rows_of,
     table_of,
 )
-from projects_api.models.prepared import Prepared
+from projects_api.models.statements import DriverStatement
 
 
 class User(SQLModel, table=True):
@@ -28,7 +28,7 @@ class User(SQLModel, table=True):
 
 users = table_of(User)
 
-_FIND_ID = Prepared(select(users.c.id).where(users.c.email == bindparam("email")))
+_FIND_ID = DriverStatement(select(users.c.id).where(users.c.email == bindparam("email")))
 
 
 def create(connection: Connection, *, email: str, name: str) -> str:
@@ -47,7 +47,7 @@ def find_id(connection: Connection, email: str) -> str | None:
 
 
 def any_exists(connection: Connection) -> bool:
-    """Tell whether anybody is registered."""
+    """Return whether anybody is registered."""
     return connection.execute(select(users.c.id).limit(1)).first() is not None
 
 

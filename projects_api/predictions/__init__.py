@@ -47,7 +47,7 @@ class Prediction:
     """Fields of the rows that the model does not know; 100 at most."""
 
     def as_answer(self, *, probabilities: bool = True) -> dict[str, Any]:
-        """Give the members of an answer."""
+        """Return the members of an answer."""
         if not probabilities:
             for each in self.predictions:
                 each["probabilities"] = None
@@ -75,7 +75,7 @@ class Predictions:
         self.close = self._children.close
 
     def predict(self, model: Mapping[str, Any], inputs: Any) -> Prediction:
-        """Ask a model, as `trained_model.find_asked` gives it, about a row or about several.
+        """Ask a model, as `find_for_prediction` returns it, about a row or about several.
 
         Raises `RowsRefused` for rows that it cannot be asked about, `ModelFault` where the
         model cannot answer, and `EngineMissing` where this machine lacks what it needs.

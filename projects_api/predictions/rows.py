@@ -14,7 +14,7 @@ Row = dict[str, Any]
 
 
 def read_rows(signature: Mapping[str, Any], inputs: Any) -> tuple[list[Row], list[str]]:
-    """Give the rows as the model takes them, and the names of fields that it does not know.
+    """Return the rows as the model takes them, and the names of fields that it does not know.
 
     `inputs` is what a body says. Raises `RowsRefused` with the place of each fault in the inputs.
     """

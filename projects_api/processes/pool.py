@@ -75,7 +75,7 @@ class ChildPool:
         owner: str = "",
         file: Path | None = None,
     ) -> dict[str, Any]:
-        """Give a task to a process, waiting for one to be free, and return its answer.
+        """Return a task to a process, waiting for one to be free, and return its answer.
 
         A process never works for two owners. One whose last answer named `wanted` among what it
         `keeps` is preferred. Of a file the process gets a copy, whose place is the task's `path`.

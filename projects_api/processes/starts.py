@@ -55,7 +55,7 @@ class Spawned:
         yield {} if file is None else {"path": str(file)}
 
     def lives(self) -> bool:
-        """Tell whether the process has not ended by itself."""
+        """Return whether the process has not ended by itself."""
         return self._process.poll() is None
 
     def end(self) -> int:
@@ -93,7 +93,7 @@ class Forked:
             copy.unlink(missing_ok=True)
 
     def lives(self) -> bool:
-        """Tell whether the process has not ended by itself."""
+        """Return whether the process has not ended by itself."""
         return self._handle is not None and not select([self._handle], [], [], 0)[0]
 
     def end(self) -> None:

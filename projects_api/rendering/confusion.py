@@ -30,7 +30,7 @@ class _Confusion:
 
     @property
     def is_turned(self) -> bool:
-        """Tell whether names do not fit side by side."""
+        """Return whether names do not fit side by side."""
         return max(map(len, self.names)) * _LETTER > self.cell
 
     def in_words(self) -> str:

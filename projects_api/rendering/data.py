@@ -13,7 +13,7 @@ Facts = Mapping[str, Any]
 
 
 def of_project(rows: Sequence[Facts], total: int) -> Iterator[Block]:
-    """Give the data sets of a project, what is wanting in them, and where cells are empty."""
+    """Return the data sets of a project, what is wanting in them, and where cells are empty."""
     if not rows:
         yield Note("The project has no data sets.")
         return
@@ -42,7 +42,7 @@ def of_project(rows: Sequence[Facts], total: int) -> Iterator[Block]:
 
 
 def of_training(experiment: Facts, datasets: Sequence[Facts]) -> Iterator[Block]:
-    """Give what a training learnt from; where it left nothing, what its table holds."""
+    """Return what a training learnt from; where it left nothing, what its table holds."""
     reference, signature = experiment["reference"] or {}, experiment["signature"] or {}
     if not reference.get("rows"):
         for one in datasets:

@@ -82,7 +82,7 @@ def _cleaned(svg: str, prefix: str) -> str:
 
 
 def bars_height(count: int) -> float:
-    """Give the height in inches that so many bars need."""
+    """Return the height in inches that so many bars need."""
     return 0.75 + 0.24 * max(count, 2)
 
 

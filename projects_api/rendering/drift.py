@@ -36,7 +36,7 @@ Facts = Mapping[str, Any]
 
 
 def blocks(drift: Facts) -> Iterator[Block]:
-    """Tell what was measured, the inputs in the order that they have."""
+    """Return what was measured, the inputs in the order that they have."""
     if not drift["rows"]:
         yield Note("The deployment was asked nothing yet, so that there is nothing to compare.")
         return
@@ -147,11 +147,11 @@ def _spreads(features: Sequence[Facts]) -> Picture:
 
 
 def _heaps(feature: Facts) -> list[tuple[str, float, float]]:
-    """Name the heaps that are not empty, with their shares of the training and of what is asked."""
-    heaps = [one for one in feature["heaps"] if one["expected"] or one["actual"]]
-    before, now = (sum(one[key] for one in heaps) or 1 for key in ("expected", "actual"))
+    """Name the bins that are not empty, with their shares of the training and of what is asked."""
+    bins = [one for one in feature["bins"] if one["expected"] or one["actual"]]
+    before, now = (sum(one[key] for one in bins) or 1 for key in ("expected", "actual"))
     kind = feature["kind"]
-    return [(_heap_name(one, kind), one["expected"] / before, one["actual"] / now) for one in heaps]
+    return [(_bin_name(one, kind), one["expected"] / before, one["actual"] / now) for one in bins]
 
 
 def _in_words(feature: Facts) -> str:
@@ -172,12 +172,12 @@ def _draw_spread(axes: Axes, feature: Facts, tallest: int) -> None:
     show_grid(axes)
 
 
-def _heap_name(heap: Facts, kind: str) -> str:
-    if "rest" in heap:
-        return _RESTS[heap["rest"]]
-    if "value" in heap:
-        return f"{heap['value']} words" if kind == "text" else short(heap["value"], 18)
-    lower, upper = heap["lower"], heap["upper"]
+def _bin_name(one: Facts, kind: str) -> str:
+    if "rest" in one:
+        return _RESTS[one["rest"]]
+    if "value" in one:
+        return f"{one['value']} words" if kind == "text" else short(one["value"], 18)
+    lower, upper = one["lower"], one["upper"]
     if lower is None:
         return "all numbers" if upper is None else f"below {upper:.4g}"
     return f"from {lower:.4g}" if upper is None else f"{lower:.4g} to {upper:.4g}"

@@ -37,7 +37,7 @@ class _Pictures:
         self._count = 0
 
     def draw(self, picture: Picture) -> Markup:
-        """Give a picture as an element in the colours of the page around it."""
+        """Return a picture as an element in the colours of the page around it."""
         self._count += 1
         svg = draw(picture, as_paths=False, prefix=f"p{self._count}-")
         words = html.escape(picture.in_words)

@@ -180,7 +180,7 @@ class _Pages(FPDF):
 
 
 def _needed(section: Section) -> float:
-    """Tell how many millimetres a section needs at least, to begin on a page."""
+    """Return how many millimetres a section needs at least, to begin on a page."""
     match section.blocks:
         case [Picture(height=height), *_]:
             return _millimetres(height) + 25

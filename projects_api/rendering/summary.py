@@ -10,7 +10,7 @@ Facts = Mapping[str, Any]
 
 
 def blocks(facts: Facts) -> Iterator[Block]:
-    """Give the summary of a report of any kind."""
+    """Return the summary of a report of any kind."""
     yield from _BY_KIND[facts["kind"]](facts)
 
 

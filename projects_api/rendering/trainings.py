@@ -28,7 +28,7 @@ __all__ = ["best_of", "describe", "duration", "scores", "sections", "target"]
 
 
 def sections(facts: Facts, wanted: Sequence[str]) -> Iterator[Section]:
-    """Give the wanted sections about the one experiment that have something to show."""
+    """Return the wanted sections about the one experiment that have something to show."""
     (experiment,) = facts["experiments"]
     models, subject = facts["models"], facts["model_id"]
     best = best_of(models)
@@ -63,7 +63,7 @@ def describe(experiment: Facts) -> str:
 
 
 def scores(model: Facts) -> list[tuple[str, str]]:
-    """Give the metrics of a model, named for people."""
+    """Return the metrics of a model, named for people."""
     return [(metric_name(name), number(score)) for name, score in model["metrics"].items()]
 
 

@@ -72,7 +72,7 @@ class Artifacts:
 
     @contextmanager
     def fetched(self, sha256: str) -> Iterator[Path]:
-        """Give a content as a file, which is gone when the block ends."""
+        """Return a content as a file, which is gone when the block ends."""
         with self.spool() as spool:
             for chunk in self.read(sha256):
                 spool.write(chunk)

@@ -78,7 +78,7 @@ class SharedAnswer:
         self._answers: dict[str, asyncio.Future[Any]] = {}
 
     async def get(self, name: str, make: Callable[[], Result]) -> Result:
-        """Give the answer of this name that is being made, or have it made."""
+        """Return the answer of this name that is being made, or have it made."""
         answer = self._answers.get(name)
         if answer is None or answer.done():
             answer = asyncio.get_running_loop().run_in_executor(self._thread, make)

@@ -90,7 +90,7 @@ class ArtifactStore:
             _flush_to_disk(target.parent)
 
     def read(self, sha256: str) -> Iterator[bytes]:
-        """Give a content in chunks of at most 1 MiB; the caller may take long over each.
+        """Return a content in chunks of at most 1 MiB; the caller may take long over each.
 
         Raises ContentMissing at the first chunk when the store does not have it.
         """
@@ -117,11 +117,11 @@ class ArtifactStore:
                 (self._folder / _key(sha256)).unlink(missing_ok=True)
 
     def contains(self, sha256: str) -> bool:
-        """Tell whether a content is there."""
+        """Return whether a content is there."""
         return self._size(_key(sha256)) is not None
 
     def list(self) -> Iterator[tuple[str, int]]:
-        """Give the SHA-256 and the size in bytes of every content, in no order."""
+        """Return the SHA-256 and the size in bytes of every content, in no order."""
         batches = iter(self._store.list(_KEYS, chunk_size=1000))
         while True:
             with _store_errors():

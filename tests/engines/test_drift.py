@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import ks_2samp
 
-from projects_api.engines.drift import MINIMUM_ROWS, heaps, ks, measure, psi
+from projects_api.engines.drift import MINIMUM_ROWS, bins, ks, measure, psi
 
 CHANCE = np.random.default_rng(1)
 
@@ -120,7 +120,7 @@ def test_the_index_compares_the_heaps_that_are_shown():
         "missing": 10,
     }
     values = [-7, 0.5, 1.5, 2, 99, None] * 100
-    found = heaps(known, values)
+    found = bins(known, values)
     assert found == [
         {"lower": None, "upper": 1.0, "expected": 50, "actual": 200},
         {"lower": 1.0, "upper": None, "expected": 50, "actual": 300},
@@ -132,7 +132,7 @@ def test_the_index_compares_the_heaps_that_are_shown():
 
 def test_heaps_of_values_put_rare_and_new_ones_together():
     known = {"kind": "boolean", "counts": {"true": 98, "false": 2}, "other": 0, "missing": 0}
-    assert heaps(known, [True, False, False]) == [
+    assert bins(known, [True, False, False]) == [
         {"value": "true", "expected": 98, "actual": 1},
         {"rest": "other", "expected": 2, "actual": 2},
         {"rest": "missing", "expected": 0, "actual": 0},

@@ -8,7 +8,7 @@ import zipfile
 
 import pytest
 
-from projects_api.app.demo import fill
+from projects_api.app.demo import create_demo_project
 from projects_api.archive.reader import verify_archive
 from projects_api.models import report as reports
 
@@ -39,7 +39,7 @@ class TestExportProject:
             assert manifest[part] == []
 
     def test_everything(self, server, owner, tmp_path):
-        project_id = fill(server.services, owner.email)
+        project_id = create_demo_project(server.services, owner.email)
         owner.upload(project_id, b"a,b\n1,2\n", name="../../evil/../name.csv")
         about = {"kind": "project", "entity_id": project_id, "name": "Not yet rendered"}
         with server.services.database.transaction() as connection:

@@ -16,11 +16,20 @@ import pytest
 from sqlalchemy import Connection, literal, make_url, select, text
 
 from projects_api.database import Database
-from projects_api.models import api_key, dataset, member, prepared, project, search, timeline, user
+from projects_api.models import (
+    api_key,
+    dataset,
+    member,
+    project,
+    search,
+    statements,
+    timeline,
+    user,
+)
 from projects_api.models.admission import admit
 from projects_api.models.member import SORT_FIELDS
-from projects_api.models.prepared import Prepared
 from projects_api.models.project import projects
+from projects_api.models.statements import DriverStatement
 from projects_api.settings import Settings
 from tools.bench import seed
 from tools.bench.seed import Facts
@@ -157,7 +166,9 @@ def test_no_table_is_read_whole(connection, filled, call):
 
 def test_a_whole_read_is_seen(connection):
     def read() -> None:
-        Prepared(select(projects.c.id).where(projects.c.description == literal(""))).all(connection)
+        DriverStatement(select(projects.c.id).where(projects.c.description == literal(""))).all(
+            connection
+        )
 
     ((_, lines),) = plans_of(connection, read)
     assert whole_reads(lines)
@@ -192,7 +203,7 @@ def test_a_search_in_all_walks_the_index_of_its_order(connection, filled, wanted
 def plans_of(connection: Connection, call: Callable[[], object]) -> list[tuple[str, list[str]]]:
     """Give what a call executes, each statement with the lines of its plan."""
     plans = []
-    run = prepared._Plan.run
+    run = statements._Plan.run
 
     def explain(plan: Any, connection: Connection, parameters: Any) -> Any:
         if connection.dialect.name == "postgresql":
@@ -206,7 +217,7 @@ def plans_of(connection: Connection, call: Callable[[], object]) -> list[tuple[s
         return run(plan, connection, parameters)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(prepared._Plan, "run", explain)
+        patch.setattr(statements._Plan, "run", explain)
         call()
     return plans
 

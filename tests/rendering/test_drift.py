@@ -63,14 +63,14 @@ def test_the_worst_of_many_columns_with_any_names(tmp_path):
     rows = [dict.fromkeys(names, value) for value in range(100)] * 4
     measured = drift.measure({"rows": 100, "inputs": known}, rows)
     worst = names[0]
-    heaps = drift.heaps(known[worst], [row[worst] for row in rows])
+    bins = drift.bins(known[worst], [row[worst] for row in rows])
     kinds = {"kind": "category", "verdict": "drift", "psi": 3.0}
     values = [
         {"value": name, "expected": 10, "actual": 10 * place}
         for place, name in enumerate(made.NAMES)
     ]
-    spread = ({"name": worst, "kind": "number", "heaps": heaps}, {"name": "x", **kinds})
-    facts = report(measured, spread[0], {**spread[1], "heaps": values})
+    spread = ({"name": worst, "kind": "number", "bins": bins}, {"name": "x", **kinds})
+    facts = report(measured, spread[0], {**spread[1], "bins": values})
     files = render(facts, tmp_path)
     read = Reader(files["text/html"].read_text())
     index, distribution = read.said

@@ -43,7 +43,7 @@ def check_equal(servers: Iterable[Server], workload: Workload, key: str) -> None
 
 
 def answer(server: Server, request: Request, workload: Workload, key: str) -> tuple[int, Any]:
-    """Give the status and the comparable content of an answer."""
+    """Return the status and the comparable content of an answer."""
     headers = {"Authorization": f"Bearer {key}", "Content-Type": request.content_type}
     response = httpx.request(
         request.method,
@@ -70,7 +70,7 @@ def _lasting(value: Any) -> Any:
 
 
 def _archive(content: bytes) -> dict[str, Any]:
-    """Give the manifest, and the digest of each file."""
+    """Return the manifest, and the digest of each file."""
     found: dict[str, Any] = {}
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         for name in archive.namelist():

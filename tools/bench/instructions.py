@@ -18,7 +18,7 @@ COUNTED = 50
 def count_instructions(
     site: Site, peer: Peer, workloads: Iterable[Workload]
 ) -> Iterator[tuple[Workload, int]]:
-    """Give the instructions of one request of each workload, all threads together."""
+    """Return the instructions of one request of each workload, all threads together."""
     profile = site.folder / f"{peer.name}.callgrind"
     wrapper = ["valgrind", "--tool=callgrind", "--instr-atstart=no", "--quiet"]
     wrapper.append(f"--callgrind-out-file={profile}")

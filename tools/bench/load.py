@@ -61,7 +61,7 @@ def measure(
 
 
 def median(measurements: Iterable[Measurement]) -> Measurement:
-    """Give the median of each figure."""
+    """Return the median of each figure."""
     rows = [asdict(one) for one in measurements]
     return Measurement(
         **{f.name: statistics.median(r[f.name] for r in rows) for f in fields(Measurement)}

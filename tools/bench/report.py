@@ -40,13 +40,13 @@ class Bar:
         return f"{self.workload}{what} {sign} {self.wanted} of {TITLES[self.peer]}"
 
     def ratio(self, results: Results) -> float | None:
-        """Give the ratio that was measured, if it was."""
+        """Return the ratio that was measured, if it was."""
         ours = figure(results, self.database, OURS.name, self.workload, self.figure)
         other = figure(results, self.database, self.peer, self.workload, self.figure)
         return ours / other if ours and other else None
 
     def holds(self, ratio: float) -> bool:
-        """Tell whether a ratio is good enough."""
+        """Return whether a ratio is good enough."""
         least = self.figure == "requests_per_second"
         return ratio >= self.wanted if least else ratio <= self.wanted
 

@@ -87,7 +87,7 @@ class Plan:
         return min(self.projects, MOST_OF_CALLER)
 
     def of_caller(self, place: int) -> int:
-        """Give the number of the caller's project at a place; they are spread over all."""
+        """Return the number of the caller's project at a place; they are spread over all."""
         return place * (self.projects // self.owned)
 
     def counts(self, number: int) -> tuple[int, int, int]:
@@ -104,7 +104,7 @@ class Plan:
         return special.get(place) or _usual_counts(place)
 
     def tables(self) -> Iterator[tuple[str, Iterable[Row]]]:
-        """Give every table with its rows, parents before their children."""
+        """Return every table with its rows, parents before their children."""
         yield "users", self._users()
         yield "blobs", (_blob(content) for content in {self.small, *self.large})
         yield "projects", (self._project(number) for number in range(self.projects))
@@ -331,7 +331,7 @@ def _member(project: int, user: int, role: str, seconds: int) -> Row:
 
 
 def email_of(user: int) -> str:
-    """Give a user's address."""
+    """Return a user's address."""
     return f"user{user}@example.com"
 
 

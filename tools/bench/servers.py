@@ -34,7 +34,7 @@ class Peer:
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def command(self, port: int, workers: int) -> list[str]:
-        """Give the command that serves on a port; peers write no access log, this server does."""
+        """Return the command that serves on a port; peers write no access log, this server does."""
         options = ["--port", str(port), "--workers", str(workers)]
         if self.module is None:
             return [str(Path(sys.executable).with_name("projects-api")), "serve", *options]
@@ -81,7 +81,7 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
     def cpu_seconds(self) -> float:
-        """Tell the processor time that all its processes have used."""
+        """Return the processor time that all its processes have used."""
         times = [process.cpu_times() for process in self._processes()]
         return sum(one.user + one.system for one in times)
 
@@ -94,7 +94,7 @@ class Server:
             time.sleep(0.1)
 
     def memory_bytes(self) -> int:
-        """Tell the memory of all its processes, with a share of what they have in common."""
+        """Return the memory of all its processes, with a share of what they have in common."""
         return sum(process.memory_full_info().pss for process in self._processes())
 
     def _processes(self) -> list[psutil.Process]:

@@ -52,7 +52,7 @@ class Site:
         return running(peer, self.environment, probe, workers=workers, cores=cores, wrapper=wrapper)
 
     def artifacts(self) -> set[Path]:
-        """Give the files in the artifact store."""
+        """Return the files in the artifact store."""
         folder = self.folder / "artifacts" / "sha256"
         return {path for path in folder.rglob("*") if path.is_file()}
 

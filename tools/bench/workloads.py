@@ -23,7 +23,7 @@ class Request:
     content_type: str = "application/json"
 
     def unique(self, number: int) -> bytes | None:
-        """Give the body with a number in its place."""
+        """Return the body with a number in its place."""
         return self.body and self.body.replace(UNIQUE.encode(), f"{number:016d}".encode())
 
 
@@ -41,12 +41,12 @@ class Workload:
 
     @property
     def reads(self) -> bool:
-        """Tell whether the requests change nothing."""
+        """Return whether the requests change nothing."""
         return self.requests[0].method == "GET"
 
 
 def workloads(facts: Facts) -> list[Workload]:
-    """Give all workloads, those first that change nothing."""
+    """Return all workloads, those first that change nothing."""
     projects = [f"/api/projects/{one}" for one in facts.projects]
     new = b'{"name": "Churn %b", "description": "Telco customer churn"}' % UNIQUE.encode()
     update = b'{"name": "Churn Prediction", "description": "Telco customer churn"}'

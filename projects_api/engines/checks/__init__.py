@@ -50,7 +50,7 @@ def check(model: Any) -> None:
 
 
 def _parts(model: Any) -> Iterator[Any]:
-    """Give each object that a model is made of, once."""
+    """Yield each object that a model is made of, once."""
     seen: set[int] = set()
     left = [model]
     while left:
@@ -72,5 +72,5 @@ def _parts(model: Any) -> Iterator[Any]:
 
 
 def _is_handle(part: Any) -> bool:
-    """Tell whether it is what a booster's library gave."""
+    """Return whether it is what a booster's library gave."""
     return type(part).__name__ == "c_void_p"

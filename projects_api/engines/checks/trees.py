@@ -76,7 +76,7 @@ def _check_nodes(tree: Tree) -> None:
 
 
 def _depth(left: np.ndarray, right: np.ndarray) -> int:
-    """Tell how many steps the longest way has, in a tree whose children are right."""
+    """Return how many steps the longest way has, in a tree whose children are right."""
     depth = 0
     level = np.zeros(1, dtype=np.int64)
     while (level := level[left[level] != LEAF]).size:

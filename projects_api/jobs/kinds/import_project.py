@@ -3,7 +3,7 @@
 from sqlalchemy import Connection
 
 from projects_api.archive.importing import Unpacked, insert_unpacked, read_tables, unpack
-from projects_api.archive.manifest import sentences
+from projects_api.archive.manifest import fault_text
 from projects_api.archive.reader import ArchiveRefused
 from projects_api.jobs.running_job import JobFailed, RunningJob
 from projects_api.models import job as jobs
@@ -15,7 +15,7 @@ def run(job: RunningJob) -> None:
     try:
         unpacked = _unpacked(job)
     except ArchiveRefused as refused:
-        raise JobFailed(sentences(refused.faults)) from refused
+        raise JobFailed(fault_text(refused.faults)) from refused
     job.report(90, stage="Storing the files")
     with job.finish(unpacked.contents) as connection:
         others = insert_unpacked(

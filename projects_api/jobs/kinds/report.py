@@ -89,6 +89,6 @@ def _measure_drift(facts: dict[str, Any]) -> dict[str, Any]:
     spreads = []
     for one in moved[:MAX_SPREADS]:
         values = [row.get(one["name"]) for row in rows]
-        spreads.append({**one, "heaps": drift.heaps(reference["inputs"][one["name"]], values)})
+        spreads.append({**one, "bins": drift.bins(reference["inputs"][one["name"]], values)})
     thresholds = {"moderate_from": drift.MODERATE_FROM, "drift_above": drift.DRIFT_ABOVE}
     return {**measured, **thresholds, "spreads": spreads}

@@ -39,7 +39,7 @@ Outcome = tuple[Run, TrainingResult | None]
 def run(job: RunningJob) -> None:
     """Train what the experiment asks for; raises `JobFailed` where that cannot work."""
     with job.transaction() as connection:
-        order = experiment.find_order(connection, job.entity_id)
+        order = experiment.find_for_training(connection, job.entity_id)
         version = order and _find_version(connection, order)
         if order is None or version is None:
             raise JobFailed("The data set was deleted before the training began. Choose another.")
@@ -71,7 +71,7 @@ def run(job: RunningJob) -> None:
 
 def end(connection: Connection, entity_id: str, status: str, message: str | None) -> None:
     """Let an experiment follow its job; one that was deleted has no need to."""
-    order = experiment.find_order(connection, entity_id)
+    order = experiment.find_for_training(connection, entity_id)
     if order is None:
         return
     if status == "running":
@@ -111,7 +111,7 @@ class _Training:
         return [found[engine] for engine in self._runs]
 
     def report(self, engine: str, percent: float, stage: str | None, left: float | None) -> None:
-        """Tell how far all are, of which one has got on."""
+        """Report how far all are, of which one has got on."""
         self._percents[engine] = max(percent, self._percents[engine])
         share = sum(self._percents.values()) / len(self._percents) / 100
         whole = PREPARED_PERCENT + share * (TRAINED_PERCENT - PREPARED_PERCENT)
@@ -168,7 +168,7 @@ class _Share:
     def report(
         self, percent: float, *, stage: str | None = None, seconds_left: float | None = None
     ) -> None:
-        """Tell how far the engine is."""
+        """Report how far the engine is."""
         self._training.report(self._engine, percent, stage, seconds_left)
 
 

@@ -54,5 +54,5 @@ def _begin(connection: Connection, found: dict[str, Any], artifacts: Artifacts) 
 
 
 def headers_of(file: File) -> dict[str, str]:
-    """Give the headers of a file beside its media type."""
+    """Return the headers of a file beside its media type."""
     return {"content-disposition": content_disposition(file.name)}

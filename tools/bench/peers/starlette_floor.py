@@ -79,7 +79,7 @@ db = Store()
 
 
 def key_of(request: Request) -> tuple[str, str, str]:
-    """Give what finds the key that a request carries."""
+    """Return what finds the key that a request carries."""
     for name, value in request.scope["headers"]:
         if name == b"authorization":
             lookup, _, secret = value.decode().partition("_")[2].partition("_")
@@ -93,12 +93,12 @@ def stored(moment: str) -> str:
 
 
 def moment_of(value: Any) -> Any:
-    """Give a moment as it is shown."""
+    """Return a moment as it is shown."""
     return value if POSTGRESQL else value.replace(".000000Z", "Z")
 
 
 def project_of(row: Iterable[Any]) -> dict[str, Any]:
-    """Give a project by the names of its fields."""
+    """Return a project by the names of its fields."""
     found = dict(zip(NAMES, row, strict=False))
     found["created_at"] = moment_of(found["created_at"])
     found["updated_at"] = moment_of(found["updated_at"])
@@ -232,7 +232,7 @@ async def get_timeline(request: Request) -> Response:
 
 
 def event_of(row: tuple[Any, ...]) -> dict[str, Any]:
-    """Give an event by the names of its fields."""
+    """Return an event by the names of its fields."""
     is_dataset = len(row) == len(DATASET)
     event = dict(zip(DATASET if is_dataset else EXPERIMENT, row, strict=True))
     event["type"] = "dataset" if is_dataset else "experiment"

@@ -26,7 +26,7 @@ Processor = Callable[[Any], Any]
 Statement = Select[Any] | Insert | Update | Delete
 
 
-class Prepared:
+class DriverStatement:
     """A statement with named parameters (`bindparam`), none of which stands for a list."""
 
     def __init__(self, statement: Statement) -> None:
@@ -34,18 +34,18 @@ class Prepared:
         self._plans: dict[str, _Plan] = {}
 
     def all(self, connection: Connection, **parameters: Any) -> list[dict[str, Any]]:
-        """Give all rows, by the names of their columns."""
+        """Return all rows, by the names of their columns."""
         plan = self._plan(connection.dialect)
         return plan.rows(plan.run(connection, parameters).fetchall())
 
     def first(self, connection: Connection, **parameters: Any) -> dict[str, Any] | None:
-        """Give the first row, or `None` where there is none."""
+        """Return the first row, or `None` where there is none."""
         plan = self._plan(connection.dialect)
         rows = plan.rows(plan.run(connection, parameters).fetchmany(1))
         return rows[0] if rows else None
 
     def scalar(self, connection: Connection, **parameters: Any) -> Any:
-        """Give the first column of the first row, or `None` where there is no row."""
+        """Return the first column of the first row, or `None` where there is no row."""
         row = self.first(connection, **parameters)
         return next(iter(row.values())) if row else None
 
@@ -69,20 +69,20 @@ class Listing:
     ) -> None:
         """Prepare it; `here` says which rows, with the parameters that `page` is given."""
         page = rows.where(here).order_by(*order)
-        self._page = Prepared(page.limit(bindparam("limit")).offset(bindparam("offset")))
-        self._total = Prepared(select(func.count()).where(here))
+        self._page = DriverStatement(page.limit(bindparam("limit")).offset(bindparam("offset")))
+        self._total = DriverStatement(select(func.count()).where(here))
 
     def page(
         self, connection: Connection, *, limit: int, offset: int, **parameters: Any
     ) -> tuple[list[dict[str, Any]], int]:
-        """Give a page and the total, which is counted only where the page does not show it."""
+        """Return a page and the total, which is counted only where the page does not show it."""
         rows = self._page.all(connection, limit=limit, offset=offset, **parameters)
         known = total_of(len(rows), limit=limit, offset=offset)
         return rows, self._total.scalar(connection, **parameters) if known is None else known
 
 
 def total_of(found: int, *, limit: int, offset: int) -> int | None:
-    """Tell how many there are in all where a page shows it, because it is the last one."""
+    """Return how many there are in all where a page shows it, because it is the last one."""
     return offset + found if found < limit and (found or not offset) else None
 
 

@@ -21,7 +21,7 @@ _ALL = 100_000  # Bounds the sums over all columns, so that wide tables stay sma
 
 
 def signature(table: Table, task: Task) -> dict[str, Any]:
-    """Tell what the models of a training take and give."""
+    """Return what the models of a training take and give."""
     at_most = max(5, min(_CATEGORIES, _ALL // len(table.columns)))
     return {
         "target": task.target,
@@ -47,7 +47,7 @@ def _categories(column: Column, at_most: int) -> list[str]:
 
 
 def reference(table: Table, seed: int) -> dict[str, Any]:
-    """Tell how the training rows are spread, for drift to be measured against.
+    """Return how the training rows are spread, for drift to be measured against.
 
     Numbers have deciles and a sorted sample, all else the counts of what `inputs.bucket` names.
     """

@@ -18,7 +18,7 @@ _VALIDATED = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class TrainingData:
     """What models learn from (`values`, `target`, `weights`) and are tested on (`held_out`).
 
     The targets are numbers, or the places of labels; `made_of` tells of which column (by place in
@@ -42,7 +42,7 @@ class Prepared:
         return len(self.labels or ())
 
 
-def prepare(table: Table, config: TrainingConfig) -> Prepared:
+def prepare(table: Table, config: TrainingConfig) -> TrainingData:
     """Fit the preparation on the training rows, and apply it to all."""
     frame = table.frame()
     label_count = len(table.labels or ())
@@ -50,7 +50,7 @@ def prepare(table: Table, config: TrainingConfig) -> Prepared:
     transformer = preparation.build(table.columns, label_count, config.seed)
     values = transformer.fit_transform(frame.iloc[table.training], target)
     balanced = config.balance_classes and label_count
-    return Prepared(
+    return TrainingData(
         preparation=transformer,
         names=[column.name for column in table.columns],
         made_of=preparation.sources(transformer),
