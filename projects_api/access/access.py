@@ -5,7 +5,7 @@ is the one that `project_id` names, in the path, the query or the body, or the o
 resource belongs to.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,10 +24,10 @@ from projects_api.access.problems import (
     ReportNotFound,
 )
 from projects_api.contract.problems import NotFound
-from projects_api.models import project
+from projects_api.models import dataset, deployment, experiment, project, report, trained_model
 from projects_api.models.admission import Membership
 from projects_api.models.api_key import SCOPES, Caller
-from projects_api.models.base import project_of
+from projects_api.models.base import Row, project_of
 from projects_api.models.dataset import datasets
 from projects_api.models.deployment import deployments
 from projects_api.models.experiment import experiments
@@ -45,14 +45,25 @@ NOT_FOUND: Mapping[str, type[NotFound]] = {
     "model_id": ModelNotFound,
     "member_id": MemberNotFound,
 }
-_TABLES: Mapping[str, Table] = {
-    "dataset_id": datasets,
-    "experiment_id": experiments,
-    "report_id": reports,
-    "deployment_id": deployments,
-    "model_id": trained_models,
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """What belongs to a project: the name under which handlers take its row, and where that is."""
+
+    name: str
+    table: Table
+    find: Callable[[Connection, str], Row | None]
+
+
+RESOURCES: Mapping[str, Resource] = {
+    "dataset_id": Resource("dataset", datasets, dataset.find),
+    "experiment_id": Resource("experiment", experiments, experiment.find),
+    "report_id": Resource("report", reports, report.find),
+    "deployment_id": Resource("deployment", deployments, deployment.find),
+    "model_id": Resource("model", trained_models, trained_model.find),
 }
-"""What belongs to a project, by the parameter that names it."""
+"""By the parameter that names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +73,17 @@ class Access:
     scope: str | None
     role: str | None
     project_parameter: str | None
+    resource: Resource | None = None
+    """What the handler takes the row of."""
 
     @classmethod
-    def from_contract(cls, operation: Mapping[str, Any], names: Iterable[str]) -> "Access":
-        """Read what the contract declares; raises `ValueError` where it declares nothing."""
+    def from_contract(
+        cls, operation: Mapping[str, Any], names: Iterable[str], taken: Collection[str] = ()
+    ) -> "Access":
+        """Read what the contract declares; raises `ValueError` where it declares nothing.
+
+        `names` are what it declares of requests, `taken` what the handler takes.
+        """
         operation_id = operation["operationId"]
         scope = operation.get("x-required-scope")
         role = operation.get("x-required-role")
@@ -74,11 +92,17 @@ class Access:
         if (scope == "none") != (operation.get("security") == []):
             raise ValueError(f"{operation_id} must have a scope, or no security and no scope")
         known = set(names)
-        project_parameter = next((name for name in ("project_id", *_TABLES) if name in known), None)
+        project_parameter = next(
+            (name for name in ("project_id", *RESOURCES) if name in known), None
+        )
         if (role != "none") != (project_parameter is not None):
             raise ValueError(f"{operation_id} must have a role exactly where it names a project")
+        resource = RESOURCES.get(project_parameter or "")
         return cls(
-            None if scope == "none" else scope, None if role == "none" else role, project_parameter
+            None if scope == "none" else scope,
+            None if role == "none" else role,
+            project_parameter,
+            resource if resource and resource.name in taken else None,
         )
 
     def check_scope(self, caller: Caller) -> None:
@@ -88,18 +112,28 @@ class Access:
 
     def find_project(
         self, connection: Connection, caller: Caller, values: Mapping[str, Any], *, lock: bool
-    ) -> Membership:
-        """Find the project and the caller's role in it; refuse a stranger."""
+    ) -> tuple[Membership, dict[str, Row]]:
+        """Find the project, the caller's role in it, and the row that the handler takes, by name.
+
+        What is locked is read behind the lock. Refuses a stranger.
+        """
         assert self.project_parameter is not None
-        project_id = values[self.project_parameter]
-        if self.project_parameter in _TABLES:
-            project_id = project_of(connection, _TABLES[self.project_parameter], project_id)
+        wanted, row = values[self.project_parameter], None
+        if self.resource and not lock:
+            row = self.resource.find(connection, wanted)
+            project_id = row and row["project_id"]
+        elif self.project_parameter in RESOURCES:
+            project_id = project_of(connection, RESOURCES[self.project_parameter].table, wanted)
+        else:
+            project_id = wanted
         found = project_id and project.find_for_member(
             connection, project_id, caller.user_id, lock=lock
         )
-        if not found:
+        if self.resource and lock and found:
+            row = self.resource.find(connection, wanted)
+        if not found or (self.resource and not row):
             raise NOT_FOUND[self.project_parameter]
-        return found
+        return found, {self.resource.name: row} if self.resource and row else {}
 
     def check_role(self, role: str) -> None:
         """Refuse too low a role."""

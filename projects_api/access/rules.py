@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from projects_api.access.access import NOT_FOUND, Access
+from projects_api.access.access import NOT_FOUND, RESOURCES, Access
 from projects_api.access.authentication import authenticate
 from projects_api.access.idempotency import HEADER, IdempotentRequest
 from projects_api.access.modes import Mode
@@ -32,6 +32,10 @@ CALLER = "projects_api.caller"
 IF_MATCH = "if-match"
 NOWHERE = "No operation has this path. /openapi.json lists those that exist."
 
+INJECTED = frozenset({"connection", "caller", "project", "role_of_caller"}) | {
+    resource.name for resource in RESOURCES.values()
+}
+"""What handlers may take, beside the means that the application offers."""
 Result = TypeVar("Result")
 MakeAnswer = Callable[[Mapping[str, Any]], Answer]
 
@@ -59,13 +63,11 @@ class ProjectsRules:
     def __init__(self, means: Means, file_limits: Mapping[str, int]) -> None:
         self._means = means
         self.file_limits = file_limits
-        self.injected = frozenset(
-            {"connection", "caller", "project", "role_of_caller"}
-        ) | frozenset(means.offered)
+        self.injected = INJECTED | means.offered.keys()
 
     def compile(self, operation: Operation) -> Unit:
         """Make the rules of an operation; raises ValueError where its declarations do not fit."""
-        access = Access.from_contract(operation.declared, operation.names)
+        access = Access.from_contract(operation.declared, operation.names, operation.taken)
         if access.role is None and IF_MATCH in operation.headers:
             raise ValueError(f"{operation.id} takes If-Match and names no project")
         if access.scope is None:
@@ -184,12 +186,15 @@ class KeyedUnit:
     def _project_of(
         self, connection: Connection, call: Call, caller: Caller, membership: Membership | None
     ) -> dict[str, Any]:
-        """Find the project, unless it came with the caller; check role and entity tag."""
-        project, role = membership or self._access.find_project(
-            connection, caller, call.values, lock=self._mode is Mode.WRITE
-        )
+        """Find the project, unless it came with the caller, and more; check role and entity tag."""
+        resource: dict[str, Any] = {}
+        if membership is None:
+            membership, resource = self._access.find_project(
+                connection, caller, call.values, lock=self._mode is Mode.WRITE
+            )
+        project, role = membership
         self._access.check_role(role)
         condition = call.headers.get(IF_MATCH)
         if condition is not None and not matches(condition, entity_tag(project), weak=False):
             raise PreconditionFailed
-        return {"project": project, "role_of_caller": role}
+        return {"project": project, "role_of_caller": role, **resource}

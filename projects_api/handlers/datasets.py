@@ -12,7 +12,9 @@ from projects_api.contract import File, Upload
 from projects_api.database import Database
 from projects_api.files.content import CHUNK_BYTES
 from projects_api.handlers.translation import translated
-from projects_api.models import dataset, dataset_version
+from projects_api.models import dataset as datasets
+from projects_api.models import dataset_version
+from projects_api.models.base import Row
 from projects_api.storage.artifacts import Artifacts, stored_file
 from projects_api.storage.profiles import find_version, profile_of
 from projects_api.tables import (
@@ -38,7 +40,7 @@ def upload_dataset(
     """Create a data set from an uploaded table, which is read as is said of it."""
     table = _inspected(file, said)
     with artifacts.keep(connection, {file.path: file.content}):
-        ids = dataset.create(
+        ids = datasets.create(
             connection,
             project["id"],
             name=name,
@@ -55,23 +57,20 @@ def list_datasets(
     connection: Connection, project: dict[str, Any], limit: int, offset: int
 ) -> dict[str, Any]:
     """List the data sets of a project, newest first."""
-    items, total = dataset.list_for_project(connection, project["id"], limit=limit, offset=offset)
+    items, total = datasets.list_for_project(connection, project["id"], limit=limit, offset=offset)
     return {"items": items, "total": total, "limit": limit, "offset": offset}
 
 
-def get_dataset(connection: Connection, dataset_id: str) -> dict[str, Any]:
+def get_dataset(dataset: Row) -> dict[str, Any]:
     """Get a data set with the facts of its newest version."""
-    found = dataset.find(connection, dataset_id)
-    if found is None:
-        raise DatasetNotFound
-    return {"dataset": found}
+    return {"dataset": dataset}
 
 
 def delete_dataset(
     connection: Connection, project: dict[str, Any], dataset_id: str
 ) -> dict[str, Any]:
     """Delete a data set with all its versions."""
-    if not dataset.remove(connection, project["id"], dataset_id):
+    if not datasets.remove(connection, project["id"], dataset_id):
         raise DatasetNotFound
     return {"ok": True}
 
@@ -98,7 +97,7 @@ def upload_dataset_version(
     """Make an uploaded table, which is read as is said of it, the newest version of a data set."""
     table = _inspected(file, said)
     with artifacts.keep(connection, {file.path: file.content}):
-        made = dataset.add_version(
+        made = datasets.add_version(
             connection,
             project["id"],
             dataset_id,
@@ -146,18 +145,15 @@ def analyze_dataset(
 def download_dataset(
     connection: Connection,
     artifacts: Artifacts,
-    dataset_id: str,
+    dataset: Row,
     format: TableFormat | None = None,  # noqa: A002 - the contract's name for it
     version: int | None = None,
 ) -> File:
     """Send a version as it was uploaded, or in another format."""
-    found = dataset.find(connection, dataset_id)
-    if found is None:
-        raise DatasetNotFound
     with translated():
-        kept = find_version(connection, dataset_id, version)
+        kept = find_version(connection, dataset["id"], version)
     wanted: TableFormat = format or kept["format"]
-    name = f"{found['name'].removesuffix(f'.{wanted}')}.{wanted}"
+    name = f"{dataset['name'].removesuffix(f'.{wanted}')}.{wanted}"
     file = stored_file(connection, artifacts, kept, media_type=MEDIA_TYPES[wanted], name=name)
     if wanted == kept["format"]:
         return file

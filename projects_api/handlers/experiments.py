@@ -16,8 +16,10 @@ from projects_api.access.problems import (
     UnknownColumn,
 )
 from projects_api.contract.parameters import describe
-from projects_api.models import dataset_version, deployment, experiment, job, job_log, trained_model
+from projects_api.models import dataset_version, deployment, job, job_log, trained_model
+from projects_api.models import experiment as experiments
 from projects_api.models.api_key import Caller
+from projects_api.models.base import Row
 
 SHOWN_COLUMNS = 20
 
@@ -47,7 +49,7 @@ def create_experiment(
     kept_type = "regression" if problem_type == "regression" else "classification"
     _check_config(wanted, kept_type, config)
     _check_engines(wanted)
-    ids = experiment.start(
+    ids = experiments.start(
         connection,
         project["id"],
         caller.user_id,
@@ -60,14 +62,14 @@ def create_experiment(
         target_column=target_column,
         problem_type=kept_type,
     )
-    return {**ids, "experiment": experiment.find(connection, ids["experiment_id"])}
+    return {**ids, "experiment": experiments.find(connection, ids["experiment_id"])}
 
 
 def list_experiments(
     connection: Connection, project: dict[str, Any], limit: int, offset: int
 ) -> dict[str, Any]:
     """List the experiments of a project, newest first."""
-    items, total = experiment.list_page(connection, project["id"], limit=limit, offset=offset)
+    items, total = experiments.list_page(connection, project["id"], limit=limit, offset=offset)
     return {"items": items, "total": total, "limit": limit, "offset": offset}
 
 
@@ -76,39 +78,38 @@ def get_experiment_capabilities() -> dict[str, Any]:
     return automl.capabilities()
 
 
-def get_experiment(connection: Connection, experiment_id: str) -> dict[str, Any]:
+def get_experiment(experiment: Row) -> dict[str, Any]:
     """Get an experiment."""
-    return {"experiment": _find(connection, experiment_id)}
+    return {"experiment": experiment}
 
 
 def delete_experiment(
-    connection: Connection, project: dict[str, Any], experiment_id: str
+    connection: Connection, project: dict[str, Any], experiment: Row
 ) -> dict[str, Any]:
     """Delete an experiment with its models, unless one is deployed, and cancel its job."""
-    if deployment.answers_for_experiment(connection, experiment_id):
+    if deployment.answers_for_experiment(connection, experiment["id"]):
         raise ModelDeployed
-    found = _find(connection, experiment_id)
-    if found["job_id"]:
-        job.request_cancel(connection, found["job_id"])
-    trained_model.remove_of_experiment(connection, project["id"], experiment_id)
-    experiment.remove(connection, project["id"], experiment_id)
+    if experiment["job_id"]:
+        job.request_cancel(connection, experiment["job_id"])
+    trained_model.remove_of_experiment(connection, project["id"], experiment["id"])
+    experiments.remove(connection, project["id"], experiment["id"])
     return {"ok": True}
 
 
 def get_experiment_status(connection: Connection, experiment_id: str) -> dict[str, Any]:
     """Get how far an experiment is."""
-    found = experiment.find_progress(connection, experiment_id)
+    found = experiments.find_progress(connection, experiment_id)
     if found is None:
         raise ExperimentNotFound
     return found
 
 
 def get_experiment_logs(
-    connection: Connection, experiment_id: str, limit: int, offset: int
+    connection: Connection, experiment: Row, limit: int, offset: int
 ) -> dict[str, Any]:
     """List the lines that an experiment wrote, oldest first."""
-    found = _find(connection, experiment_id)
-    lines, total = job_log.list_logs(connection, found["job_id"], limit=limit, offset=offset)
+    job_id = experiment["job_id"]
+    lines, total = job_log.list_logs(connection, job_id, limit=limit, offset=offset)
     return {
         "logs": [line["message"] for line in lines],
         "total": total,
@@ -117,34 +118,26 @@ def get_experiment_logs(
     }
 
 
-def explain_experiment(connection: Connection, experiment_id: str) -> dict[str, Any]:
+def explain_experiment(connection: Connection, experiment: Row) -> dict[str, Any]:
     """Get what the best model goes by."""
-    found = _find(connection, experiment_id)
-    best = trained_model.find_best(connection, experiment_id)
+    best = trained_model.find_best(connection, experiment["id"])
     if best is None:
         raise NoModelYet(
-            f"This experiment is {found['status']} and has no model. Ask again when its status is "
-            "succeeded."
+            f"This experiment is {experiment['status']} and has no model. Ask again when its "
+            "status is succeeded."
         )
-    return {"experiment_id": experiment_id, **best}
+    return {"experiment_id": experiment["id"], **best}
 
 
 def list_engine_runs(
     connection: Connection, experiment_id: str, limit: int, offset: int
 ) -> dict[str, Any]:
     """List how each engine of an experiment fared."""
-    runs = experiment.find_engine_runs(connection, experiment_id)
+    runs = experiments.find_engine_runs(connection, experiment_id)
     if runs is None:
         raise ExperimentNotFound
     page = runs[offset : offset + limit]
     return {"items": page, "total": len(runs), "limit": limit, "offset": offset}
-
-
-def _find(connection: Connection, experiment_id: str) -> dict[str, Any]:
-    found = experiment.find(connection, experiment_id)
-    if found is None:
-        raise ExperimentNotFound
-    return found
 
 
 def _check_column(name: str, names: Sequence[str]) -> None:

@@ -9,13 +9,13 @@ from projects_api.access.problems import (
     ExperimentNotFound,
     ModelNotFound,
     ProjectNotFound,
-    ReportNotFound,
     ReportNotReady,
 )
 from projects_api.contract import File
 from projects_api.contract.problems import ContractViolation
-from projects_api.models import report
+from projects_api.models import report as reports
 from projects_api.models.api_key import Caller
+from projects_api.models.base import Row
 from projects_api.storage.artifacts import Artifacts, stored_file
 
 MEDIA_TYPES = {"html": "text/html", "pdf": "application/pdf"}
@@ -41,12 +41,12 @@ def create_report(
     entity_id = entity_id or (project["id"] if kind == "project" else None)
     if entity_id is None:
         raise _missing_entity(kind)
-    name = report.find_name(connection, project["id"], kind, entity_id)
+    name = reports.find_name(connection, project["id"], kind, entity_id)
     if name is None:
         raise NOT_FOUND[kind]
     facts = {"kind": kind, "entity_id": entity_id, "options": options}
     name = options.get("title") or name
-    made, job_id = report.request(connection, project["id"], caller.user_id, name=name, **facts)
+    made, job_id = reports.request(connection, project["id"], caller.user_id, name=name, **facts)
     return {"report_id": made["id"], "job_id": job_id, "report": made}
 
 
@@ -58,36 +58,28 @@ def list_reports(
     kind: str | None = None,
 ) -> dict[str, Any]:
     """List the reports of a project, newest first."""
-    items, total = report.list_page(connection, project["id"], kind, limit=limit, offset=offset)
+    items, total = reports.list_page(connection, project["id"], kind, limit=limit, offset=offset)
     return {"items": items, "total": total, "limit": limit, "offset": offset}
 
 
-def get_report(connection: Connection, report_id: str) -> dict[str, Any]:
+def get_report(report: Row) -> dict[str, Any]:
     """Get a report, without its documents."""
-    return {"report": _find(connection, report_id)}
+    return {"report": report}
 
 
 def download_report(
     connection: Connection,
     artifacts: Artifacts,
-    report_id: str,
+    report: Row,
     format: str,  # noqa: A002 - the contract's name for it
 ) -> File:
     """Send one of a report's documents."""
-    found = _find(connection, report_id)
     media_type = MEDIA_TYPES[format]
-    document = report.find_document(connection, report_id, media_type)
+    document = reports.find_document(connection, report["id"], media_type)
     if document is None:
-        raise _not_ready(found, format)
-    name = f"{found['name'].removesuffix(f'.{format}')}.{format}"
+        raise _not_ready(report, format)
+    name = f"{report['name'].removesuffix(f'.{format}')}.{format}"
     return stored_file(connection, artifacts, document, media_type=media_type, name=name)
-
-
-def _find(connection: Connection, report_id: str) -> dict[str, Any]:
-    found = report.find(connection, report_id)
-    if found is None:
-        raise ReportNotFound
-    return found
 
 
 def _missing_entity(kind: str) -> ContractViolation:

@@ -9,6 +9,7 @@ from projects_api.contract import File
 from projects_api.engines import MODEL_FORMATS
 from projects_api.handlers.translation import translated
 from projects_api.models import deployment, trained_model
+from projects_api.models.base import Row
 from projects_api.predictions import Predictions
 from projects_api.storage.artifacts import Artifacts, stored_file
 
@@ -27,10 +28,10 @@ def list_models(
     return {"items": items, "total": total, "limit": limit, "offset": offset}
 
 
-def get_model(connection: Connection, model_id: str) -> dict[str, Any]:
+def get_model(connection: Connection, model: Row) -> dict[str, Any]:
     """Get a model, and what it takes and gives."""
-    answer = {"model": _find(connection, model_id)}
-    if signature := trained_model.find_experiment_column(connection, model_id, "signature"):
+    answer = {"model": model}
+    if signature := trained_model.find_experiment_column(connection, model["id"], "signature"):
         answer["signature"] = signature
     return answer
 
@@ -71,16 +72,8 @@ def predict(
         return predictions.predict(model, inputs).as_answer(**options)
 
 
-def download_model(connection: Connection, artifacts: Artifacts, model_id: str) -> File:
+def download_model(connection: Connection, artifacts: Artifacts, model: Row) -> File:
     """Send the file of a model."""
-    found = _find(connection, model_id)
     media_type = "application/octet-stream"
-    name = f"{found['name']}.{MODEL_FORMATS.get(found['engine'], 'skops')}"
-    return stored_file(connection, artifacts, found, media_type=media_type, name=name)
-
-
-def _find(connection: Connection, model_id: str) -> dict[str, Any]:
-    found = trained_model.find(connection, model_id)
-    if found is None:
-        raise ModelNotFound
-    return found
+    name = f"{model['name']}.{MODEL_FORMATS.get(model['engine'], 'skops')}"
+    return stored_file(connection, artifacts, model, media_type=media_type, name=name)

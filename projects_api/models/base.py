@@ -38,6 +38,8 @@ metadata = SQLModel.metadata
 
 ALL_ROWS = 2**31 - 1
 """A limit that is none."""
+Row = dict[str, Any]
+"""A row by the names of its columns, with values as JSON has them."""
 
 
 @dataclass(slots=True)
