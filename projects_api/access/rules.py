@@ -119,11 +119,14 @@ class KeyedUnit:
         self._access = access
         self._means = means
         self._mode = Mode.of(operation, scope, is_embedded=means.database.is_embedded)
+        # Asked of the mode once, and not by every request.
+        self._is_quick = self._mode is Mode.QUICK_READ
+        self._writes, self._ends_first = self._mode.writes, self._mode.ends_first
         self.used_up = frozenset(filter(None, [access.project_parameter]))
 
     async def execute(self, call: Call, work: Callable[[Call], Result]) -> Result:
         """Do quick reads at once, and all else in a thread."""
-        if self._mode is Mode.QUICK_READ:
+        if self._is_quick:
             return work(call)
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._means.threads, work, call)
@@ -158,24 +161,24 @@ class KeyedUnit:
             injected = {**self._means.offered, "connection": connection, "caller": caller}
             if self._access.role:
                 injected |= self._project_of(connection, call, caller, membership)
-            if self._mode.ends_first:
+            if self._ends_first:
                 connection.rollback()
             made = answer(injected)
             if request:
                 request.keep(connection, made)
-            if self._mode.writes or request:
+            if self._writes or request:
                 connection.commit()
             return made
 
     def _connect(self) -> AbstractContextManager[Connection]:
         database = self._means.database
-        if self._mode is Mode.QUICK_READ:
+        if self._is_quick:
             return database.event_loop_connection()
-        return database.connect(writing=self._mode.writes, snapshot=self._mode is Mode.DOWNLOAD)
+        return database.connect(writing=self._writes, snapshot=self._mode is Mode.DOWNLOAD)
 
     def _admit(self, connection: Connection, call: Call) -> tuple[Caller, Membership | None]:
         # A project that will change is found, and locked, by a statement of its own.
-        project_id = None if self._mode.writes else call.values.get("project_id")
+        project_id = None if self._writes else call.values.get("project_id")
         caller, membership = authenticate(connection, call.token, project_id)
         if self._means.rate_limit and CALLER not in call.scope:
             self._means.rate_limit.check(caller.key_id)
