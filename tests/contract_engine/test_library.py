@@ -1,7 +1,6 @@
 """Another application on the engine: nothing of the engine knows what a project is."""
 
 from copy import deepcopy
-from uuid import uuid4
 
 import pytest
 import schemathesis
@@ -48,7 +47,7 @@ class TestRequests:
     def test_an_id_may_be_written_in_capitals(self, client, book):
         assert client.get(f"/books/{book['book_id'].upper()}").json() == book
 
-    @pytest.mark.parametrize("book_id", ["17", "a%2Fb", str(uuid4())])
+    @pytest.mark.parametrize("book_id", ["17", "a%2Fb", "6b9e1c9e-0c39-4c5b-8c5e-1de0cf3a5c11"])
     def test_what_names_no_book(self, client, book_id):
         problem(client.get(f"/books/{book_id}"), 404, "book-not-found")
 
