@@ -54,9 +54,11 @@ contract: install tools/node/node_modules/.package-lock.json ## Lint the contrac
 	tools/node/node_modules/.bin/redocly lint openapi.yaml docs/workflows.arazzo.yaml
 	$(BIN)/python -m tools.check_breaks
 	$(BIN)/python -m tools.describe_operations --check
+	$(BIN)/python -m tools.make_schemas --check
 
 docs: install ## Write the pages that are made from the contract
 	$(BIN)/python -m tools.describe_operations
+	$(BIN)/python -m tools.make_schemas
 
 clients: install ## Generate clients in seven ways, compile them, and run their stories
 	CLIENTS=all $(BIN)/python -m pytest tests/contract/test_clients.py --numprocesses=0 -rs

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from projects_api.contract.support import METHODS
 from projects_api.openapi import contract
 
 TARGET = Path(__file__).parents[1] / "docs" / "operations.md"
-METHODS = ("get", "put", "post", "delete")
 HEAD = """# Operations
 
 Made from [`openapi.yaml`](../openapi.yaml) by `make docs`; do not edit. The contract says more,

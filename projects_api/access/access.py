@@ -27,7 +27,7 @@ from projects_api.contract.problems import NotFound
 from projects_api.models import dataset, deployment, experiment, project, report, trained_model
 from projects_api.models.admission import Membership
 from projects_api.models.api_key import SCOPES, Caller
-from projects_api.models.base import Row, project_of
+from projects_api.models.base import project_of
 from projects_api.models.dataset import datasets
 from projects_api.models.deployment import deployments
 from projects_api.models.experiment import experiments
@@ -53,7 +53,7 @@ class Resource:
 
     name: str
     table: Table
-    find: Callable[[Connection, str], Row | None]
+    find: Callable[[Connection, str], Mapping[str, Any] | None]
 
 
 RESOURCES: Mapping[str, Resource] = {
@@ -112,7 +112,7 @@ class Access:
 
     def find_project(
         self, connection: Connection, caller: Caller, values: Mapping[str, Any], *, lock: bool
-    ) -> tuple[Membership, dict[str, Row]]:
+    ) -> tuple[Membership, dict[str, Mapping[str, Any]]]:
         """Find the project, the caller's role in it, and the row that the handler takes, by name.
 
         What is locked is read behind the lock. Refuses a stranger.

@@ -1,6 +1,7 @@
 """Conditional requests (RFC 9110, section 13): entity tags of a resource and what callers ask."""
 
 import re
+from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any
 
@@ -9,7 +10,7 @@ import orjson
 _TAG = re.compile(r'(?:W/)?"[^"]*"')
 
 
-def entity_tag(resource: dict[str, Any]) -> str:
+def entity_tag(resource: Mapping[str, Any]) -> str:
     """Return the tag of a resource: it changes exactly when the representation does."""
     return f'"{blake2b(orjson.dumps(resource), digest_size=12).hexdigest()}"'
 

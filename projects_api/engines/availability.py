@@ -3,9 +3,9 @@
 import ctypes
 from importlib.util import find_spec
 from shutil import which
-from typing import Any
 
 from projects_api.engines.interface import ENGINES, EXECUTION_MODES
+from projects_api.schemas import ExperimentCapabilities
 
 _NEEDED = {
     "flaml": ("flaml", "lightgbm", "pandas", "pyarrow", "sklearn", "skops", "xgboost"),
@@ -14,7 +14,7 @@ _NEEDED = {
 _EXTRA = {"flaml": "ml", "h2o": "ml,h2o"}
 
 
-def capabilities() -> dict[str, Any]:
+def capabilities() -> ExperimentCapabilities:
     """Return which engines can train here, in which ways, and why the others cannot."""
     reasons = {engine: why_unavailable(engine) for engine in ENGINES}
     return {

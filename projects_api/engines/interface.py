@@ -6,8 +6,10 @@ from math import inf
 from pathlib import Path
 from typing import Any, Protocol, Self
 
-ENGINES = ("flaml", "h2o")
-EXECUTION_MODES = ("single", "parallel")
+from projects_api.schemas import ExperimentEngine, ExperimentExecutionMode
+
+ENGINES: tuple[ExperimentEngine, ...] = ("flaml", "h2o")
+EXECUTION_MODES: tuple[ExperimentExecutionMode, ...] = ("single", "parallel")
 PROBLEM_TYPES = ("classification", "regression")
 
 # What a leaderboard can be sorted by, the default first. Values: whether more is better.

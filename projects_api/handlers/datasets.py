@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from typing import Any, Unpack
+from typing import Any, TypedDict, Unpack
 
 from sqlalchemy import Connection
 
@@ -14,7 +14,18 @@ from projects_api.files.content import CHUNK_BYTES
 from projects_api.handlers.translation import translated
 from projects_api.models import dataset as datasets
 from projects_api.models import dataset_version
-from projects_api.models.base import Row
+from projects_api.schemas import (
+    Dataset,
+    DatasetAnalysis,
+    DatasetColumns,
+    DatasetEnvelope,
+    DatasetList,
+    DatasetQualityEnvelope,
+    DatasetUpload,
+    DatasetVersionList,
+    DatasetVersionUpload,
+    Project,
+)
 from projects_api.storage.artifacts import Artifacts, stored_file
 from projects_api.storage.profiles import find_version, profile_of
 from projects_api.tables import (
@@ -29,14 +40,14 @@ from projects_api.tables import (
 
 def upload_dataset(
     connection: Connection,
-    project: dict[str, Any],
+    project: Project,
     artifacts: Artifacts,
     *,
     name: str,
     file: Upload,
     description: str,
     **said: Unpack[Said],
-) -> dict[str, Any]:
+) -> DatasetUpload:
     """Create a data set from an uploaded table, which is read as is said of it."""
     table = _inspected(file, said)
     with artifacts.keep(connection, {file.path: file.content}):
@@ -53,22 +64,18 @@ def upload_dataset(
     return {**ids, "quality": table.quality, "reading": table.reading}
 
 
-def list_datasets(
-    connection: Connection, project: dict[str, Any], limit: int, offset: int
-) -> dict[str, Any]:
+def list_datasets(connection: Connection, project: Project, limit: int, offset: int) -> DatasetList:
     """List the data sets of a project, newest first."""
     items, total = datasets.list_for_project(connection, project["id"], limit=limit, offset=offset)
     return {"items": items, "total": total, "limit": limit, "offset": offset}
 
 
-def get_dataset(dataset: Row) -> dict[str, Any]:
+def get_dataset(dataset: Dataset) -> DatasetEnvelope:
     """Get a data set with the facts of its newest version."""
     return {"dataset": dataset}
 
 
-def delete_dataset(
-    connection: Connection, project: dict[str, Any], dataset_id: str
-) -> dict[str, Any]:
+def delete_dataset(connection: Connection, project: Project, dataset_id: str) -> dict[str, Any]:
     """Delete a data set with all its versions."""
     if not datasets.remove(connection, project["id"], dataset_id):
         raise DatasetNotFound
@@ -77,7 +84,7 @@ def delete_dataset(
 
 def list_dataset_versions(
     connection: Connection, dataset_id: str, limit: int, offset: int
-) -> dict[str, Any]:
+) -> DatasetVersionList:
     """List the versions of a data set, newest first."""
     items, total = dataset_version.list_for_dataset(
         connection, dataset_id, limit=limit, offset=offset
@@ -87,13 +94,13 @@ def list_dataset_versions(
 
 def upload_dataset_version(
     connection: Connection,
-    project: dict[str, Any],
+    project: Project,
     artifacts: Artifacts,
     dataset_id: str,
     *,
     file: Upload,
     **said: Unpack[Said],
-) -> dict[str, Any]:
+) -> DatasetVersionUpload:
     """Make an uploaded table, which is read as is said of it, the newest version of a data set."""
     table = _inspected(file, said)
     with artifacts.keep(connection, {file.path: file.content}):
@@ -111,7 +118,7 @@ def upload_dataset_version(
 
 def get_dataset_quality(
     connection: Connection, dataset_id: str, version: int | None = None
-) -> dict[str, Any]:
+) -> DatasetQualityEnvelope:
     """Get the judgement of a version that its upload came to."""
     with translated():
         found = find_version(connection, dataset_id, version)
@@ -120,7 +127,7 @@ def get_dataset_quality(
 
 def get_dataset_columns(
     database: Database, artifacts: Artifacts, dataset_id: str, version: int | None = None
-) -> dict[str, Any]:
+) -> DatasetColumns:
     """Get the columns of a version with their statistics."""
     with translated():
         found, profile = profile_of(database, artifacts, dataset_id, version)
@@ -129,7 +136,7 @@ def get_dataset_columns(
 
 def analyze_dataset(
     database: Database, artifacts: Artifacts, dataset_id: str, version: int | None = None
-) -> dict[str, Any]:
+) -> DatasetAnalysis:
     """Get the distributions and the correlations of a version's columns."""
     with translated():
         found, profile = profile_of(database, artifacts, dataset_id, version)
@@ -145,7 +152,7 @@ def analyze_dataset(
 def download_dataset(
     connection: Connection,
     artifacts: Artifacts,
-    dataset: Row,
+    dataset: Dataset,
     format: TableFormat | None = None,  # noqa: A002 - the contract's name for it
     version: int | None = None,
 ) -> File:
@@ -165,7 +172,12 @@ def _inspected(file: Upload, said: Said) -> TableFacts:
         return inspect_table(file.path, said)
 
 
-def _named(found: dict[str, Any]) -> dict[str, Any]:
+class _Named(TypedDict):
+    dataset_version_id: str
+    version: int
+
+
+def _named(found: dict[str, Any]) -> _Named:
     return {"dataset_version_id": found["id"], "version": found["version"]}
 
 

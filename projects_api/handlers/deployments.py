@@ -14,13 +14,22 @@ from projects_api.database import Database
 from projects_api.handlers.translation import translated
 from projects_api.models import deployment as deployments
 from projects_api.models import deployment_input, trained_model
-from projects_api.models.base import Row
 from projects_api.predictions import Predictions, require_answers
+from projects_api.schemas import (
+    Deployment,
+    DeploymentCreated,
+    DeploymentDrift,
+    DeploymentEnvelope,
+    DeploymentList,
+    DeploymentStage,
+    PredictionList,
+    Project,
+)
 
 
 def list_deployments(
-    connection: Connection, project: dict[str, Any], limit: int, offset: int
-) -> dict[str, Any]:
+    connection: Connection, project: Project, limit: int, offset: int
+) -> DeploymentList:
     """List the deployments of a project, newest first."""
     items, total = deployments.list_page(connection, project["id"], limit=limit, offset=offset)
     return {"items": items, "total": total, "limit": limit, "offset": offset}
@@ -28,13 +37,13 @@ def list_deployments(
 
 def create_deployment(
     connection: Connection,
-    project: dict[str, Any],
+    project: Project,
     *,
     model_id: str,
     name: str,
-    stage: str,
+    stage: DeploymentStage,
     traffic_percent: int,
-) -> dict[str, Any]:
+) -> DeploymentCreated:
     """Deploy a model of the project."""
     model = trained_model.find(connection, model_id)
     if model is None or model["project_id"] != project["id"]:
@@ -52,7 +61,7 @@ def create_deployment(
     return {"deployment_id": created["id"], "deployment": created}
 
 
-def get_deployment(deployment: Row) -> dict[str, Any]:
+def get_deployment(deployment: Deployment) -> DeploymentEnvelope:
     """Get a deployment."""
     return {"deployment": deployment}
 
@@ -62,10 +71,10 @@ def predict_with_deployment(
     database: Database,
     predictions: Predictions,
     *,
-    deployment: Row,
+    deployment: Deployment,
     inputs: Any,
     options: dict[str, bool],
-) -> dict[str, Any]:
+) -> PredictionList:
     """Ask a deployment about one row or about many, and keep the rows."""
     if deployment["status"] != "active":
         raise DeploymentInactive
@@ -81,12 +90,14 @@ def predict_with_deployment(
     return told.as_answer(**options)
 
 
-def promote_deployment(connection: Connection, deployment: Row, to_stage: str) -> dict[str, Any]:
+def promote_deployment(
+    connection: Connection, deployment: Deployment, to_stage: DeploymentStage
+) -> DeploymentEnvelope:
     """Make a deployment active in a stage."""
     return {"deployment": deployments.promote(connection, deployment, to_stage)}
 
 
-def rollback_deployment(connection: Connection, deployment: Row) -> dict[str, Any]:
+def rollback_deployment(connection: Connection, deployment: Deployment) -> DeploymentEnvelope:
     """Put the deployment that this one replaced back into production."""
     former = deployments.roll_back(connection, deployment)
     if former is None:
@@ -94,12 +105,14 @@ def rollback_deployment(connection: Connection, deployment: Row) -> dict[str, An
     return {"deployment": former}
 
 
-def deactivate_deployment(connection: Connection, deployment: Row) -> dict[str, Any]:
+def deactivate_deployment(connection: Connection, deployment: Deployment) -> DeploymentEnvelope:
     """Let a deployment answer no longer."""
     return {"deployment": deployments.deactivate(connection, deployment)}
 
 
-def get_drift(connection: Connection, predictions: Predictions, deployment: Row) -> dict[str, Any]:
+def get_drift(
+    connection: Connection, predictions: Predictions, deployment: Deployment
+) -> DeploymentDrift:
     """Measure how far what a deployment was asked is from what its model was trained on."""
     model_id, deployment_id = deployment["model_id"], deployment["id"]
     reference = trained_model.find_experiment_column(connection, model_id, "reference")

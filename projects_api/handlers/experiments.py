@@ -19,7 +19,18 @@ from projects_api.contract.parameters import describe
 from projects_api.models import dataset_version, deployment, job, job_log, trained_model
 from projects_api.models import experiment as experiments
 from projects_api.models.api_key import Caller
-from projects_api.models.base import Row
+from projects_api.schemas import (
+    EngineRunList,
+    Experiment,
+    ExperimentCapabilities,
+    ExperimentCreated,
+    ExperimentEnvelope,
+    ExperimentExplanation,
+    ExperimentList,
+    ExperimentLog,
+    ExperimentProgress,
+    Project,
+)
 
 SHOWN_COLUMNS = 20
 
@@ -27,7 +38,7 @@ SHOWN_COLUMNS = 20
 def create_experiment(
     connection: Connection,
     caller: Caller,
-    project: dict[str, Any],
+    project: Project,
     *,
     dataset_version_id: str,
     name: str,
@@ -38,7 +49,7 @@ def create_experiment(
     engines: list[str],
     execution_mode: str,
     use_gpu: bool,
-) -> dict[str, Any]:
+) -> ExperimentCreated:
     """Start an experiment: keep it, and queue the job that trains."""
     version = dataset_version.find_in_project(connection, project["id"], dataset_version_id)
     if version is None:
@@ -62,29 +73,31 @@ def create_experiment(
         target_column=target_column,
         problem_type=kept_type,
     )
-    return {**ids, "experiment": experiments.find(connection, ids["experiment_id"])}
+    found = experiments.find(connection, ids["experiment_id"])
+    assert found is not None
+    return {**ids, "experiment": found}
 
 
 def list_experiments(
-    connection: Connection, project: dict[str, Any], limit: int, offset: int
-) -> dict[str, Any]:
+    connection: Connection, project: Project, limit: int, offset: int
+) -> ExperimentList:
     """List the experiments of a project, newest first."""
     items, total = experiments.list_page(connection, project["id"], limit=limit, offset=offset)
     return {"items": items, "total": total, "limit": limit, "offset": offset}
 
 
-def get_experiment_capabilities() -> dict[str, Any]:
+def get_experiment_capabilities() -> ExperimentCapabilities:
     """Get what can train on this server."""
     return automl.capabilities()
 
 
-def get_experiment(experiment: Row) -> dict[str, Any]:
+def get_experiment(experiment: Experiment) -> ExperimentEnvelope:
     """Get an experiment."""
     return {"experiment": experiment}
 
 
 def delete_experiment(
-    connection: Connection, project: dict[str, Any], experiment: Row
+    connection: Connection, project: Project, experiment: Experiment
 ) -> dict[str, Any]:
     """Delete an experiment with its models, unless one is deployed, and cancel its job."""
     if deployment.answers_for_experiment(connection, experiment["id"]):
@@ -96,7 +109,7 @@ def delete_experiment(
     return {"ok": True}
 
 
-def get_experiment_status(connection: Connection, experiment_id: str) -> dict[str, Any]:
+def get_experiment_status(connection: Connection, experiment_id: str) -> ExperimentProgress:
     """Get how far an experiment is."""
     found = experiments.find_progress(connection, experiment_id)
     if found is None:
@@ -105,8 +118,8 @@ def get_experiment_status(connection: Connection, experiment_id: str) -> dict[st
 
 
 def get_experiment_logs(
-    connection: Connection, experiment: Row, limit: int, offset: int
-) -> dict[str, Any]:
+    connection: Connection, experiment: Experiment, limit: int, offset: int
+) -> ExperimentLog:
     """List the lines that an experiment wrote, oldest first."""
     job_id = experiment["job_id"]
     lines, total = job_log.list_logs(connection, job_id, limit=limit, offset=offset)
@@ -118,7 +131,7 @@ def get_experiment_logs(
     }
 
 
-def explain_experiment(connection: Connection, experiment: Row) -> dict[str, Any]:
+def explain_experiment(connection: Connection, experiment: Experiment) -> ExperimentExplanation:
     """Get what the best model goes by."""
     best = trained_model.find_best(connection, experiment["id"])
     if best is None:
@@ -131,7 +144,7 @@ def explain_experiment(connection: Connection, experiment: Row) -> dict[str, Any
 
 def list_engine_runs(
     connection: Connection, experiment_id: str, limit: int, offset: int
-) -> dict[str, Any]:
+) -> EngineRunList:
     """List how each engine of an experiment fared."""
     runs = experiments.find_engine_runs(connection, experiment_id)
     if runs is None:

@@ -25,6 +25,7 @@ from projects_api.models import (
 )
 from projects_api.models import project as projects
 from projects_api.models.base import now
+from projects_api.schemas import Project
 from projects_api.storage.artifacts import Artifacts
 
 EXTENSIONS = {
@@ -36,7 +37,7 @@ EXTENSIONS = {
 }
 
 
-def export_project(connection: Connection, project: dict[str, Any], artifacts: Artifacts) -> File:
+def export_project(connection: Connection, project: Project, artifacts: Artifacts) -> File:
     """Send a consistent snapshot of a project as a ZIP archive."""
     # Once more, because what the access check saw was before this snapshot.
     snapshot = projects.find(connection, project["id"])
@@ -60,7 +61,7 @@ def export_project(connection: Connection, project: dict[str, Any], artifacts: A
 
 
 def _describe(
-    connection: Connection, project: dict[str, Any], files: "_Files"
+    connection: Connection, project: Project, files: "_Files"
 ) -> dict[str, dict[str, Any] | list[dict[str, Any]]]:
     """Say what a project has; its files get their places."""
     project_id = project["id"]

@@ -1,17 +1,16 @@
 """Health: whether the process lives, and whether it can do its work."""
 
-from typing import Any
-
 from projects_api.access.problems import Unavailable
+from projects_api.schemas import LivenessReport, ReadinessReport
 from projects_api.storage.readiness import Readiness
 
 
-def check_liveness() -> dict[str, Any]:
+def check_liveness() -> LivenessReport:
     """Answer at all."""
     return {"status": "alive"}
 
 
-def check_readiness(readiness: Readiness) -> dict[str, Any]:
+def check_readiness(readiness: Readiness) -> ReadinessReport:
     """Ask the database and the artifact store whether they can be worked with."""
     if missing := readiness.missing():
         raise Unavailable(f"Without answer: {' and '.join(missing)}. Repeat the request later.")

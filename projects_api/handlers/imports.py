@@ -10,6 +10,7 @@ from projects_api.contract import Upload
 from projects_api.models import job
 from projects_api.models.api_key import Caller
 from projects_api.models.base import new_id
+from projects_api.schemas import ProjectImported
 from projects_api.storage.artifacts import Artifacts
 
 MAX_SECONDS = 3 * 3600.0
@@ -23,7 +24,7 @@ def import_project(
     *,
     file: Upload,
     name: str | None = None,
-) -> dict[str, str]:
+) -> ProjectImported:
     """Take an archive, and have a job make a project of it."""
     try:
         check_archive(file.path, file.max_bytes)

@@ -13,19 +13,16 @@ from projects_api.access.problems import (
 from projects_api.models import member as members
 from projects_api.models import user
 from projects_api.models.api_key import Caller
+from projects_api.schemas import MemberEnvelope, MemberList, Project
 
 
-def list_members(
-    connection: Connection, project: dict[str, Any], limit: int, offset: int
-) -> dict[str, Any]:
+def list_members(connection: Connection, project: Project, limit: int, offset: int) -> MemberList:
     """List the members of a project in the order in which they joined."""
     items, total = members.list_for_project(connection, project["id"], limit=limit, offset=offset)
     return {"items": items, "total": total, "limit": limit, "offset": offset}
 
 
-def add_member(
-    connection: Connection, project: dict[str, Any], email: str, role: str
-) -> dict[str, Any]:
+def add_member(connection: Connection, project: Project, email: str, role: str) -> MemberEnvelope:
     """Add a registered person, or change the role of one who is a member already.
 
     Nobody can give a role above their own, because only owners get here.
@@ -44,7 +41,7 @@ def add_member(
 
 def remove_member(
     connection: Connection,
-    project: dict[str, Any],
+    project: Project,
     caller: Caller,
     role_of_caller: str,
     member_id: str,

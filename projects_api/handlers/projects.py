@@ -6,6 +6,7 @@ from sqlalchemy import Connection
 
 from projects_api.models import project as projects
 from projects_api.models.api_key import Caller
+from projects_api.schemas import Project, ProjectCreated, ProjectEnvelope, ProjectList
 
 
 def list_projects(
@@ -17,7 +18,7 @@ def list_projects(
     sort_field: str,
     sort_direction: str,
     search: str | None = None,
-) -> dict[str, Any]:
+) -> ProjectList:
     """List the projects that the caller owns or that are shared with the caller."""
     items, total = projects.list_for_member(
         connection,
@@ -33,26 +34,26 @@ def list_projects(
 
 def create_project(
     connection: Connection, caller: Caller, name: str, description: str
-) -> dict[str, Any]:
+) -> ProjectCreated:
     """Create a project that the caller owns."""
     project = projects.create(connection, caller.user_id, name=name, description=description)
     return {"project_id": project["id"], "project": project}
 
 
-def get_project(project: dict[str, Any]) -> dict[str, Any]:
+def get_project(project: Project) -> ProjectEnvelope:
     """Get a project."""
     return {"project": project}
 
 
 def update_project(
-    connection: Connection, project: dict[str, Any], name: str, description: str | None = None
-) -> dict[str, Any]:
+    connection: Connection, project: Project, name: str, description: str | None = None
+) -> ProjectEnvelope:
     """Change a project's name, and its description where one is given."""
     kept = project["description"] if description is None else description
     return {"project": projects.change(connection, project, name=name, description=kept)}
 
 
-def delete_project(connection: Connection, project: dict[str, Any]) -> dict[str, Any]:
+def delete_project(connection: Connection, project: Project) -> dict[str, Any]:
     """Delete a project with everything that belongs to it."""
     projects.remove(connection, project["id"])
     return {"ok": True}

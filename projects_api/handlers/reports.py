@@ -15,7 +15,7 @@ from projects_api.contract import File
 from projects_api.contract.problems import ContractViolation
 from projects_api.models import report as reports
 from projects_api.models.api_key import Caller
-from projects_api.models.base import Row
+from projects_api.schemas import Project, Report, ReportCreated, ReportEnvelope, ReportList
 from projects_api.storage.artifacts import Artifacts, stored_file
 
 MEDIA_TYPES = {"html": "text/html", "pdf": "application/pdf"}
@@ -30,12 +30,12 @@ NOT_FOUND = {
 def create_report(
     connection: Connection,
     caller: Caller,
-    project: dict[str, Any],
+    project: Project,
     *,
     kind: str,
     entity_id: str | None = None,
     options: dict[str, Any] | None = None,
-) -> dict[str, Any]:
+) -> ReportCreated:
     """Keep a report, and queue the job that renders it."""
     options = options or {}
     entity_id = entity_id or (project["id"] if kind == "project" else None)
@@ -52,17 +52,17 @@ def create_report(
 
 def list_reports(
     connection: Connection,
-    project: dict[str, Any],
+    project: Project,
     limit: int,
     offset: int,
     kind: str | None = None,
-) -> dict[str, Any]:
+) -> ReportList:
     """List the reports of a project, newest first."""
     items, total = reports.list_page(connection, project["id"], kind, limit=limit, offset=offset)
     return {"items": items, "total": total, "limit": limit, "offset": offset}
 
 
-def get_report(report: Row) -> dict[str, Any]:
+def get_report(report: Report) -> ReportEnvelope:
     """Get a report, without its documents."""
     return {"report": report}
 
@@ -70,7 +70,7 @@ def get_report(report: Row) -> dict[str, Any]:
 def download_report(
     connection: Connection,
     artifacts: Artifacts,
-    report: Row,
+    report: Report,
     format: str,  # noqa: A002 - the contract's name for it
 ) -> File:
     """Send one of a report's documents."""
@@ -91,7 +91,7 @@ def _missing_entity(kind: str) -> ContractViolation:
     return ContractViolation(f"Mend the request: body: {fault['message']}.", errors=[fault])
 
 
-def _not_ready(found: dict[str, Any], wanted: str) -> ReportNotReady:
+def _not_ready(found: Report, wanted: str) -> ReportNotReady:
     match found["status"]:
         case "failed":
             return ReportNotReady(f"The report failed: {found['message']} Create another one.")

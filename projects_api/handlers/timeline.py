@@ -1,19 +1,18 @@
 """Timeline: what happened in a project."""
 
-from typing import Any
-
 from sqlalchemy import Connection
 
 from projects_api.models import timeline
+from projects_api.schemas import Project, Timeline
 
 
 def get_timeline(
     connection: Connection,
-    project: dict[str, Any],
+    project: Project,
     limit: int,
     offset: int,
     type: str | None = None,  # noqa: A002 - the contract's name for it
-) -> dict[str, Any]:
+) -> Timeline:
     """List what happened in a project, oldest first."""
     events = timeline.list_events(connection, project["id"], kind=type, limit=limit, offset=offset)
     counts = {"dataset": project["dataset_count"], "experiment": project["experiment_count"]}

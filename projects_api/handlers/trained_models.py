@@ -9,18 +9,26 @@ from projects_api.contract import File
 from projects_api.engines import MODEL_FORMATS
 from projects_api.handlers.translation import translated
 from projects_api.models import deployment, trained_model
-from projects_api.models.base import Row
 from projects_api.predictions import Predictions
+from projects_api.schemas import (
+    PredictionList,
+    Project,
+    TrainedModel,
+    TrainedModelEnvelope,
+    TrainedModelExplanation,
+    TrainedModelList,
+    TrainedModelParameters,
+)
 from projects_api.storage.artifacts import Artifacts, stored_file
 
 
 def list_models(
     connection: Connection,
-    project: dict[str, Any],
+    project: Project,
     limit: int,
     offset: int,
     experiment_id: str | None = None,
-) -> dict[str, Any]:
+) -> TrainedModelList:
     """List the models of a project, or of one experiment in it, best first."""
     items, total = trained_model.list_page(
         connection, project["id"], experiment_id, limit=limit, offset=offset
@@ -28,15 +36,15 @@ def list_models(
     return {"items": items, "total": total, "limit": limit, "offset": offset}
 
 
-def get_model(connection: Connection, model: Row) -> dict[str, Any]:
+def get_model(connection: Connection, model: TrainedModel) -> TrainedModelEnvelope:
     """Get a model, and what it takes and gives."""
-    answer = {"model": model}
+    answer: TrainedModelEnvelope = {"model": model}
     if signature := trained_model.find_experiment_column(connection, model["id"], "signature"):
         answer["signature"] = signature
     return answer
 
 
-def delete_model(connection: Connection, project: dict[str, Any], model_id: str) -> dict[str, Any]:
+def delete_model(connection: Connection, project: Project, model_id: str) -> dict[str, Any]:
     """Delete a model with its file, unless it is deployed."""
     if deployment.answers(connection, model_id=model_id):
         raise ModelDeployed
@@ -45,13 +53,13 @@ def delete_model(connection: Connection, project: dict[str, Any], model_id: str)
     return {"ok": True}
 
 
-def explain_model(connection: Connection, model_id: str) -> dict[str, Any]:
+def explain_model(connection: Connection, model_id: str) -> TrainedModelExplanation:
     """Get which inputs a model goes by."""
     explanation = trained_model.find_column(connection, model_id, "explanation")
     return {"model_id": model_id, "explanation": explanation}
 
 
-def get_model_parameters(connection: Connection, model_id: str) -> dict[str, Any]:
+def get_model_parameters(connection: Connection, model_id: str) -> TrainedModelParameters:
     """Get the parameters that a model was trained with."""
     parameters = trained_model.find_column(connection, model_id, "parameters")
     return {"model_id": model_id, "parameters": parameters}
@@ -63,7 +71,7 @@ def predict(
     model_id: str,
     inputs: Any,
     options: dict[str, bool],
-) -> dict[str, Any]:
+) -> PredictionList:
     """Ask a model about one row or about many."""
     model = trained_model.find_for_prediction(connection, model_id)
     if model is None:
@@ -72,7 +80,7 @@ def predict(
         return predictions.predict(model, inputs).as_answer(**options)
 
 
-def download_model(connection: Connection, artifacts: Artifacts, model: Row) -> File:
+def download_model(connection: Connection, artifacts: Artifacts, model: TrainedModel) -> File:
     """Send the file of a model."""
     media_type = "application/octet-stream"
     name = f"{model['name']}.{MODEL_FORMATS.get(model['engine'], 'skops')}"

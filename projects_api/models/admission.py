@@ -12,8 +12,9 @@ from projects_api.models.api_key import Caller, api_keys
 from projects_api.models.member import members
 from projects_api.models.project import COLUMNS, projects
 from projects_api.models.statements import DriverStatement
+from projects_api.schemas import Project
 
-Membership = tuple[dict[str, Any], str]
+Membership = tuple[Project, str]
 """A project, and the role that somebody has in it."""
 
 _IN_PROJECT = and_(
@@ -31,8 +32,9 @@ def admit(
     connection: Connection, token: str, project_id: str
 ) -> tuple[Caller | None, Membership | None]:
     """Find the caller behind a living key, and the project with the caller's role in it."""
-    row = api_key.find_row(_ADMIT, connection, token, project_id=project_id)
+    row: Any = api_key.find_row(_ADMIT, connection, token, project_id=project_id)
     if row is None:
         return None, None
     caller, role = api_key.caller_of(row), row["role"]
-    return caller, ({name: row[name] for name in _SHOWN}, role) if role else None
+    project: Any = {name: row[name] for name in _SHOWN}
+    return caller, (project, role) if role else None

@@ -110,14 +110,14 @@ def table_of(model: type[SQLModel]) -> Table:
     return model.metadata.tables[str(model.__tablename__)]
 
 
-def rows_of(result: CursorResult[Any]) -> list[dict[str, Any]]:
+def rows_of(result: CursorResult[Any]) -> list[Any]:
     """Return all rows as dictionaries by column name."""
     names = tuple(result.keys())
     # The rows' own way to become dictionaries takes four times as long.
     return [dict(zip(names, row, strict=True)) for row in result.all()]
 
 
-def list_of_project(connection: Connection, table: Table, project_id: str) -> list[dict[str, Any]]:
+def list_of_project(connection: Connection, table: Table, project_id: str) -> list[Any]:
     """List the rows of a table that belong to a project, oldest first."""
     statement = (
         select(table)
@@ -127,7 +127,7 @@ def list_of_project(connection: Connection, table: Table, project_id: str) -> li
     return rows_of(connection.execute(statement))
 
 
-def row_of(result: CursorResult[Any]) -> dict[str, Any] | None:
+def row_of(result: CursorResult[Any]) -> Any:
     """Return the first row as a dictionary by column name, or `None` where there is none."""
     row = result.first()
     return None if row is None else row._asdict()

@@ -15,6 +15,7 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, SQLModel
 
+from projects_api import schemas
 from projects_api.models import dataset_version, project
 from projects_api.models.artifact import artifacts
 from projects_api.models.base import (
@@ -85,21 +86,34 @@ _LISTING = Listing(
 )
 
 
-def find(connection: Connection, dataset_id: str) -> dict[str, Any] | None:
+def find(connection: Connection, dataset_id: str) -> schemas.Dataset | None:
     """Find a data set with the facts of its newest version."""
     return _FIND.first(connection, id=dataset_id)
 
 
 def list_for_project(
     connection: Connection, project_id: str, *, limit: int = ALL_ROWS, offset: int = 0
-) -> tuple[list[dict[str, Any]], int]:
+) -> tuple[list[schemas.Dataset], int]:
     """List the data sets of a project, newest first, and tell how many there are in all."""
     return _LISTING.page(connection, project_id=project_id, limit=limit, offset=offset)
 
 
+class DatasetIds(dataset_version.VersionIds):
+    """The ids of a data set that was just made."""
+
+    id: str
+    dataset_id: str
+
+
+class NewVersion(DatasetIds):
+    """The ids of a version that was just made, and its number."""
+
+    version: int
+
+
 def create(
     connection: Connection, project_id: str, *, name: str, description: str, **version: Any
-) -> dict[str, str] | None:
+) -> DatasetIds | None:
     """Create a data set with its first version; return the new ids.
 
     `version` is what `dataset_version.create` takes. `None` tells that the project is gone.
@@ -124,7 +138,7 @@ def create(
 
 def add_version(
     connection: Connection, project_id: str, dataset_id: str, **version: Any
-) -> dict[str, Any] | None:
+) -> NewVersion | None:
     """Give a data set a newest version; return the ids and the version's number.
 
     `version` is what `dataset_version.create` takes. `None` tells that the data set is gone.

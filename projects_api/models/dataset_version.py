@@ -1,6 +1,6 @@
 """Versions of data sets: each is one uploaded file and what was found in it."""
 
-from typing import Any
+from typing import Any, TypedDict
 
 from sqlalchemy import (
     JSON,
@@ -15,6 +15,7 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, SQLModel
 
+from projects_api import schemas
 from projects_api.models import artifact
 from projects_api.models.artifact import artifacts
 from projects_api.models.base import (
@@ -86,6 +87,13 @@ _LISTING = Listing(
 )
 
 
+class VersionIds(TypedDict):
+    """The ids of a version that was just made, and of its artifact."""
+
+    dataset_version_id: str
+    artifact_id: str
+
+
 def create(
     connection: Connection,
     project_id: str,
@@ -100,7 +108,7 @@ def create(
     dialect: dict[str, Any],
     reading: dict[str, Any],
     quality: dict[str, Any],
-) -> dict[str, str]:
+) -> VersionIds:
     """Keep a version whose content is in the store; return its id and its artifact's."""
     artifact_id = artifact.create(connection, project_id, sha256=sha256, media_type=media_type)
     version_id = new_id()
@@ -141,7 +149,7 @@ def find(
 
 def list_for_dataset(
     connection: Connection, dataset_id: str, *, limit: int, offset: int
-) -> tuple[list[dict[str, Any]], int]:
+) -> tuple[list[schemas.DatasetVersion], int]:
     """List the versions of a data set, newest first, and tell how many there are in all."""
     return _LISTING.page(connection, dataset_id=dataset_id, limit=limit, offset=offset)
 

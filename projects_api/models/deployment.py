@@ -1,6 +1,6 @@
 """Deployments: models that answer under a name, in staging or in production."""
 
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import (
     BigInteger,
@@ -16,6 +16,7 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, SQLModel
 
+from projects_api import schemas
 from projects_api.models.base import (
     Identifier,
     Timestamp,
@@ -79,14 +80,14 @@ _LISTING = Listing(
 )
 
 
-def find(connection: Connection, deployment_id: str) -> dict[str, Any] | None:
+def find(connection: Connection, deployment_id: str) -> schemas.Deployment | None:
     """Find a deployment."""
     return row_of(connection.execute(select(deployments).where(deployments.c.id == deployment_id)))
 
 
 def list_page(
     connection: Connection, project_id: str, *, limit: int, offset: int
-) -> tuple[list[dict[str, Any]], int]:
+) -> tuple[list[schemas.Deployment], int]:
     """List the deployments of a project, newest first, and tell how many there are in all."""
     return _LISTING.page(connection, project_id=project_id, limit=limit, offset=offset)
 
@@ -118,12 +119,12 @@ def create(
     *,
     model_id: str,
     name: str,
-    stage: str,
+    stage: schemas.DeploymentStage,
     traffic_percent: int,
-) -> dict[str, Any]:
+) -> schemas.Deployment:
     """Deploy a model; the one that was in production before gives way to one in production."""
     moment = now()
-    created = {
+    created: schemas.Deployment = {
         "id": new_id(),
         "project_id": project_id,
         "model_id": model_id,
@@ -139,7 +140,9 @@ def create(
     return created
 
 
-def promote(connection: Connection, deployment: dict[str, Any], stage: str) -> dict[str, Any]:
+def promote(
+    connection: Connection, deployment: schemas.Deployment, stage: str
+) -> schemas.Deployment:
     """Make a deployment active in a stage, whatever it was before; return it as it is then."""
     if (deployment["stage"], deployment["status"]) == (stage, "active"):
         return deployment
@@ -149,7 +152,7 @@ def promote(connection: Connection, deployment: dict[str, Any], stage: str) -> d
     return _change(connection, deployment, **changes)
 
 
-def roll_back(connection: Connection, deployment: dict[str, Any]) -> dict[str, Any] | None:
+def roll_back(connection: Connection, deployment: schemas.Deployment) -> schemas.Deployment | None:
     """Put the deployment that a given one replaced back into production, and return it.
 
     `None` where the given one is not in production, or what it replaced is no longer archived.
@@ -163,7 +166,7 @@ def roll_back(connection: Connection, deployment: dict[str, Any]) -> dict[str, A
     return _change(connection, former, status="active")
 
 
-def deactivate(connection: Connection, deployment: dict[str, Any]) -> dict[str, Any]:
+def deactivate(connection: Connection, deployment: schemas.Deployment) -> schemas.Deployment:
     """Let a deployment answer no longer; return it as it is then."""
     if deployment["status"] == "inactive":
         return deployment
@@ -187,9 +190,9 @@ def _vacate(connection: Connection, project_id: str) -> str | None:
 
 
 def _change(
-    connection: Connection, deployment: dict[str, Any], **changes: str | None
-) -> dict[str, Any]:
+    connection: Connection, deployment: schemas.Deployment, **changes: str | None
+) -> schemas.Deployment:
     changed = {**changes, "updated_at": now()}
     this = deployments.c.id == deployment["id"]
     connection.execute(update(deployments).where(this).values(**changed))
-    return {**deployment, **changed}
+    return cast("schemas.Deployment", {**deployment, **changed})

@@ -1,7 +1,7 @@
 """Experiments: trainings on a data set of a project."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 from sqlalchemy import (
     JSON,
@@ -17,6 +17,7 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, SQLModel
 
+from projects_api import schemas
 from projects_api.models import job, project
 from projects_api.models.base import (
     Identifier,
@@ -149,6 +150,13 @@ def create(connection: Connection, project_id: str, **facts: Any) -> str:
     return experiment_id
 
 
+class ExperimentIds(TypedDict):
+    """The ids of an experiment that was just started, and of its job."""
+
+    experiment_id: str
+    job_id: str
+
+
 def start(
     connection: Connection,
     project_id: str,
@@ -159,7 +167,7 @@ def start(
     config: dict[str, Any],
     use_gpu: bool,
     **facts: Any,
-) -> dict[str, str]:
+) -> ExperimentIds:
     """Keep an experiment and queue the job that trains; return the ids of both.
 
     `config` has `max_runtime_secs`, which each engine may take in its turn; `facts` are the columns
@@ -195,7 +203,7 @@ def change(connection: Connection, experiment_id: str, **values: Any) -> bool:
     return connection.execute(statement).rowcount == 1
 
 
-def find(connection: Connection, experiment_id: str) -> dict[str, Any] | None:
+def find(connection: Connection, experiment_id: str) -> schemas.Experiment | None:
     """Find what callers see of an experiment."""
     return row_of(connection.execute(select(*_SHOWN).where(experiments.c.id == experiment_id)))
 
@@ -206,14 +214,14 @@ def find_for_training(connection: Connection, experiment_id: str) -> dict[str, A
     return row_of(connection.execute(statement))
 
 
-def find_engine_runs(connection: Connection, experiment_id: str) -> list[dict[str, Any]] | None:
+def find_engine_runs(connection: Connection, experiment_id: str) -> list[schemas.EngineRun] | None:
     """Find how each engine of an experiment fared."""
     statement = select(experiments.c.engine_runs).where(experiments.c.id == experiment_id)
-    found: list[dict[str, Any]] | None = connection.scalar(statement)
+    found: list[schemas.EngineRun] | None = connection.scalar(statement)
     return found
 
 
-def find_progress(connection: Connection, experiment_id: str) -> dict[str, Any] | None:
+def find_progress(connection: Connection, experiment_id: str) -> schemas.ExperimentProgress | None:
     """Find how far an experiment is, as far as its job tells."""
     found = row_of(connection.execute(_PROGRESS.where(experiments.c.id == experiment_id)))
     if found is None:
@@ -229,7 +237,7 @@ def find_progress(connection: Connection, experiment_id: str) -> dict[str, Any] 
 
 def list_page(
     connection: Connection, project_id: str, *, limit: int, offset: int
-) -> tuple[list[dict[str, Any]], int]:
+) -> tuple[list[schemas.Experiment], int]:
     """List the experiments of a project, newest first, and tell how many there are in all."""
     return _LISTING.page(connection, project_id=project_id, limit=limit, offset=offset)
 

@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, SQLModel
 
+from projects_api import schemas
 from projects_api.models.base import Identifier, Timestamp, new_id, now, one_of, row_of, table_of
 from projects_api.models.member import members
 
@@ -124,7 +125,7 @@ def create(
     return job_id
 
 
-def find_for_user(connection: Connection, job_id: str, user_id: str) -> dict[str, Any] | None:
+def find_for_user(connection: Connection, job_id: str, user_id: str) -> schemas.Job | None:
     """Find a job of a project that a person is a member of, or the person's own without project."""
     mine = exists().where(members.c.project_id == jobs.c.project_id, members.c.user_id == user_id)
     alone = jobs.c.project_id.is_(None) & (jobs.c.user_id == user_id)

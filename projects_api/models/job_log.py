@@ -52,7 +52,7 @@ def append(connection: Connection, job_id: str, messages: Sequence[str]) -> None
 
 
 def list_logs(
-    connection: Connection, job_id: str, *, limit: int, offset: int
+    connection: Connection, job_id: str | None, *, limit: int, offset: int
 ) -> tuple[list[dict[str, Any]], int]:
     """List the lines of a job's log, the first one first, and tell how many there are in all."""
     return _LISTING.page(connection, job_id=job_id, limit=limit, offset=offset)

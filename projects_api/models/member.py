@@ -1,7 +1,5 @@
 """Members: who may do what in a project."""
 
-from typing import Any
-
 from sqlalchemy import (
     BigInteger,
     Connection,
@@ -19,6 +17,7 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, SQLModel
 
+from projects_api import schemas
 from projects_api.models.base import (
     ALL_ROWS,
     Identifier,
@@ -104,7 +103,7 @@ def rank(role: str) -> int:
 
 def list_for_project(
     connection: Connection, project_id: str, *, limit: int = ALL_ROWS, offset: int = 0
-) -> tuple[list[dict[str, Any]], int]:
+) -> tuple[list[schemas.Member], int]:
     """List members in the order in which they joined, and tell how many there are in all."""
     return _LISTING.page(connection, project_id=project_id, limit=limit, offset=offset)
 
@@ -114,7 +113,7 @@ def add(connection: Connection, project_id: str, user_id: str, role: str) -> Non
     _ADD.execute(connection, project_id=project_id, user_id=user_id, role=role, created_at=now())
 
 
-def put(connection: Connection, project_id: str, user_id: str, role: str) -> dict[str, Any]:
+def put(connection: Connection, project_id: str, user_id: str, role: str) -> schemas.Member:
     """Add a person, or change the role of one who is a member already."""
     this = {"project_id": project_id, "user_id": user_id}
     if not _CHANGE.execute(connection, **this, new_role=role):

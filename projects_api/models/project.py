@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, SQLModel
 
+from projects_api import schemas
 from projects_api.models import member
 from projects_api.models import search as search_index
 from projects_api.models.base import (
@@ -98,7 +99,7 @@ _COUNT = {
 
 def find_for_member(
     connection: Connection, project_id: str, user_id: str, *, lock: bool = False
-) -> tuple[dict[str, Any], str] | None:
+) -> tuple[schemas.Project, str] | None:
     """Find a project and the role that a person has in it; `None` where the person has none.
 
     `lock` makes other writers of this project wait until the transaction ends.
@@ -108,7 +109,7 @@ def find_for_member(
     return (project, project.pop("role")) if project else None
 
 
-def find(connection: Connection, project_id: str) -> dict[str, Any] | None:
+def find(connection: Connection, project_id: str) -> schemas.Project | None:
     """Find a project, whoever asks."""
     return row_of(connection.execute(select(*COLUMNS).where(projects.c.id == project_id)))
 
@@ -122,7 +123,7 @@ def list_for_member(
     sort_direction: str,
     limit: int,
     offset: int,
-) -> tuple[list[dict[str, Any]], int]:
+) -> tuple[list[schemas.Project], int]:
     """List the projects of a person, and tell how many there are in all.
 
     The search is caseless over all of Unicode; `%` and `_` mean themselves. Text is ordered by
@@ -189,10 +190,12 @@ def _search_statement(
     return DriverStatement(shown)
 
 
-def create(connection: Connection, owner_id: str, *, name: str, description: str) -> dict[str, Any]:
+def create(
+    connection: Connection, owner_id: str, *, name: str, description: str
+) -> schemas.Project:
     """Create a project with its first owner."""
     project_id, moment = new_id(), now()
-    project = {
+    project: schemas.Project = {
         "id": project_id,
         "name": name,
         "description": description,
@@ -210,13 +213,19 @@ def create(connection: Connection, owner_id: str, *, name: str, description: str
 
 
 def change(
-    connection: Connection, project: dict[str, Any], *, name: str, description: str
-) -> dict[str, Any]:
+    connection: Connection, project: schemas.Project, *, name: str, description: str
+) -> schemas.Project:
     """Change name and description; return the project as it is now."""
-    changed = {"name": name, "description": description, "updated_at": now()}
+    changed: schemas.Project = {
+        **project,
+        "name": name,
+        "description": description,
+        "updated_at": now(),
+    }
+    values = {column: changed[column] for column in ("name", "description", "updated_at")}
     folded = _folded(name=name, description=description)
-    _CHANGE.execute(connection, this=project["id"], **changed, **folded)
-    return {**project, **changed}
+    _CHANGE.execute(connection, this=project["id"], **values, **folded)
+    return changed
 
 
 def remove(connection: Connection, project_id: str) -> None:

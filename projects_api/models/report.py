@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import JSON, Connection, Index, Text, bindparam, insert, select, update
 from sqlmodel import Field, SQLModel
 
+from projects_api import schemas
 from projects_api.models import artifact, job
 from projects_api.models.artifact import artifacts
 from projects_api.models.base import (
@@ -127,7 +128,7 @@ def create(
 
 def request(
     connection: Connection, project_id: str, user_id: str, **facts: Any
-) -> tuple[dict[str, Any], str]:
+) -> tuple[schemas.Report, str]:
     """Keep a report and queue the job that renders it; `facts` are those of `create`.
 
     Gives the report and the job's id.
@@ -157,7 +158,7 @@ def find_name(connection: Connection, project_id: str, kind: str, entity_id: str
     return found
 
 
-def find(connection: Connection, report_id: str) -> dict[str, Any] | None:
+def find(connection: Connection, report_id: str) -> schemas.Report | None:
     """Find a report, without its documents."""
     return row_of(connection.execute(select(*_SHOWN).where(reports.c.id == report_id)))
 
@@ -176,7 +177,7 @@ def find_document(connection: Connection, report_id: str, media_type: str) -> di
 
 def list_page(
     connection: Connection, project_id: str, kind: str | None, *, limit: int, offset: int
-) -> tuple[list[dict[str, Any]], int]:
+) -> tuple[list[schemas.Report], int]:
     """List reports, newest first, of one kind or of all, and tell how many there are."""
     listing = _LISTING if kind is None else _LISTING_OF_KIND
     return listing.page(connection, project_id=project_id, kind=kind, limit=limit, offset=offset)

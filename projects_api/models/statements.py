@@ -33,12 +33,12 @@ class DriverStatement:
         self._statement = statement
         self._plans: dict[str, _Plan] = {}
 
-    def all(self, connection: Connection, **parameters: Any) -> list[dict[str, Any]]:
+    def all(self, connection: Connection, **parameters: Any) -> list[Any]:
         """Return all rows, by the names of their columns."""
         plan = self._plan(connection.dialect)
         return plan.rows(plan.run(connection, parameters).fetchall())
 
-    def first(self, connection: Connection, **parameters: Any) -> dict[str, Any] | None:
+    def first(self, connection: Connection, **parameters: Any) -> Any:
         """Return the first row, or `None` where there is none."""
         plan = self._plan(connection.dialect)
         rows = plan.rows(plan.run(connection, parameters).fetchmany(1))
@@ -74,7 +74,7 @@ class Listing:
 
     def page(
         self, connection: Connection, *, limit: int, offset: int, **parameters: Any
-    ) -> tuple[list[dict[str, Any]], int]:
+    ) -> tuple[list[Any], int]:
         """Return a page and the total, which is counted only where the page does not show it."""
         rows = self._page.all(connection, limit=limit, offset=offset, **parameters)
         known = total_of(len(rows), limit=limit, offset=offset)
@@ -134,7 +134,7 @@ class _Plan:
         }
         return {name: reader for name, reader in found.items() if reader}
 
-    def rows(self, found: Iterable[Any]) -> list[dict[str, Any]]:
+    def rows(self, found: Iterable[Any]) -> list[Any]:
         """Turn the values of rows into what the rest of the code knows."""
         assert self._readers is not None
         rows = [dict(zip(self._columns, values, strict=True)) for values in found]

@@ -93,7 +93,7 @@ def list_events(
     kind: str | None,
     limit: int,
     offset: int,
-) -> list[dict[str, Any]]:
+) -> list[Any]:
     """List events, oldest first; `kind` keeps one kind of them."""
     parameters: dict[str, Any] = {"project_id": project_id, "limit": limit, "offset": offset}
     if connection.dialect.name == "postgresql":

@@ -1,6 +1,6 @@
 """Trained models: what an experiment produced, with its metrics and its binary."""
 
-from typing import Any
+from typing import Any, TypedDict
 
 from sqlalchemy import (
     JSON,
@@ -17,6 +17,7 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, SQLModel
 
+from projects_api import schemas
 from projects_api.models import artifact, project
 from projects_api.models.artifact import artifacts
 from projects_api.models.base import (
@@ -134,7 +135,7 @@ def create(
     return model_id
 
 
-def find(connection: Connection, model_id: str) -> dict[str, Any] | None:
+def find(connection: Connection, model_id: str) -> schemas.TrainedModel | None:
     """Find a model with the size and the checksum of its file."""
     return row_of(connection.execute(_SHOWN.where(trained_models.c.id == model_id)))
 
@@ -145,7 +146,15 @@ def find_column(connection: Connection, model_id: str, column: str) -> Any:
     return connection.execute(statement).scalar_one()
 
 
-def find_best(connection: Connection, experiment_id: str) -> dict[str, Any] | None:
+class BestModel(TypedDict):
+    """The best model of an experiment, and what it goes by."""
+
+    model_id: str
+    model_type: str
+    explanation: schemas.Explanation
+
+
+def find_best(connection: Connection, experiment_id: str) -> BestModel | None:
     """Find the best model of an experiment and what it goes by; `None` where there is none."""
     statement = (
         select(
@@ -184,7 +193,7 @@ def find_experiment_column(connection: Connection, model_id: str, column: str) -
 
 def list_page(
     connection: Connection, project_id: str, experiment_id: str | None, *, limit: int, offset: int
-) -> tuple[list[dict[str, Any]], int]:
+) -> tuple[list[schemas.TrainedModel], int]:
     """List models by experiment, the newest first, and by rank, and tell how many there are."""
     listing = _LISTING if experiment_id is None else _LISTING_OF_EXPERIMENT
     here = {"project_id": project_id, "experiment_id": experiment_id}

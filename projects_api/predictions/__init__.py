@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from projects_api import schemas
 from projects_api.engines import MODEL_FORMATS
 from projects_api.predictions.faults import EngineMissing, ModelFault
 from projects_api.predictions.rows import Row, read_rows
@@ -42,11 +43,11 @@ class Prediction:
     """What a model said of each row, and the rows as it was asked about them."""
 
     rows: list[Row]
-    predictions: list[Row]
+    predictions: list[schemas.Prediction]
     ignored_fields: list[str]
     """Fields of the rows that the model does not know; 100 at most."""
 
-    def as_answer(self, *, probabilities: bool = True) -> dict[str, Any]:
+    def as_answer(self, *, probabilities: bool = True) -> schemas.PredictionList:
         """Return the members of an answer."""
         if not probabilities:
             for each in self.predictions:
@@ -89,14 +90,14 @@ class Predictions:
 
     def measure_drift(
         self, project_id: str, reference: Mapping[str, Any] | None, rows: Sequence[Row]
-    ) -> dict[str, Any]:
+    ) -> schemas.Drift:
         """Measure how far rows are from a training's reference, as `engines.drift.measure` does."""
         task = {"drift": {"reference": reference, "rows": rows}}
         answer = self._children.ask(task, TASK_SECONDS, owner=project_id)
-        drift: dict[str, Any] = answer["drift"]
+        drift: schemas.Drift = answer["drift"]
         return drift
 
-    def _ask(self, model: Mapping[str, Any], rows: list[Row]) -> list[Row]:
+    def _ask(self, model: Mapping[str, Any], rows: list[Row]) -> list[schemas.Prediction]:
         key = _key(model)
         task = {"key": key, "rows": rows}
         answer = self._attempt(task, key, model["project_id"])
@@ -106,7 +107,7 @@ class Predictions:
             raise EngineMissing(f"Predictions cannot be made here: {answer['absent']}.")
         if "refusal" in answer:
             raise ModelFault(answer["refusal"])
-        predictions: list[Row] = answer["predictions"]
+        predictions: list[schemas.Prediction] = answer["predictions"]
         return predictions
 
     def _ask_with_file(

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypedDict
 
+from projects_api.schemas import DatasetQuality, DatasetQualityIssue, TableReading
+
 TableFormat = Literal["csv", "parquet"]
 MEDIA_TYPES: dict[TableFormat, str] = {
     "csv": "text/csv",
@@ -37,8 +39,8 @@ class TableFacts:
     columns: int
     names: list[str]
     overall_score: float
-    issues: list[dict[str, str | None]]
-    reading: dict[str, Any] = field(default_factory=dict)
+    issues: list[DatasetQualityIssue]
+    reading: TableReading = field(default_factory=TableReading)
     written: dict[str, Any] | None = None
 
     @property
@@ -55,7 +57,7 @@ class TableFacts:
         }
 
     @property
-    def quality(self) -> dict[str, Any]:
+    def quality(self) -> DatasetQuality:
         """The judgement, as the contract shows it."""
         return {"overall_score": self.overall_score, "issues": self.issues}
 

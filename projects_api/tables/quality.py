@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from projects_api.schemas import DatasetQualityIssue
 from projects_api.tables.delimited import Decided
 from projects_api.tables.engine import Profile
 from projects_api.tables.reading import WHITE_SPACE, Lines
@@ -19,7 +20,7 @@ IMBALANCED_SHARE = 0.9
 CERTAINTY = 0.95
 USUAL_DELIMITERS = ",;\t|"
 PARTING = (" ", ":", "^", "~", "=", ",", ";", "|")
-Issue = dict[str, str | None]
+Issue = DatasetQualityIssue
 
 
 def judge(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
+from projects_api.schemas import TableReading
 from projects_api.tables.facts import NotATable, Said
 from projects_api.tables.values import MISSING
 
@@ -106,9 +107,9 @@ class Reading:
     lines: Lines
     given: dict[str, str]
 
-    def shown(self) -> dict[str, Any]:
+    def shown(self) -> TableReading:
         """Show it as the contract does."""
-        return {
+        shown: Any = {  # of texts that are among the contract's
             "encoding": self.encoding,
             "delimiter": self.layout.shown_delimiter,
             "quote": self.layout.quote,
@@ -122,6 +123,8 @@ class Reading:
             "left_out_rows": self.lines.left_out,
             "given": [name for name in Said.__annotations__ if name in self.given],
         }
+        reading: TableReading = shown
+        return reading
 
     def kept(self) -> dict[str, Any]:
         """Write it as plain JSON."""

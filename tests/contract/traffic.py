@@ -20,10 +20,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from projects_api.app.http_protocol import HttpProtocol
+from projects_api.contract import support
 from tools import node_tools
 
 CONTRACT = node_tools.ROOT / "openapi.yaml"
-METHODS = ["GET", "POST", "PUT", "DELETE"]
+METHODS = [method.upper() for method in support.METHODS]
 HOP_BY_HOP = {
     *("connection", "content-length", "host", "http2-settings", "keep-alive"),
     *("transfer-encoding", "upgrade"),

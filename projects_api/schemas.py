@@ -1,0 +1,754 @@
+"""What answers hold; `make docs` writes it, so change `openapi.yaml` instead."""
+
+from typing import Any, Literal, NotRequired, TypedDict
+
+ProjectStatus = Literal["active"]
+
+
+class Project(TypedDict):
+    """A project, the unit of organisation that everything else belongs to."""
+
+    id: str
+    name: str
+    description: str
+    status: ProjectStatus
+    dataset_count: int
+    experiment_count: int
+    model_count: int
+    created_at: str
+    updated_at: str
+
+
+class ProjectList(TypedDict):
+    """A page of projects."""
+
+    items: list[Project]
+    total: int
+    limit: int
+    offset: int
+
+
+class ProjectCreated(TypedDict):
+    """A project that was just made, and once more its id."""
+
+    project_id: str
+    project: Project
+
+
+class ProjectEnvelope(TypedDict):
+    """One project."""
+
+    project: Project
+
+
+MemberRole = Literal["viewer", "editor", "admin", "owner"]
+
+
+class Member(TypedDict):
+    """A user who may work in a project."""
+
+    user_id: str
+    email: str
+    name: str
+    role: MemberRole
+    created_at: str
+
+
+class MemberList(TypedDict):
+    """A page of members."""
+
+    items: list[Member]
+    total: int
+    limit: int
+    offset: int
+
+
+class MemberEnvelope(TypedDict):
+    """One member."""
+
+    member: Member
+
+
+class DatasetEvent(TypedDict):
+    """A data set was added."""
+
+    id: str
+    type: Literal["dataset"]
+    name: str
+    timestamp: str
+    rows: int
+    columns: int
+
+
+ExperimentStatus = Literal["queued", "running", "succeeded", "completed", "failed", "cancelled"]
+
+ExperimentProblemType = Literal["classification", "regression"]
+
+
+class ExperimentEvent(TypedDict):
+    """An experiment was started."""
+
+    id: str
+    type: Literal["experiment"]
+    name: str
+    timestamp: str
+    status: ExperimentStatus
+    target_column: str
+    problem_type: ExperimentProblemType
+    best_model_type: str | None
+    duration: float | None
+
+
+class Timeline(TypedDict):
+    """A page of what happened in a project, oldest first."""
+
+    project_id: str
+    events: list[DatasetEvent | ExperimentEvent]
+    total: int
+    limit: int
+    offset: int
+    has_more: bool
+
+
+class ProjectImported(TypedDict):
+    """The job that makes a project from an archive."""
+
+    job_id: str
+
+
+class DatasetQualityIssue(TypedDict):
+    """Something that a table is found wanting in."""
+
+    kind: str
+    column: str | None
+    message: str
+
+
+class DatasetQuality(TypedDict):
+    """What a look at every row of the table found."""
+
+    overall_score: float
+    issues: list[DatasetQualityIssue]
+
+
+class TableReading(TypedDict):
+    """How a CSV is read by all that look at it, decided when it was uploaded."""
+
+    encoding: NotRequired[str]
+    delimiter: NotRequired[str | None]
+    quote: NotRequired[Literal['"', "'"]]
+    decimal: NotRequired[Literal[".", ","]]
+    header: NotRequired[bool]
+    skip_lines: NotRequired[int]
+    missing: NotRequired[list[str]]
+    malformed: NotRequired[Literal["refuse", "repair", "leave_out"]]
+    short_rows: NotRequired[int]
+    repaired_rows: NotRequired[int]
+    left_out_rows: NotRequired[int]
+    given: NotRequired[
+        list[
+            Literal[
+                "encoding", "delimiter", "decimal", "header", "skip_lines", "missing", "malformed"
+            ]
+        ]
+    ]
+
+
+class DatasetUpload(TypedDict):
+    """The ids of a data set that was just made, and what was found in its table."""
+
+    id: str
+    dataset_id: str
+    dataset_version_id: str
+    artifact_id: str
+    quality: DatasetQuality
+    reading: TableReading
+
+
+DatasetFormat = Literal["csv", "parquet"]
+
+
+class Dataset(TypedDict):
+    """A data set with the facts of its newest version."""
+
+    id: str
+    project_id: str
+    name: str
+    description: str
+    format: DatasetFormat
+    rows: int
+    columns: int
+    size_bytes: int
+    sha256: str
+    dataset_version_id: str
+    artifact_id: str
+    version: int
+    quality: DatasetQuality
+    reading: TableReading
+    created_at: str
+    updated_at: str
+
+
+class DatasetList(TypedDict):
+    """A page of data sets."""
+
+    items: list[Dataset]
+    total: int
+    limit: int
+    offset: int
+
+
+class DatasetEnvelope(TypedDict):
+    """One data set."""
+
+    dataset: Dataset
+
+
+class DatasetVersion(TypedDict):
+    """One upload of a data set."""
+
+    id: str
+    dataset_id: str
+    version: int
+    format: DatasetFormat
+    rows: int
+    columns: int
+    size_bytes: int
+    sha256: str
+    artifact_id: str
+    quality: DatasetQuality
+    reading: TableReading
+    created_at: str
+
+
+class DatasetVersionList(TypedDict):
+    """A page of the versions of a data set."""
+
+    items: list[DatasetVersion]
+    total: int
+    limit: int
+    offset: int
+
+
+class DatasetVersionUpload(TypedDict):
+    """The ids of a version that was just made, and what was found in its table."""
+
+    id: str
+    dataset_id: str
+    dataset_version_id: str
+    artifact_id: str
+    version: int
+    quality: DatasetQuality
+    reading: TableReading
+
+
+class DatasetQualityEnvelope(TypedDict):
+    """The quality of a version."""
+
+    dataset_version_id: str
+    version: int
+    quality: DatasetQuality
+
+
+ColumnType = Literal["boolean", "integer", "number", "date", "datetime", "text", "other"]
+
+
+class FrequentValue(TypedDict):
+    """A value and how often it occurs."""
+
+    value: str
+    count: int
+
+
+class DatasetColumn(TypedDict):
+    """A column of a table and its statistics."""
+
+    name: str
+    type: ColumnType
+    nullable: bool
+    missing_count: int
+    distinct_count: int
+    distinct_is_exact: bool
+    min: float | None
+    max: float | None
+    mean: float | None
+    standard_deviation: float | None
+    earliest: str | None
+    latest: str | None
+    top_values: list[FrequentValue]
+
+
+class DatasetColumns(TypedDict):
+    """The columns of a version."""
+
+    dataset_version_id: str
+    version: int
+    rows: int
+    columns: list[DatasetColumn]
+
+
+class NumberBin(TypedDict):
+    """An interval, without its upper end unless it is the last one, and what is in it."""
+
+    lower: float
+    upper: float
+    count: int
+
+
+class PeriodBin(TypedDict):
+    """A period, without its end unless it is the last one, and what is in it."""
+
+    start: str
+    end: str
+    count: int
+
+
+class ColumnDistribution(TypedDict):
+    """How the values of a column are distributed."""
+
+    name: str
+    type: ColumnType
+    missing_count: int
+    bins: list[NumberBin]
+    periods: list[PeriodBin]
+    top_values: list[FrequentValue]
+    other_count: int
+
+
+class ColumnCorrelation(TypedDict):
+    """How two numeric columns go together."""
+
+    first: str
+    second: str
+    coefficient: float
+
+
+class DatasetAnalysis(TypedDict):
+    """What an analysis of a version found."""
+
+    dataset_version_id: str
+    version: int
+    rows: int
+    columns: int
+    distributions: list[ColumnDistribution]
+    correlations: list[ColumnCorrelation]
+
+
+ExperimentEngine = Literal["flaml", "h2o"]
+
+ExperimentExecutionMode = Literal["single", "parallel"]
+
+
+class ExperimentConfig(TypedDict):
+    """How to search for models."""
+
+    max_runtime_secs: NotRequired[float]
+    max_models: NotRequired[int]
+    max_runtime_secs_per_model: NotRequired[float | None]
+    sort_metric: NotRequired[str]
+    seed: NotRequired[int]
+    nfolds: NotRequired[int]
+    exclude_algos: NotRequired[list[str]]
+    balance_classes: NotRequired[bool]
+    stopping_rounds: NotRequired[int]
+    stopping_metric: NotRequired[str]
+    stopping_tolerance: NotRequired[float]
+
+
+class Experiment(TypedDict):
+    """A training on a version of a data set."""
+
+    id: str
+    project_id: str
+    dataset_version_id: str | None
+    name: str
+    status: ExperimentStatus
+    target_column: str
+    problem_type: ExperimentProblemType
+    engine: ExperimentEngine
+    execution_mode: ExperimentExecutionMode
+    config: ExperimentConfig
+    best_model_type: str | None
+    duration: float | None
+    message: str | None
+    job_id: str | None
+    created_at: str
+    started_at: str | None
+    finished_at: str | None
+
+
+class ExperimentCreated(TypedDict):
+    """An experiment that was just made, its id, and the job that does it."""
+
+    experiment_id: str
+    job_id: str
+    experiment: Experiment
+
+
+class ExperimentList(TypedDict):
+    """A page of experiments."""
+
+    items: list[Experiment]
+    total: int
+    limit: int
+    offset: int
+
+
+class UnavailableEngine(TypedDict):
+    """An engine that cannot run here, and what it lacks."""
+
+    engine: ExperimentEngine
+    reason: str
+
+
+class ExperimentCapabilities(TypedDict):
+    """What experiments can use on this server."""
+
+    allowed_engines: list[ExperimentEngine]
+    execution_modes: list[ExperimentExecutionMode]
+    use_gpu: bool
+    unavailable: list[UnavailableEngine]
+
+
+class ExperimentEnvelope(TypedDict):
+    """One experiment."""
+
+    experiment: Experiment
+
+
+class ExperimentProgress(TypedDict):
+    """How far an experiment is."""
+
+    experiment_id: str
+    job_id: str | None
+    status: ExperimentStatus
+    progress: float
+    stage: str | None
+    seconds_left: float | None
+    message: str | None
+
+
+class ExperimentLog(TypedDict):
+    """A page of the lines that an experiment wrote."""
+
+    logs: list[str]
+    total: int
+    limit: int
+    offset: int
+
+
+class FeatureImportance(TypedDict):
+    """How much a column matters."""
+
+    feature: str
+    importance: float
+    deviation: float
+
+
+class FeatureContribution(TypedDict):
+    """How much a column moves predictions."""
+
+    feature: str
+    mean_absolute: float
+
+
+class Explanation(TypedDict):
+    """What a model goes by, measured on rows that it has not seen."""
+
+    permutation_importance: NotRequired[list[FeatureImportance]]
+    shap: NotRequired[list[FeatureContribution] | None]
+
+
+class ExperimentExplanation(TypedDict):
+    """What the best model of an experiment goes by."""
+
+    experiment_id: str
+    model_id: str
+    model_type: str
+    explanation: Explanation
+
+
+class EngineRun(TypedDict):
+    """What one engine did in an experiment."""
+
+    engine: ExperimentEngine
+    status: ExperimentStatus
+    model_count: int
+    best_model_type: str | None
+    duration: float | None
+    message: str | None
+
+
+class EngineRunList(TypedDict):
+    """A page of engine runs."""
+
+    items: list[EngineRun]
+    total: int
+    limit: int
+    offset: int
+
+
+class TrainedModel(TypedDict):
+    """A model that an experiment trained."""
+
+    id: str
+    project_id: str
+    experiment_id: str
+    name: str
+    model_type: str
+    engine: ExperimentEngine
+    rank: int
+    is_best: bool
+    metrics: dict[str, float]
+    training_seconds: float | None
+    size_bytes: int
+    sha256: str
+    created_at: str
+
+
+class TrainedModelList(TypedDict):
+    """A page of models."""
+
+    items: list[TrainedModel]
+    total: int
+    limit: int
+    offset: int
+
+
+TrainedModelInputKind = Literal["number", "boolean", "category", "date", "text"]
+
+
+class TrainedModelInput(TypedDict):
+    """One of the inputs of a model."""
+
+    name: str
+    kind: TrainedModelInputKind
+    categories: list[str] | None
+
+
+class TrainedModelSignature(TypedDict):
+    """What a model takes and gives; absent where nobody has kept it."""
+
+    target: str
+    problem_type: ExperimentProblemType
+    labels: list[Any] | None
+    missing: NotRequired[list[str]]
+    inputs: list[TrainedModelInput]
+
+
+class TrainedModelEnvelope(TypedDict):
+    """One model, and what it takes and gives."""
+
+    model: TrainedModel
+    signature: NotRequired[TrainedModelSignature]
+
+
+class TrainedModelExplanation(TypedDict):
+    """What a model goes by."""
+
+    model_id: str
+    explanation: Explanation
+
+
+class TrainedModelParameters(TypedDict):
+    """What a model was trained with."""
+
+    model_id: str
+    parameters: dict[str, Any]
+
+
+class Prediction(TypedDict):
+    """What a model says of a row."""
+
+    prediction: Any
+    probabilities: dict[str, float] | None
+
+
+class PredictionList(TypedDict):
+    """A prediction for each row, in the order of the rows."""
+
+    predictions: list[Prediction]
+    ignored_fields: list[str]
+
+
+JobStatus = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+
+
+class Job(TypedDict):
+    """Long work, and how far it is."""
+
+    id: str
+    kind: str
+    status: JobStatus
+    progress: float
+    stage: str | None
+    seconds_left: float | None
+    message: str | None
+    project_id: str | None
+    entity_id: str
+    attempts: int
+    created_at: str
+    started_at: str | None
+    finished_at: str | None
+
+
+class JobEnvelope(TypedDict):
+    """One job."""
+
+    job: Job
+
+
+ReportKind = Literal["project", "experiment", "model", "deployment"]
+
+ReportStatus = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+
+ReportSection = Literal[
+    "data",
+    "experiments",
+    "leaderboard",
+    "performance",
+    "explanation",
+    "configuration",
+    "deployments",
+]
+
+
+class ReportOptions(TypedDict):
+    """What a report is called, and what it contains."""
+
+    title: NotRequired[str]
+    sections: NotRequired[list[ReportSection]]
+
+
+class Report(TypedDict):
+    """A document about something in a project."""
+
+    id: str
+    project_id: str
+    kind: ReportKind
+    entity_id: str
+    name: str
+    status: ReportStatus
+    message: str | None
+    options: ReportOptions
+    job_id: str | None
+    created_at: str
+
+
+class ReportCreated(TypedDict):
+    """A report that was just made, the id of its job, and once more its own id."""
+
+    report_id: str
+    job_id: str
+    report: Report
+
+
+class ReportList(TypedDict):
+    """A page of reports."""
+
+    items: list[Report]
+    total: int
+    limit: int
+    offset: int
+
+
+class ReportEnvelope(TypedDict):
+    """One report."""
+
+    report: Report
+
+
+DeploymentStage = Literal["staging", "production"]
+
+DeploymentStatus = Literal["active", "archived", "inactive"]
+
+
+class Deployment(TypedDict):
+    """A model that answers under a name."""
+
+    id: str
+    project_id: str
+    model_id: str
+    name: str
+    stage: DeploymentStage
+    status: DeploymentStatus
+    traffic_percent: int
+    replaced_id: str | None
+    created_at: str
+    updated_at: str
+
+
+class DeploymentList(TypedDict):
+    """A page of deployments."""
+
+    items: list[Deployment]
+    total: int
+    limit: int
+    offset: int
+
+
+class DeploymentCreated(TypedDict):
+    """A deployment that was just made, and once more its id."""
+
+    deployment_id: str
+    deployment: Deployment
+
+
+class DeploymentEnvelope(TypedDict):
+    """One deployment."""
+
+    deployment: Deployment
+
+
+DriftVerdict = Literal["not_enough_data", "stable", "moderate", "drift"]
+
+
+class FeatureDrift(TypedDict):
+    """How far one input has moved."""
+
+    name: str
+    kind: TrainedModelInputKind
+    rows: int
+    missing: int
+    reference_missing: int
+    psi: float | None
+    ks_statistic: float | None
+    ks_p_value: float | None
+    verdict: DriftVerdict
+
+
+class Drift(TypedDict):
+    """How far rows have moved from those of a training."""
+
+    rows: int
+    minimum_rows: int
+    reference_rows: int
+    verdict: DriftVerdict
+    features: list[FeatureDrift]
+
+
+class DeploymentDrift(TypedDict):
+    """How far what a deployment is asked has moved."""
+
+    deployment_id: str
+    drift: Drift
+
+
+class LivenessReport(TypedDict):
+    """Says that the server answers."""
+
+    status: Literal["alive"]
+
+
+class ReadinessChecks(TypedDict):
+    """What was asked."""
+
+    database: Literal["ok"]
+    artifact_store: Literal["ok"]
+
+
+class ReadinessReport(TypedDict):
+    """Says that the server can do its work."""
+
+    status: Literal["ready"]
+    checks: ReadinessChecks
