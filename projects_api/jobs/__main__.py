@@ -16,7 +16,7 @@ from importlib import import_module
 from select import select
 from typing import NoReturn
 
-from projects_api.jobs import process
+from projects_api.jobs import messages, process
 
 NICENESS = 5
 """Servers on the same machine come first."""
@@ -39,7 +39,7 @@ def main() -> NoReturn:
         os.close(output)
         status = _watch(pid, worker, children)
         with suppress(BrokenPipeError):  # It is gone, and this process will be.
-            process.tell(worker, status)
+            messages.send(worker, messages.Tag.ENDED, status)
     os._exit(0)
 
 

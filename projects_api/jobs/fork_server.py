@@ -14,14 +14,26 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from enum import Enum, auto
 from select import select
 from typing import Any
 
+from projects_api.jobs import messages
 from projects_api.processes.starts import wait_or_kill
 
 PROGRAM = "projects_api.jobs"
 IDLE_SECONDS = 60.0
 """How long one waits for another job before it gives its memory back by ending."""
+
+
+class State(Enum):
+    """How far a fork server is with a job; only `IDLE` and `ENDED` take the next one."""
+
+    IDLE = auto()
+    FORKING = auto()
+    RUNNING = auto()
+    ENDED = auto()
+    GONE = auto()
 
 
 class ForkServer:
@@ -30,8 +42,10 @@ class ForkServer:
     `job_pid` is the process id of the job, and so that of its session; None until it is known.
     """
 
-    job_pid: int | None
-    _status: int | None
+    job_pid: int | None = None
+    _status: int = 0
+    """The exit status of the job, or of this process once it is gone."""
+    _state = State.IDLE
 
     def __init__(self, module: str, idle_seconds: float = IDLE_SECONDS) -> None:
         self._module = module
@@ -47,7 +61,7 @@ class ForkServer:
 
     def fork(self, task: Mapping[str, Any], output: int) -> None:
         """Have a process forked for a task, which writes to the descriptor `output`."""
-        self.job_pid = self._status = None
+        self.job_pid, self._state = None, State.FORKING
         with suppress(OSError):  # It has ended, and its exit status tells.
             socket.send_fds(self._socket, [b"\0"], [output])
             self._socket.sendall(json.dumps(task).encode() + b"\n")
@@ -55,24 +69,24 @@ class ForkServer:
     def begins(self) -> bool:
         """Wait until the job has its process; False when this one has ended instead."""
         self._hear()
-        return self._status is None
+        return self._state is State.RUNNING
 
     def has_ended(self) -> bool:
         """Return whether the job's process has ended, by itself or otherwise."""
-        while self._status is None and select([self._socket], [], [], 0)[0]:
+        while self._is_at_work() and select([self._socket], [], [], 0)[0]:
             self._hear()
-        return self._status is not None
+        return not self._is_at_work()
 
     def end(self) -> int:
         """End every process of the job; return the exit status, negative for a signal."""
-        if not self.has_ended() and self.job_pid is None:
-            self._process.kill()  # It has not forked yet, and may take long to.
+        if not self.has_ended() and self._state is State.FORKING:
+            self._process.kill()  # It may take long to load what it forks with.
         if self.job_pid is not None:
             with suppress(ProcessLookupError):
                 os.killpg(self.job_pid, signal.SIGKILL)
-        while self._status is None:
+        while self._is_at_work():
             self._hear()
-        if self._process.returncode is None:
+        if self._state is State.ENDED:
             _idle[self._module].append(self)
         return self._status
 
@@ -81,19 +95,19 @@ class ForkServer:
         self._socket.close()
         wait_or_kill(self._process)
 
+    def _is_at_work(self) -> bool:
+        return self._state in {State.FORKING, State.RUNNING}
+
     def _hear(self) -> None:
-        """Wait for what is told next: the job's process id, then its exit status."""
-        told = b""
-        with suppress(ConnectionResetError):
-            told = self._socket.recv(4, socket.MSG_WAITALL)
-        number = int.from_bytes(told, "little", signed=True)
-        if not told:
-            self._status = self._process.wait()
-            self._socket.close()
-        elif self.job_pid is None:
-            self.job_pid = number
-        else:
-            self._status = number
+        """Wait for what is told next."""
+        match messages.receive(self._socket):
+            case messages.Tag.BEGAN, pid:
+                self.job_pid, self._state = pid, State.RUNNING
+            case messages.Tag.ENDED, status:
+                self._status, self._state = status, State.ENDED
+            case _:
+                self._status, self._state = self._process.wait(), State.GONE
+                self._socket.close()
 
 
 def begin(module: str, task: Mapping[str, Any], output: int) -> ForkServer:

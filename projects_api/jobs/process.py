@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 from uuid import UUID
 
 from projects_api.database import Database
+from projects_api.jobs import messages
 from projects_api.jobs.repeatable import RepeatableOrigin
 from projects_api.jobs.running_job import JobFailed, JobLost, RunningJob
 from projects_api.settings import Settings
@@ -32,11 +33,6 @@ UNEXPECTED = (
 )
 
 
-def tell(worker: socket.socket, number: int) -> None:
-    """Send the worker a process id or an exit status: four bytes, as `fork_server` reads them."""
-    worker.sendall(number.to_bytes(4, "little", signed=True))
-
-
 def begin(worker: socket.socket, output: int) -> None:
     """Make a process of what was forked: with a session, an output, and an end that is sure.
 
@@ -50,7 +46,7 @@ def begin(worker: socket.socket, output: int) -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
-    tell(worker, os.getpid())
+    messages.send(worker, messages.Tag.BEGAN, os.getpid())
     worker.close()
     nothing = os.open(os.devnull, os.O_RDONLY)
     for descriptor, place in ((nothing, 0), (output, 1), (output, 2)):

@@ -3,11 +3,12 @@
 import json
 import os
 import signal
+import socket
 import time
 
 import psutil
 
-from projects_api.jobs import KINDS, fork_server
+from projects_api.jobs import KINDS, fork_server, messages
 from tests.support import job_kinds, slow_kind
 from tests.support.processes import wait_until
 from tests.support.work import Work, is_dead, job_processes
@@ -65,3 +66,15 @@ def test_cancel_while_it_still_loads(work: Work, monkeypatch, workers):
     assert time.monotonic() - began < 10
     assert job_processes(psutil.Process()) == []
     assert fork_server._idle[slow_kind.MODULE] == []
+
+
+def test_messages_say_what_their_numbers_are():
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        messages.send(theirs, messages.Tag.BEGAN, 4_194_304)
+        messages.send(theirs, messages.Tag.ENDED, -9)
+        assert messages.receive(ours) == (messages.Tag.BEGAN, 4_194_304)
+        assert messages.receive(ours) == (messages.Tag.ENDED, -9)
+        theirs.send(b"B\0")
+        theirs.close()
+        assert messages.receive(ours) is None
