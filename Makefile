@@ -79,6 +79,9 @@ bench-scale: .venv-bench/.installed ## Compare latencies with a thousand and wit
 postman: install tools/node/node_modules/.package-lock.json ## Write a Postman collection to build/
 	$(BIN)/python -m tools.convert_to_postman
 
+migration: install ## Write a migration from what the models have and the schema has not: NAME='add a column'
+	$(BIN)/python -m tools.make_migration '$(NAME)'
+
 format: install ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .

@@ -53,7 +53,8 @@ class HttpProtocol(HttpToolsProtocol):
 
     The parser ends a message at the head when that offers an upgrade, so the body would be lost
     (Java's HttpClient offers `h2c` with every request over plain text). A server may ignore the
-    offer (RFC 9110, section 7.8): the head is parsed again without it, and with it the body.
+    offer (RFC 9110, section 7.8): the head is parsed again without it, and with it the body. This
+    may go when Kludex/uvicorn#2722 is done; a test fails then.
     """
 
     def __init__(
