@@ -25,11 +25,12 @@ from projects_api.models.base import (
     binary_text,
     new_id,
     now,
+    row_of,
     table_of,
 )
 from projects_api.models.blob import blobs
 from projects_api.models.dataset_version import dataset_versions
-from projects_api.models.statements import DriverStatement, Listing
+from projects_api.models.statements import Listing
 
 
 class Dataset(SQLModel, table=True):
@@ -77,7 +78,6 @@ _WITH_NEWEST_VERSION = (
     .join(artifacts, artifacts.c.id == dataset_versions.c.artifact_id)
     .join(blobs, blobs.c.sha256 == artifacts.c.sha256)
 )
-_FIND = DriverStatement(_WITH_NEWEST_VERSION.where(datasets.c.id == bindparam("id")))
 _LISTING = Listing(
     _WITH_NEWEST_VERSION,
     datasets.c.project_id == bindparam("project_id"),
@@ -88,7 +88,8 @@ _LISTING = Listing(
 
 def find(connection: Connection, dataset_id: str) -> schemas.Dataset | None:
     """Find a data set with the facts of its newest version."""
-    return _FIND.first(connection, id=dataset_id)
+    statement = _WITH_NEWEST_VERSION.where(datasets.c.id == dataset_id)
+    return row_of(connection.execute(statement))
 
 
 def list_for_project(

@@ -11,7 +11,6 @@ from sqlalchemy import (
     bindparam,
     delete,
     insert,
-    literal,
     select,
     update,
 )
@@ -25,9 +24,10 @@ from projects_api.models.base import (
     binary_text,
     now,
     one_of,
+    row_of,
     table_of,
 )
-from projects_api.models.statements import DriverStatement, Listing
+from projects_api.models.statements import Listing
 from projects_api.models.user import users
 
 ROLES = ("viewer", "editor", "admin", "owner")
@@ -82,18 +82,6 @@ _WITH_USER = select(
 ).join(users, users.c.id == members.c.user_id)
 _HERE = members.c.project_id == bindparam("project_id")
 _LISTING = Listing(_WITH_USER, _HERE, members.c.created_at, members.c.user_id)
-_THIS = _HERE & (members.c.user_id == bindparam("user_id"))
-_FIND = DriverStatement(_WITH_USER.where(_THIS))
-_ADD = DriverStatement(
-    insert(members)
-    .values({name: bindparam(name) for name in ("project_id", "user_id", "role", "created_at")})
-    .inline()  # It needs to know no number.
-)
-_CHANGE = DriverStatement(update(members).where(_THIS).values(role=bindparam("new_role")))
-_REMOVE = DriverStatement(delete(members).where(_THIS))
-_FIND_OWNER = DriverStatement(
-    select(members.c.user_id).where(_HERE, members.c.role == literal("owner")).limit(1)
-)
 
 
 def rank(role: str) -> int:
@@ -110,24 +98,28 @@ def list_for_project(
 
 def add(connection: Connection, project_id: str, user_id: str, role: str) -> None:
     """Add a person who is no member yet."""
-    _ADD.execute(connection, project_id=project_id, user_id=user_id, role=role, created_at=now())
+    row = {"project_id": project_id, "user_id": user_id, "role": role, "created_at": now()}
+    # Inline, for it needs to know no number.
+    connection.execute(insert(members).inline(), row)
 
 
 def put(connection: Connection, project_id: str, user_id: str, role: str) -> schemas.Member:
     """Add a person, or change the role of one who is a member already."""
-    this = {"project_id": project_id, "user_id": user_id}
-    if not _CHANGE.execute(connection, **this, new_role=role):
-        add(connection, **this, role=role)
-    found = _FIND.first(connection, **this)
+    this = (members.c.project_id == project_id) & (members.c.user_id == user_id)
+    if not connection.execute(update(members).where(this).values(role=role)).rowcount:
+        add(connection, project_id, user_id, role)
+    found = row_of(connection.execute(_WITH_USER.where(this)))
     assert found is not None
     return found
 
 
 def remove(connection: Connection, project_id: str, user_id: str) -> bool:
     """Remove a member; tell whether there was one."""
-    return _REMOVE.execute(connection, project_id=project_id, user_id=user_id) == 1
+    this = (members.c.project_id == project_id) & (members.c.user_id == user_id)
+    return connection.execute(delete(members).where(this)).rowcount == 1
 
 
 def has_owner(connection: Connection, project_id: str) -> bool:
     """Return whether the project has an owner left."""
-    return _FIND_OWNER.first(connection, project_id=project_id) is not None
+    here = (members.c.project_id == project_id) & (members.c.role == "owner")
+    return connection.execute(select(members.c.user_id).where(here).limit(1)).first() is not None

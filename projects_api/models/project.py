@@ -80,21 +80,6 @@ _FOR_MEMBER = (
 )
 _FIND = DriverStatement(_FOR_MEMBER)
 _FIND_LOCKED = DriverStatement(_FOR_MEMBER.with_for_update(of=projects))
-_THIS = projects.c.id == bindparam("this")
-_INSERT = DriverStatement(insert(projects))
-_CHANGED = ("name", "name_folded", "description", "description_folded", "updated_at")
-_CHANGE = DriverStatement(
-    update(projects).where(_THIS).values({name: bindparam(name) for name in _CHANGED})
-)
-_REMOVE = DriverStatement(delete(projects).where(_THIS))
-_COUNT = {
-    name: DriverStatement(
-        update(projects)
-        .where(_THIS)
-        .values({name: projects.c[name] + bindparam("difference", type_=BigInteger)})
-    )
-    for name in ("dataset_count", "experiment_count", "model_count")
-}
 
 
 def find_for_member(
@@ -207,7 +192,7 @@ def create(
         "updated_at": moment,
     }
     folded = _folded(name=name, description=description)
-    _INSERT.execute(connection, **project, **folded)
+    connection.execute(insert(projects), {**project, **folded})
     member.add(connection, project_id, owner_id, "owner")
     return project
 
@@ -224,13 +209,14 @@ def change(
     }
     values = {column: changed[column] for column in ("name", "description", "updated_at")}
     folded = _folded(name=name, description=description)
-    _CHANGE.execute(connection, this=project["id"], **values, **folded)
+    this = projects.c.id == project["id"]
+    connection.execute(update(projects).where(this).values(**values, **folded))
     return changed
 
 
 def remove(connection: Connection, project_id: str) -> None:
     """Remove a project; foreign keys remove everything that belongs to it."""
-    _REMOVE.execute(connection, this=project_id)
+    connection.execute(delete(projects).where(projects.c.id == project_id))
 
 
 def count(connection: Connection, project_id: str, column: Counted, difference: int) -> bool:
@@ -238,7 +224,9 @@ def count(connection: Connection, project_id: str, column: Counted, difference: 
 
     Tells whether the project exists; it goes on to exist until the transaction ends.
     """
-    return _COUNT[column].execute(connection, this=project_id, difference=difference) == 1
+    changed = {column: projects.c[column] + difference}
+    statement = update(projects).where(projects.c.id == project_id).values(changed)
+    return connection.execute(statement).rowcount == 1
 
 
 def hold(connection: Connection, project_id: str) -> bool:

@@ -1,6 +1,6 @@
 """People who have keys and are members of projects."""
 
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, insert, select
 from sqlmodel import Field, SQLModel
 
 from projects_api.models.base import (
@@ -12,7 +12,6 @@ from projects_api.models.base import (
     rows_of,
     table_of,
 )
-from projects_api.models.statements import DriverStatement
 
 
 class User(SQLModel, table=True):
@@ -28,8 +27,6 @@ class User(SQLModel, table=True):
 
 users = table_of(User)
 
-_FIND_ID = DriverStatement(select(users.c.id).where(users.c.email == bindparam("email")))
-
 
 def create(connection: Connection, *, email: str, name: str) -> str:
     """Register a person and return the new id; a known address violates `uq_users_email`."""
@@ -42,7 +39,8 @@ def create(connection: Connection, *, email: str, name: str) -> str:
 
 def find_id(connection: Connection, email: str) -> str | None:
     """Find the person with this address, in any case of letters."""
-    found: str | None = _FIND_ID.scalar(connection, email=email.lower())
+    this = users.c.email == email.lower()
+    found: str | None = connection.scalar(select(users.c.id).where(this))
     return found
 
 

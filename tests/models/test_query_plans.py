@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import Connection, literal, make_url, select, text
+from sqlalchemy import Connection, event, literal, make_url, select, text
 
 from projects_api.database import Database
 from projects_api.models import (
@@ -216,9 +216,20 @@ def plans_of(connection: Connection, call: Callable[[], object]) -> list[tuple[s
         plans.append((plan.sql, lines))
         return run(plan, connection, parameters)
 
+    def explain_core(connection, _cursor, statement, parameters, *_):
+        if not statement.startswith(("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")):
+            return
+        driver = connection.connection.dbapi_connection.cursor()
+        if connection.dialect.name == "postgresql":
+            driver.execute("SET LOCAL random_page_cost = 1.1")
+        driver.execute(f"{EXPLAIN[connection.dialect.name]} {statement}", parameters)
+        plans.append((statement, [str(row[-1]).strip() for row in driver.fetchall()]))
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(statements._Plan, "run", explain)
+        event.listen(connection, "before_cursor_execute", explain_core)
         call()
+        event.remove(connection, "before_cursor_execute", explain_core)
     return plans
 
 
