@@ -53,6 +53,7 @@ class ArtifactStore:
         Raises ValueError for a URL that cannot be understood.
         """
         self._folder = _folder_of(url)
+        self._flushed: set[Path] = set()
         self._store: LocalStore | S3Store
         with _store_errors():
             if self._folder is None:
@@ -85,9 +86,17 @@ class ArtifactStore:
         with Spool(self.spool_folder) as staged:
             _link_or_copy(source, staged.path, may_link=source.parent == self.spool_folder)
             _flush_to_disk(staged.path)
-            target.parent.mkdir(parents=True, exist_ok=True)
+            self._make_folder(target.parent)
             staged.path.replace(target)
             _flush_to_disk(target.parent)
+
+    def _make_folder(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        # Whoever made it may not have flushed its name yet, so each process does, once.
+        if folder not in self._flushed:
+            for parent in (folder.parent, folder.parents[1]):
+                _flush_to_disk(parent)
+            self._flushed.add(folder)
 
     def read(self, sha256: str) -> Iterator[bytes]:
         """Return a content in chunks of at most 1 MiB; the caller may take long over each.
