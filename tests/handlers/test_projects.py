@@ -130,6 +130,12 @@ class TestListProjects:
         document = problem(owner.get(f"/api/projects?{query}"), 422, "contract-violation")
         assert document["errors"][0]["location"] == "query"
 
+    def test_a_query_has_so_many_parameters_and_no_more(self, owner, problem):
+        many = [("limit", "1"), *(("x", str(number)) for number in range(99))]
+        assert owner.get("/api/projects", params=many).json()["limit"] == 1
+        more = [*many, ("x", "99")]
+        problem(owner.get("/api/projects", params=more), 422, "contract-violation", "query")
+
     def test_ignores_a_content_type_without_body(self, owner):
         answer = owner.get("/api/projects", headers={"Content-Type": "application/json"})
         assert answer.status_code == 200

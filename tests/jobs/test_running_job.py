@@ -11,6 +11,7 @@ from projects_api.jobs.running_job import WRITE_SECONDS, JobLost, RunningJob
 from projects_api.models import job_lease, project
 from projects_api.models.base import new_id
 from projects_api.models.job import jobs
+from projects_api.models.job_log import MAX_CHARACTERS, MAX_LINES
 from tests.support import job_kinds
 from tests.support.processes import wait_until
 from tests.support.work import Work
@@ -92,6 +93,47 @@ class TestFence:
         wait_until(is_told, "the job learns that it was lost")
         assert work.server.job(running.id)["progress"] == 50.0
         assert work.log(running.id) == []
+
+
+@pytest.fixture
+def told(work: Work, tmp_path) -> Iterator[RunningJob]:
+    """A job that tells of itself."""
+    services, job_id = work.server.services, work.add("succeed")
+    with services.database.transaction() as connection:
+        facts = job_lease.claim(connection, new_id(), kinds=KINDS, lease_seconds=60, job_id=job_id)
+    running = RunningJob(facts, services.database, services.artifacts, tmp_path)
+    yield running
+    running.close()
+
+
+def test_a_log_has_so_many_lines_and_no_more(work: Work, told):
+    def wait_for(lines: int) -> None:
+        def are_there() -> bool:
+            return len(work.log(told.id, limit=2 * MAX_LINES)) == lines
+
+        wait_until(are_there, f"{lines} lines are written")
+
+    for number in range(MAX_LINES - 10):
+        told.log(f"line {number}")
+    wait_for(MAX_LINES - 10)
+    for number in range(20):
+        told.log(f"more {number}")
+    wait_for(MAX_LINES)
+    for progress in (70, 80):
+        told.log("in vain")
+        told.report(progress)
+        told.log("in vain")
+        wait_until(lambda: work.server.job(told.id)["progress"] == progress, "it is heard")  # noqa: B023
+    lines = work.log(told.id, limit=2 * MAX_LINES)
+    assert lines[-11:] == [f"line {MAX_LINES - 11}", *(f"more {number}" for number in range(10))]
+    assert len(lines) == MAX_LINES == 10_000
+
+
+def test_a_line_has_so_many_characters_and_no_more(work: Work, told):
+    told.log("x" * 100_000)
+    told.close()
+    assert work.log(told.id) == ["x" * MAX_CHARACTERS]
+    assert MAX_CHARACTERS == 4_000
 
 
 def test_progress_is_written_at_once_and_seldom(work: Work, tmp_path, monkeypatch):

@@ -1,13 +1,16 @@
 """API keys: what is kept of them, and which ones are accepted."""
 
 import hashlib
+import hmac
 import re
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select
 
-from projects_api.models import api_key
+from projects_api.models import api_key, project
+from projects_api.models.admission import admit
 from projects_api.models.api_key import SCOPES, api_keys
 from projects_api.models.base import to_text
 
@@ -67,6 +70,29 @@ def test_a_key_is_accepted(connection, user_id, key):
 def test_any_other_is_not(connection, key, damage):
     assert api_key.authenticate(connection, damage(key)) is None
     assert api_key.authenticate(connection, key) is not None
+
+
+@pytest.mark.parametrize("find", ["alone", "with a project"])
+def test_the_secret_is_compared_in_constant_time(connection, user_id, key, find):
+    """Or who measures answers could tell how much of a digest is right."""
+    mine = project.create(connection, user_id, name="Mine", description="")["id"]
+    called = []
+
+    def note(_frame, event: str, function: object) -> None:
+        if event == "c_call":
+            called.append(function)
+
+    for token in (key, f"{key[:-1]}{'a' if key[-1] != 'a' else 'b'}"):
+        called.clear()
+        sys.setprofile(note)
+        try:
+            if find == "alone":
+                api_key.authenticate(connection, token)
+            else:
+                admit(connection, token, mine)
+        finally:
+            sys.setprofile(None)
+        assert called.count(hmac.compare_digest) == 1
 
 
 def test_the_hash_is_no_key(connection, key):

@@ -1,0 +1,72 @@
+"""Which way each operation of the contract passes through the server."""
+
+import pytest
+
+from projects_api.access.modes import Mode
+from projects_api.access.rules import KeyedUnit, OpenUnit, ProjectsRules
+from projects_api.app.application import create_application
+from projects_api.contract.resolver import operations
+from projects_api.openapi import contract
+from projects_api.settings import Settings
+
+OPEN = {"check_liveness", "check_readiness"}
+QUICK_READS = {
+    *("list_projects", "get_project", "list_members", "get_timeline", "get_job"),
+    *("list_datasets", "get_dataset", "list_dataset_versions", "get_dataset_quality"),
+    *("list_experiments", "get_experiment", "get_experiment_status", "get_experiment_logs"),
+    *("get_experiment_capabilities", "explain_experiment", "list_engine_runs"),
+    *("list_models", "get_model", "explain_model", "get_model_parameters"),
+    *("list_deployments", "get_deployment", "list_reports", "get_report"),
+}
+"""Those that ask the database for a few rows, and nothing and nobody else."""
+OTHERS = {
+    Mode.WRITE: {
+        *("create_project", "update_project", "delete_project", "add_member", "remove_member"),
+        *("delete_dataset", "create_experiment", "delete_experiment", "delete_model"),
+        *("create_deployment", "promote_deployment", "rollback_deployment"),
+        *("deactivate_deployment", "create_report"),
+    },
+    Mode.DOWNLOAD: {"export_project", "download_dataset", "download_model", "download_report"},
+    Mode.UPLOAD: {"import_project", "upload_dataset", "upload_dataset_version"},
+    Mode.OWN_TRANSACTIONS: {"get_dataset_columns", "analyze_dataset"},
+}
+ASK_A_MODEL = {"predict", "predict_with_deployment", "get_drift"}
+
+
+@pytest.fixture
+def modes_on(tmp_path, monkeypatch):
+    """Assemble the server on a database, which need not be there, and tell the modes."""
+    units: dict[str, KeyedUnit | OpenUnit] = {}
+    compile_unit = ProjectsRules.compile
+
+    def note(rules, operation):
+        units[operation.id] = compile_unit(rules, operation)
+        return units[operation.id]
+
+    monkeypatch.setattr(ProjectsRules, "compile", note)
+
+    def modes_on(database_url: str = "") -> dict[Mode | None, set[str]]:
+        url = database_url or f"sqlite:///{tmp_path / 'modes.db'}"
+        create_application(Settings(_env_file=None, data_dir=tmp_path, database_url=url))
+        found: dict[Mode | None, set[str]] = {}
+        for name, unit in units.items():
+            mode = unit._mode if isinstance(unit, KeyedUnit) else None
+            found.setdefault(mode, set()).add(name)
+        return found
+
+    return modes_on
+
+
+def test_the_table_names_each_operation_of_the_contract_once():
+    named = [*OPEN, *QUICK_READS, *ASK_A_MODEL, *(one for each in OTHERS.values() for one in each)]
+    assert sorted(named) == sorted(one["operationId"] for one in operations(contract()))
+
+
+def test_on_sqlite_only_what_asks_for_a_few_rows_is_done_on_the_event_loop(modes_on):
+    reads = {Mode.QUICK_READ: QUICK_READS, Mode.READ: ASK_A_MODEL}
+    assert modes_on() == {None: OPEN, **OTHERS, **reads}
+
+
+def test_on_postgresql_nothing_is_done_on_the_event_loop(modes_on):
+    reads = {Mode.READ: QUICK_READS | ASK_A_MODEL}
+    assert modes_on("postgresql://nobody@/nothing?host=/nowhere") == {None: OPEN, **OTHERS, **reads}

@@ -1,0 +1,99 @@
+"""How long is kept what is kept for a time: neither less than is promised, nor for ever."""
+
+import os
+import time
+from datetime import timedelta
+from hashlib import sha256
+
+import pytest
+from sqlalchemy import func, select
+
+from projects_api.access.idempotency import IdempotentRequest
+from projects_api.files.content import describe
+from projects_api.models.stored_answer import stored_answers
+from tests.conftest import running
+from tests.support.processes import wait_until
+
+SHORT = timedelta(seconds=1)
+DAY = timedelta(hours=24)
+QUARTER = timedelta(minutes=15)
+QUARTER_OF_A_DAY = timedelta(hours=6)
+
+
+def create(person, key: str) -> str:
+    answer = person.post("/api/projects", json={"name": "Once"}, headers={"Idempotency-Key": key})
+    assert answer.status_code == 201, answer.text
+    return answer.json()["project_id"]
+
+
+def test_an_answer_is_kept_for_a_day(server, later):
+    person = server.person()
+    made = create(person, "kept")
+    later(DAY - timedelta(minutes=1))
+    assert create(person, "kept") == made
+    later(timedelta(minutes=1) + SHORT)
+    assert create(person, "kept") != made
+
+
+def test_a_request_may_run_for_a_quarter_of_an_hour(server, later):
+    person = server.person()
+    raw = b'{"name": "Once"}'
+    identity = ("create_project", "/api/projects", sha256(raw).hexdigest())
+    headers = {"Idempotency-Key": "runs", "Content-Type": "application/json"}
+
+    def send() -> int:
+        return person.post("/api/projects", data=raw, headers=headers).status_code
+
+    def run():
+        later(QUARTER - timedelta(minutes=1))
+        assert send() == 409
+        later(timedelta(minutes=1) + SHORT)
+        assert send() == 201
+        raise RuntimeError("the crash that ended the first request")
+
+    with pytest.raises(RuntimeError):
+        IdempotentRequest(server.services.database, person.user_id, "runs", *identity).run(run)
+
+
+def test_a_content_in_use_is_kept_for_a_quarter_of_a_day(server, later, tmp_path):
+    artifacts = server.services.artifacts
+    file = tmp_path / "file"
+    file.write_bytes(os.urandom(16))
+    content = describe(file)
+    with server.services.database.connect(writing=True) as connection:
+        keeping = artifacts.keep(connection, {file: content})
+        keeping.__enter__()  # and a crash leaves it so
+        later(QUARTER_OF_A_DAY - timedelta(minutes=1))
+        artifacts.collect()
+        assert artifacts.store.contains(content.sha256)
+        later(timedelta(minutes=1) + SHORT)
+        artifacts.collect()
+        assert not artifacts.store.contains(content.sha256)
+
+
+def test_a_spooled_file_is_kept_for_a_quarter_of_a_day(server):
+    artifacts = server.services.artifacts
+    with artifacts.spool() as fresh, artifacts.spool() as old:
+        for spool, age in ((fresh, -timedelta(minutes=1)), (old, SHORT)):
+            moment = time.time() - (QUARTER_OF_A_DAY + age).total_seconds()
+            os.utime(spool.path, (moment, moment))
+        artifacts.collect()
+        assert (fresh.path.exists(), old.path.exists()) == (True, False)
+
+
+def test_answers_that_are_no_longer_kept_are_removed(private, later):
+    with running(private.model_copy(update={"maintenance_seconds": 0.05})) as tidy:
+        kept = select(func.count()).select_from(stored_answers)
+
+        def count() -> int:
+            with tidy.services.database.transaction(writing=False) as connection:
+                return connection.scalar(kept)
+
+        create(tidy.person(), "old")
+        later(DAY / 2)
+        create(tidy.person(), "new")
+        assert count() == 2
+        later(DAY / 2 + SHORT)
+        wait_until(lambda: count() == 1, "the old answer is removed")
+        later(DAY / 2)
+        wait_until(lambda: count() == 0, "the new answer is removed, too")
