@@ -143,7 +143,7 @@ class TestServe:
 
 
 class TestWorker:
-    @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+    @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
     def test_a_signal_ends_it_in_good_order(self, deployment, stop):
         upgrade(deployment.services.database)
         log = deployment.folder / "worker.log"
@@ -287,6 +287,17 @@ class TestEnd:
             assert process.popen.wait(60) == 0
 
 
+def kept_by(deployment: Deployment) -> list[Path]:
+    """Find all that commands made, without what the tests themselves wrote down of them."""
+    return [one for one in deployment.folder.rglob("*") if one.suffix not in {".out", ".log"}]
+
+
+def open_to_others(deployment: Deployment) -> list[Path]:
+    made = kept_by(deployment)
+    assert made
+    return [one for one in made if one.stat().st_mode & 0o077]
+
+
 class TestDoctor:
     @pytest.fixture
     def used(self, deployment):
@@ -309,10 +320,26 @@ class TestDoctor:
         folder.chmod(0o700)
         assert "FAULT" not in used.run("doctor")
 
-    def test_a_command_keeps_its_files_to_itself(self, deployment):
-        deployment.run("db", "upgrade")
-        made = [path for path in deployment.folder.rglob("*") if path.name.startswith("new.db")]
-        assert all(path.stat().st_mode & 0o077 == 0 for path in made)
+    def test_a_command_keeps_its_files_to_itself(self, local):
+        local.run("db", "upgrade")
+        assert open_to_others(local) == []
+
+    def test_a_server_and_its_processes_keep_their_files_to_themselves(self, deployment):
+        with deployment.serve(workers=2) as process:
+            person = person_of(process)
+            project_id = person.create_project()
+            assert person.upload(project_id).status_code == 201
+            about = {"project_id": project_id, "kind": "project", "entity_id": project_id}
+            asked = person.post("/api/reports", json=about)
+            assert asked.status_code == 201, asked.text
+            job = f"/api/jobs/{asked.json()['job_id']}"
+            wait_until(
+                lambda: person.get(job).json()["job"]["status"] == "succeeded",
+                "the report is written",
+            )
+            stored = [one for one in kept_by(deployment) if len(one.name) == 64]
+            assert len(stored) == 3  # the table, and the report in two forms
+            assert open_to_others(deployment) == []
 
     def test_finds_nothing_and_then_every_fault(self, used, tmp_path):
         healthy = used.run("doctor")

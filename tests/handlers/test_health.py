@@ -1,7 +1,13 @@
 """The operations of the tag `health`, one class each."""
 
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from sqlalchemy import text
+
 from projects_api.settings import Settings
 from tests.conftest import running
+from tests.support.processes import PATIENCE
 
 
 class TestCheckLiveness:
@@ -47,3 +53,28 @@ class TestCheckReadiness:
             answer = stranger.get("/api/projects")
             problem(answer, 503, "unavailable")
             assert int(answer.headers["retry-after"]) > 0
+
+    @pytest.fixture
+    def narrow(self, new_database_url, tmp_path):
+        """A server that does one request at a time."""
+        with running(
+            Settings(_env_file=None, data_dir=tmp_path, database_url=new_database_url, threads=1)
+        ) as narrow:
+            yield narrow
+
+    def test_waits_behind_no_request(self, narrow):
+        """One waits for what somebody else has locked, which is all there is on SQLite."""
+        database, person = narrow.services.database, narrow.person()
+        expected = 503 if database.is_embedded else 200
+        with ThreadPoolExecutor(1) as thread:
+            with database.transaction() as connection:
+                if not database.is_embedded:
+                    connection.execute(text("LOCK TABLE projects IN ACCESS EXCLUSIVE MODE"))
+                waiting = thread.submit(person.create_project)
+                for _ in range(3):
+                    answer = narrow.anonymous().get("/health/live", timeout=PATIENCE)
+                    assert answer.status_code == 200
+                answer = narrow.anonymous().get("/health/ready", timeout=PATIENCE)
+                assert answer.status_code == expected
+                assert not waiting.done()
+            assert waiting.result(PATIENCE)

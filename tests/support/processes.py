@@ -25,6 +25,8 @@ from tests.conftest import Person, Server
 COMMAND = Path(sys.executable).with_name("projects-api")
 PATIENCE = 30.0
 """Seconds to wait for what must happen; far more than it takes, so that no load breaks a test."""
+OPEN = 0o022
+"""As most people's shells have it: what keeps others out is the commands' own doing."""
 
 _numbers = itertools.count(1)
 
@@ -132,6 +134,7 @@ class Deployment:
             [COMMAND, *arguments],
             cwd=self.folder,
             env=self.environment,
+            umask=OPEN,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             timeout=2 * PATIENCE,
@@ -162,6 +165,7 @@ class Deployment:
                 [COMMAND, "serve", "--port", str(port), *options],
                 cwd=self.folder,
                 env={**self.environment, **extra},
+                umask=OPEN,
                 stdout=stdout,
                 stderr=stderr,
             )
