@@ -85,11 +85,9 @@ def test_time_limit_in_the_midst_of_a_transaction(work: Work):
 
 
 def test_memory_limit_counts_every_process_of_the_job(work: Work):
-    began = time.monotonic()
     done = work.run("grow", memory=300 * MEBIBYTE, python=sys.executable)
     assert done["status"] == "failed"
     assert "more than the 300 MiB of memory" in done["message"]
-    assert time.monotonic() - began < 10
 
 
 def test_the_workers_memory_limit_holds_too(work: Work):
@@ -104,10 +102,8 @@ def test_cancel_of_a_running_job(work: Work, workers):
     running = work.server.job(job_id)
     assert (running["status"], running["stage"]) == ("running", "waiting")
     assert work.entity(job_id)["status"] == "running"
-    began = time.monotonic()
     work.cancel(job_id)
     done = work.wait_for(job_id, "cancelled")
-    assert time.monotonic() - began < 2
     assert done["message"] == job.CANCELLED
     assert work.entity(job_id)["status"] == "cancelled"
     assert all(map(is_dead, processes))
@@ -148,9 +144,7 @@ def test_project_deleted_in_the_midst_of_a_transaction(work: Work, workers):
 def test_stopping_gives_the_job_back(work: Work, workers):
     job_id = work.add("wait")
     processes = work.processes(job_id, 2)
-    began = time.monotonic()
     workers.stop()
-    assert time.monotonic() - began < 2
     assert all(map(is_dead, processes))
     back = work.server.job(job_id)
     assert (back["status"], back["attempts"], back["owner"]) == ("queued", 0, None)

@@ -75,7 +75,7 @@ def test_a_task_that_ends_every_process_is_given_up(pool):
 def test_one_that_was_killed_while_idle_is_replaced(pool):
     before = ask(pool)["pid"]
     os.kill(before, signal.SIGKILL)
-    psutil.wait_procs([psutil.Process(before)], timeout=0.2)
+    psutil.wait_procs([psutil.Process(before)], timeout=30)
     assert ask(pool)["pid"] != before
 
 
@@ -87,7 +87,7 @@ def test_all_that_ended_while_idle_are_no_fault_of_the_next_task(pool):
             pids = {each.result()["pid"] for each in asked}
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
-    psutil.wait_procs([psutil.Process(pid) for pid in pids], timeout=0.2)
+    psutil.wait_procs([psutil.Process(pid) for pid in pids], timeout=30)
     assert ask(pool)["pid"] not in pids
 
 
