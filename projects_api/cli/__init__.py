@@ -1,6 +1,8 @@
 """The command line: one module a group of commands."""
 
 import os
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
@@ -23,7 +25,18 @@ app.command("import")(archives.import_file)
 app.command()(upkeep.doctor)
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"projects-api {version('projects-api')}")
+        raise typer.Exit
+
+
 @app.callback()
-def keep_to_oneself() -> None:
+def keep_to_oneself(
+    *,
+    show_version: Annotated[  # noqa: ARG001 - its callback has printed it
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print it.")
+    ] = False,
+) -> None:
     """Make files and folders that only the user who runs this can read."""
     os.umask(os.umask(0o077) | 0o077)

@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import subprocess
+from importlib.metadata import version
 from pathlib import Path
 
 import psutil
@@ -74,6 +75,10 @@ def test_help(local, words):
     for expected in COMMANDS[words]:
         assert expected.lower() in text.lower()
     assert not (local.folder / "data").exists()
+
+
+def test_version(local):
+    assert local.run("--version", status=0) == f"projects-api {version('projects-api')}\n"
 
 
 def test_unknown_words_are_refused(local):

@@ -109,7 +109,9 @@ class Deployment:
 
     @property
     def environment(self) -> dict[str, str]:
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        # The last one where the tests are not those of the package that is installed.
+        names = ("PATH", "HOME", "LANG", "PYTHONPATH")
+        kept = {name: os.environ[name] for name in names if name in os.environ}
         return {**kept, **self.variables}
 
     @cached_property
