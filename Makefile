@@ -55,10 +55,12 @@ contract: install tools/node/node_modules/.package-lock.json ## Lint the contrac
 	$(BIN)/python -m tools.check_breaks
 	$(BIN)/python -m tools.describe_operations --check
 	$(BIN)/python -m tools.make_schemas --check
+	$(BIN)/python -m tools.draw_rooms --check
 
-docs: install ## Write the pages that are made from the contract
+docs: install ## Write what is made from contract and imports: docs/operations.md, schemas, the picture of the rooms
 	$(BIN)/python -m tools.describe_operations
 	$(BIN)/python -m tools.make_schemas
+	$(BIN)/python -m tools.draw_rooms
 
 clients: install ## Generate clients in seven ways, compile them, and run their stories
 	CLIENTS=all $(BIN)/python -m pytest tests/contract/test_clients.py --numprocesses=0 -rs
