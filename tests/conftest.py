@@ -245,8 +245,12 @@ def new_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty database of each kind in turn, for one test alone."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'new.db'}"
-    url = make_url(request.getfixturevalue("postgresql"))
-    name = f"new{next(_numbers)}"
+    return new_postgresql(request.getfixturevalue("postgresql"))
+
+
+def new_postgresql(server: str) -> str:
+    """Make an empty database beside the one that a URL names; give its URL."""
+    url, name = make_url(server), f"new{next(_numbers)}"
     with psycopg.connect(url.render_as_string(hide_password=False), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
     return url.set(database=name).render_as_string(hide_password=False)

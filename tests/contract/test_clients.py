@@ -6,6 +6,7 @@ a Java program); `CLIENTS=all` in the environment adds the other languages.
 
 import base64
 import csv
+import json
 import os
 import re
 from pathlib import Path
@@ -254,9 +255,17 @@ def test_what_the_programs_print_is_shown():
 def test_commands_are_those_that_make_the_clients():
     (*shown,) = re.findall(r"^```sh\n(.*?)^```", DOCUMENT, re.DOTALL | re.MULTILINE)
     commands = {client.generate.replace("$CONTRACT", "openapi.yaml") for client in CLIENTS.values()}
+    # What runs a program is pasted by tests/pages/test_pasted.py.
+    others = ("pip install ", "npm ", "npx tsc ", "node out/", "PYTHONPATH=", "set -a", "eval ")
     for line in "".join(shown).splitlines():
-        if not line.startswith(("pip install ", "npm install ", "set -a", "eval ")):
+        if not line.startswith(others):
             assert any(command.startswith(line) for command in commands), line
+
+
+def test_the_shown_settings_of_the_compiler_are_the_storys():
+    (shown,) = re.findall(r"^```json\n(.*?)^```", DOCUMENT, re.DOTALL | re.MULTILINE)
+    used = json.loads((SOURCE / "typescript-openapi-fetch/tsconfig.json").read_text())
+    assert json.loads(shown) == {**used, "files": ["predict.ts"]}
 
 
 def unindented(text: str) -> str:

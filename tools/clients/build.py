@@ -111,7 +111,7 @@ def build(name: str) -> None:
 
 def execute(name: str, command: str, **variables: str) -> str:
     """Run a command in a client's folder and give what it printed; raises where it fails."""
-    _install()
+    install()
     jar = next(_VENV.glob("lib/*/site-packages/openapi_generator_cli/*.jar"))
     done = subprocess.run(
         ["sh", "-euc", command],
@@ -134,8 +134,11 @@ def execute(name: str, command: str, **variables: str) -> str:
     return done.stdout
 
 
-def _install() -> None:
-    """Put the generators into an environment of their own, and npm's packages beside it."""
+def install() -> Path:
+    """Put the generators into an environment of their own, and npm's packages beside it.
+
+    Give the folder of their commands.
+    """
     wanted, installed = SOURCE / "requirements.txt", _VENV / "installed.txt"
     TARGET.mkdir(parents=True, exist_ok=True)
     with wanted.open() as lock:
@@ -150,6 +153,7 @@ def _install() -> None:
         packages, link = node_tools.install().parent, TARGET / "node_modules"
         if not link.is_symlink():
             link.symlink_to(packages)
+    return _VENV / "bin"
 
 
 def main(names: list[str]) -> int:
