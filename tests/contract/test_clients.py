@@ -255,7 +255,7 @@ def test_what_the_programs_print_is_shown():
 def test_commands_are_those_that_make_the_clients():
     (*shown,) = re.findall(r"^```sh\n(.*?)^```", DOCUMENT, re.DOTALL | re.MULTILINE)
     commands = {client.generate.replace("$CONTRACT", "openapi.yaml") for client in CLIENTS.values()}
-    # What runs a program is pasted by tests/pages/test_pasted.py.
+    # What runs a program is pasted by tests/pages/test_clients_page.py.
     others = ("pip install ", "npm ", "npx tsc ", "node out/", "PYTHONPATH=", "set -a", "eval ")
     for line in "".join(shown).splitlines():
         if not line.startswith(others):

@@ -19,6 +19,8 @@ from typing import Self
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 120.0
+LANGUAGES = {"sh", "python"}
+"""Of blocks that are pasted."""
 _END = "--- the block has ended ---"
 _NOT_RUN = re.compile(r"<!-- not run: (.+) -->")
 _SECTION_NOT_RUN = re.compile(r"<!-- not run in this section: (.+) -->")
@@ -75,6 +77,12 @@ def blocks(page: str) -> list[Block]:
             reason = whole[1]
         comment = line
     return found
+
+
+def runnable(page: str) -> list[Block]:
+    """Give the blocks that are pasted or saved, in their order."""
+    wanted = [block for block in blocks(page) if block.language in LANGUAGES or block.file]
+    return [block for block in wanted if block.not_run is None]
 
 
 def _up_to_fence(lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
