@@ -35,7 +35,10 @@ def _print_version(wanted: bool) -> None:
 def keep_to_oneself(
     *,
     show_version: Annotated[  # noqa: ARG001 - its callback has printed it
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print it.")
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
     ] = False,
 ) -> None:
     """Make files and folders that only the user who runs this can read."""
