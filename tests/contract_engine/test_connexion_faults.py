@@ -40,7 +40,7 @@ class TestAllow:
             assert set(answer.headers["allow"].split(", ")) == PATHS[path]
 
     def test_some_path_has_several(self):
-        assert {"GET", "PUT", "DELETE"} in PATHS.values()
+        assert any(methods >= {"GET", "PUT", "DELETE"} for methods in PATHS.values())
 
 
 class TestChunkedBody:
