@@ -27,6 +27,9 @@ serve: install ## Serve on port 8888 (PORT=9000 moves it); the first time, print
 test: install ## Run all the tests, on SQLite and on PostgreSQL
 	$(BIN)/python -m pytest
 
+test-fast: install ## Run what takes no training, generator, fuzzing or kill: two minutes
+	$(BIN)/python -m pytest -m 'not slow'
+
 check: lint types contract test ## Run everything that CI runs
 
 lint: install ## Check format and style of the code, the Dockerfile and the compose file

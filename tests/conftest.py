@@ -203,6 +203,34 @@ class Server:
             )
 
 
+SLOW = frozenset(
+    {
+        *("app/test_crash.py", "app/test_observability.py", "attacks/test_heads.py"),
+        *("cli/test_command_line.py", "ephemeral/test_ephemeral.py"),
+        *("contract/test_breaks.py", "contract/test_ci_docs.py", "contract/test_clients.py"),
+        *("contract/test_examples.py", "contract/test_fuzzing.py", "contract/test_workflows.py"),
+        *("engines/test_flaml_engine.py", "engines/test_prediction.py", "engines/test_results.py"),
+        *("engines/test_tables.py", "handlers/test_accepted_tables.py"),
+        *("jobs/test_fork_server.py", "jobs/test_report_job.py", "jobs/test_takeover.py"),
+        *("jobs/test_train_job.py", "jobs/test_training.py", "jobs/test_worker.py"),
+        *("pages/test_clients_page.py", "pages/test_pasted.py", "tables/test_generated.py"),
+    }
+)
+"""Files with trainings, generators, fuzzing and kills; the others take two minutes."""
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Let two processes share a core: half of the time, a test waits for what it has started."""
+    return 2 * len(os.sched_getaffinity(0))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what `make test-fast` leaves out."""
+    for item in items:
+        if item.path.relative_to(Path(__file__).parent).as_posix() in SLOW:
+            item.add_marker("slow")
+
+
 def pytest_collection_finish() -> None:
     """Spare the garbage collector what every test needs, as `projects_api.app.run` does."""
     gc.collect()

@@ -730,6 +730,7 @@ class TestConversion:
         assert (table.num_rows, table.num_columns) == (50, 3000)
         assert table["c2999"][49].as_py() == 49 * 2999
 
+    @pytest.mark.slow
     def test_very_wide_to_the_end(self, make):
         width = engine.MAX_COLUMNS
         names, values = (",".join(f"{letter}{n}" for n in range(width)) for letter in ("c", ""))
