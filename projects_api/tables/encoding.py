@@ -24,8 +24,11 @@ MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
 MARK_BEFORE_LINE = re.compile(f"(^|[\r\n]){MARK}")
 END_OF_FILE = "\x1a"
 """What CP/M and DOS wrote at the end of a text."""
-# Codecs of Python that are none of texts in files, or whose decoding can be told anything.
-NO_ENCODINGS = {"idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape", "utf-7"}
+ONLY_END_OF_FILE = re.compile(f"(^|[\r\n]){END_OF_FILE}+\\Z")
+"""Alone behind the last line; one that ends a value is a part of it."""
+# Codecs of Python that are none of texts in files, or whose decoding can be told anything, such as
+# halves of characters. As `codecs` names them, which is with hyphens.
+NO_ENCODINGS = {"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape", "utf-7"}
 WESTERN = "windows-1252"
 # Those in which people still send files; of the others, short texts look like any.
 ERAS = EncodingEra.MODERN_WEB | EncodingEra.LEGACY_ISO | EncodingEra.DOS
@@ -95,7 +98,7 @@ def read_sample(path: Path, encoding: str) -> tuple[str, bool]:
         complete = not file.read(1)
     decoder = codecs.getincrementaldecoder(decoder_name(encoding))()
     text = decoder.decode(head, final=complete)
-    return text.rstrip(END_OF_FILE) if complete else text, complete
+    return ONLY_END_OF_FILE.sub(r"\1", text) if complete else text, complete
 
 
 def write_utf8(source: Path, encoding: str, target: Path, *, skip_lines: int = 0) -> None:
@@ -109,7 +112,9 @@ def write_utf8(source: Path, encoding: str, target: Path, *, skip_lines: int = 0
         begun = False
         while chunk := reader.read(CHUNK_BYTES):
             # With the rest of its last line, so that what stands before a line is seen.
-            text = MARK_BEFORE_LINE.sub(r"\1", chunk + reader.readline()).rstrip(END_OF_FILE)
+            text = MARK_BEFORE_LINE.sub(r"\1", chunk + reader.readline())
+            if text.endswith(END_OF_FILE):
+                text = ONLY_END_OF_FILE.sub(r"\1", text)
             text = text if begun else text.lstrip("\r\n")
             begun = begun or bool(text)
             writer.write(text)

@@ -132,8 +132,10 @@ class _Source:
         if not line:
             raise StopIteration
         self.number += 1
-        if line.startswith(MARK) or line.endswith(END_OF_FILE):
-            line = line.removeprefix(MARK).rstrip(END_OF_FILE)
+        if line.startswith(MARK):
+            line = line.removeprefix(MARK)
+        if not line.strip(END_OF_FILE):
+            raise StopIteration
         self.taken.append(line)
         return line.strip(" \r\n") + "\n" if self._strips else line
 

@@ -196,16 +196,19 @@ def _is_double(text: str) -> str:
     """Write whether a text is a number whose digits a double keeps.
 
     Up to 15 digits always are; of more, the double must have the same ones when it is written with
-    as many. What is so large or small that a double is infinite or none has others.
+    as many. What is so large or small that a double is infinite or none has others. What is written
+    as an integer, and is none of 64 bits, is no number.
     """
     digits = f"ltrim(regexp_replace({text}, '[eE].*|[-.]', '', 'g'), '0')"
     count = f"greatest(strlen({digits}), 1)"
     again = f"printf('%.*e', CAST({count} - 1 AS INTEGER), try_cast({text} AS DOUBLE))"
     kept = f"regexp_replace({again}, 'e.*|[-.]', '', 'g') = {digits}"
+    # Identifiers are written as integers, and computed with they are others.
+    within = f"regexp_matches({text}, '[.eE]') OR try_cast({text} AS BIGINT) IS NOT NULL"
     return (
         f"(CASE WHEN strlen({text}) <= {DIGITS_OF_A_DOUBLE} "
         f"AND regexp_full_match({text}, '{PLAIN_NUMBER}') THEN true "
         f"WHEN NOT regexp_full_match({text}, '{NUMBER}') "
         f"THEN regexp_full_match({text}, '{INFINITY}') WHEN {digits} = '' THEN true "
-        f"ELSE coalesce(isfinite(try_cast({text} AS DOUBLE)) AND {kept}, false) END)"
+        f"ELSE coalesce(isfinite(try_cast({text} AS DOUBLE)) AND {kept} AND ({within}), false) END)"
     )

@@ -1,0 +1,55 @@
+"""What a reading must not pass over in silence: by value, what people lost or were not told."""
+
+import pyarrow as pa
+import pytest
+
+from projects_api.tables.facts import NotATable
+from tests.tables.reading_of import read
+
+
+class TestEncodings:
+    @pytest.mark.parametrize(
+        "name",
+        [
+            *("unicode_escape", "raw_unicode_escape", "Unicode-Escape", "utf_7", "UTF7", "idna"),
+            *("punycode", "undefined", "rot13", "base64", "hex", "zlib", "uu", "quopri", "bz2"),
+        ],
+    )
+    def test_codecs_that_are_none_of_texts_in_files_are_unknown(self, name):
+        with pytest.raises(NotATable, match="which is no encoding that is known here"):
+            read("a,b\n\\ud800,2\nx,3\n", encoding=name)
+
+    def test_the_mark_at_the_end_of_a_dos_file_is_no_line_and_in_a_value_a_part_of_it(self):
+        assert read(b"a,b\n1,2\n5,y\n\x1a\x1a").rows[-1] == {"a": 5, "b": "y"}
+        assert read(b"a,b\n1,2\n5,y\x1a").rows[-1] == {"a": 5, "b": "y\x1a"}
+        assert read(b"a,b\n1,2\n5\n\x1a").rows[-1] == {"a": 5, "b": None}
+        assert read("é,b\n1,2\n5,y\x1a".encode("cp850"), encoding="cp850").rows[-1] == {
+            "é": 5,
+            "b": "y\x1a",
+        }
+
+
+class TestTypes:
+    @pytest.mark.parametrize(
+        "cells",
+        [
+            "12345678901234567168 1",
+            "10000000000000000000 10000000000000000000",
+            "9223372036854775808 1",
+            "-9223372036854775809 1.5",
+            "100000000000000000000000 1e5",
+        ],
+    )
+    def test_integers_of_more_than_64_bits_are_texts_whatever_is_beside_them(self, cells):
+        first, second = cells.split(" ")
+        found = read(f"v,k\n{first},1\n{second},2\n")
+        assert found.table["v"].type == pa.string()
+        assert found.table["v"].to_pylist() == [first, second]
+        with_commas = read(f"v;k\n{first};1,5\n{second};2,5\n")
+        assert with_commas.table["v"].to_pylist() == [first, second]
+
+    def test_numbers_as_large_that_are_written_as_such_are_numbers(self):
+        assert read("v,k\n1e19,1\n12345678901234567168.0,2\n").table["v"].to_pylist() == [
+            1e19,
+            12345678901234567168.0,
+        ]
