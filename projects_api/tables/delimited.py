@@ -30,6 +30,7 @@ class Decided:
     looks: dict[int, sample.Look]
     assumed_encoding: bool
     ambiguous: list[int]
+    mixed: list[int]
     lines_above: int
 
 
@@ -95,7 +96,7 @@ def decide(
         given=options.given,
     )
     above = 0 if options.skip_lines is not None else _lines_above(text, layout)
-    return Decided(table, reading, profile, looks, is_assumed, types.ambiguous, above)
+    return Decided(table, reading, profile, looks, is_assumed, types.ambiguous, types.mixed, above)
 
 
 def open_table(source: Path, scratch: Path, reading: Reading) -> engine.Table:
@@ -158,7 +159,8 @@ def _examined(
     sample.write_sample(text.path, part)
     looked_at = text.table_of(part)
     engine.forget_rejects(connection)
-    find = partial(find_types, connection, delimiter=layout.delimiter)
+    told = options.decimal is not None
+    find = partial(find_types, connection, delimiter=layout.delimiter, told=told)
     try:
         # A few rows tell what to check; all rows are checked for that alone.
         size = max(1, text.path.stat().st_size)
@@ -183,6 +185,8 @@ def _examined(
         return None
     for place in unsettled:
         types.types[place] = again.types[place]
+    types.ambiguous[:] = sorted({*types.ambiguous, *again.ambiguous})
+    types.mixed[:] = sorted({*types.mixed, *again.mixed})
     return table, profile, looks, types
 
 

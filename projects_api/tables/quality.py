@@ -7,7 +7,7 @@ from projects_api.tables.delimited import Decided
 from projects_api.tables.engine import Profile
 from projects_api.tables.reading import WHITE_SPACE, Lines
 from projects_api.tables.sample import Look
-from projects_api.tables.types import TEXT
+from projects_api.tables.types import DAYS_TOO, TEXT
 from projects_api.tables.values import kind_of
 
 MAX_ISSUES = 100
@@ -20,6 +20,7 @@ IMBALANCED_SHARE = 0.9
 CERTAINTY = 0.95
 USUAL_DELIMITERS = ",;\t|"
 PARTING = (" ", ":", "^", "~", "=", ",", ";", "|")
+DECIMAL = "Send `decimal` to say which mark numbers have."
 Issue = DatasetQualityIssue
 
 
@@ -68,14 +69,10 @@ def judge(
 def assumptions(found: Decided) -> list[Issue]:
     """List how a CSV file was read where that was a guess, or not all of it was taken as it is."""
     said = [*_guesses(found), *_counts(found.reading.lines)]
+    of_columns = list(_guesses_of_columns(found))[: MAX_ISSUES // 2]
     return [_issue(kind, None, message) for kind, message in said] + [
-        _issue(
-            "ambiguous_numbers",
-            _shown(found.table.names[place], place),
-            "Its commas or points may part thousands or decimals, so that the values are text. "
-            "Send `decimal` to say which mark numbers have.",
-        )
-        for place in found.ambiguous[: MAX_ISSUES // 2]
+        _issue(kind, _shown(found.table.names[place], place), message)
+        for kind, place, message in of_columns
     ]
 
 
@@ -99,6 +96,19 @@ def _guesses(found: Decided) -> Iterator[tuple[str, str]]:
     if _is_single_text(found):
         text = "The table is taken to have a single column of text, whose values have parts"
         yield "single_column", f"{text}. Send `delimiter` if something delimits them."
+
+
+def _guesses_of_columns(found: Decided) -> Iterator[tuple[str, int, str]]:
+    for place in found.ambiguous:
+        text = "Its commas or points may part thousands, or decimals unlike those of other columns"
+        yield "ambiguous_numbers", place, f"{text}, so that the values are text. {DECIMAL}"
+    for place, kind in enumerate(found.reading.types):
+        if kind == DAYS_TOO:
+            text = "Its dates without a time are taken for the begin of the day"
+            yield "mixed_moments", place, f"{text}. Write a time to each, or to none."
+        elif place in found.mixed:
+            text = "Its dates and times have a zone or none, so that the values are text"
+            yield "mixed_moments", place, f"{text}. Write one to each, or to none."
 
 
 def _counts(lines: Lines) -> Iterator[tuple[str, str]]:

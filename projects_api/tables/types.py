@@ -16,9 +16,10 @@ from projects_api.tables.engine import COLUMNS_PER_PASS, Table
 
 TEXT = "VARCHAR"
 DECIMAL_COMMA = "DOUBLE with a decimal comma"
+DAYS_TOO = "TIMESTAMP beside days"
 KINDS = (
     *("BIGINT", "DOUBLE", DECIMAL_COMMA),
-    *("DATE", "TIMESTAMP", "TIMESTAMPTZ", "TIMESTAMP_NS", "BOOLEAN"),
+    *("DATE", "TIMESTAMP", DAYS_TOO, "TIMESTAMPTZ", "TIMESTAMP_NS", "BOOLEAN"),
 )
 """In the order in which they are tried."""
 NUMBERS_OF = {".": "DOUBLE", ",": DECIMAL_COMMA}
@@ -29,12 +30,19 @@ ZONE = r" ?(Z|UTC|GMT|[+-](0\d|1[0-4])(:?[0-5]\d)?)"
 ALL_TIME = "'0001-01-01 00:00:00+00' AND '9999-12-31 23:59:59.999999+00'"
 MOMENTS = {
     "DATE": DAY,
-    "TIMESTAMP": f"{DAY}({TIME})?",
-    "TIMESTAMPTZ": f"{DAY}({TIME}({ZONE})?)?",
-    "TIMESTAMP_NS": rf"{DAY}([ T]\d{{1,2}}:\d\d(:\d\d(\.\d{{1,9}})?)?)?",
+    "TIMESTAMP": f"{DAY}{TIME}",
+    DAYS_TOO: f"{DAY}({TIME})?",
+    "TIMESTAMPTZ": f"{DAY}{TIME}{ZONE}",
+    "TIMESTAMP_NS": rf"{DAY}[ T]\d{{1,2}}:\d\d(:\d\d(\.\d{{1,9}})?)?",
 }
+SQL_TYPES = {DECIMAL_COMMA: "DOUBLE", DAYS_TOO: "TIMESTAMP"}
 PLAIN_NUMBER = r"-?((0|[1-9]\d*)(\.\d*)?|\.\d+)"
 NUMBER = r"-?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][-+]?\d{1,3})?"
+ZONED = f"regexp_full_match(value, '{DAY}{TIME}{ZONE}')"
+MIXED = (
+    f"count_if(regexp_full_match(value, '{DAY}({TIME}({ZONE})?)?')) = count(*) "
+    f"AND bool_or({ZONED}) AND NOT bool_and({ZONED})"
+)
 INFINITY = r"-?[iI]nf(inity)?"
 GROUPS = r"-?[1-9]\d{0,2}(\MARK\d{3})+"
 
@@ -43,12 +51,14 @@ GROUPS = r"-?[1-9]\d{0,2}(\MARK\d{3})+"
 class Types:
     """The types of columns, the decimal mark, and columns where it may be another one.
 
-    `unseen` are columns in which no value was seen, `padded` those with blanks around values.
+    `mixed` are texts that are moments, with a zone and without; `unseen` are columns in which no
+    value was seen, `padded` those with blanks around values.
     """
 
     types: list[str]
     decimal: str
     ambiguous: list[int]
+    mixed: list[int]
     unseen: set[int]
     padded: set[int]
 
@@ -58,7 +68,8 @@ def fits(text: str, kind: str) -> str:
 
     Most values are written as DuckDB would write them again, which is quickly seen.
     """
-    again = f"CAST(try_cast({text} AS {kind}) AS VARCHAR) = {text}"
+    value = f"try_cast({text} AS {SQL_TYPES.get(kind, kind)})"
+    again = f"CAST({value} AS VARCHAR) = {text}"
     if kind == "BIGINT":
         return f"({again})"
     if kind == "DOUBLE":
@@ -68,7 +79,6 @@ def fits(text: str, kind: str) -> str:
     if kind == "BOOLEAN":
         return f"(lower({text}) IN ('true', 'false'))"
     # A zone may move a moment out of the years that a date has.
-    value = f"try_cast({text} AS {kind})"
     within = f"{value} BETWEEN {ALL_TIME}" if kind == "TIMESTAMPTZ" else f"{value} IS NOT NULL"
     return (
         f"(CASE WHEN {again} THEN strpos({text}, '-') = 5 AND NOT contains({text}, '(') ELSE "
@@ -94,7 +104,7 @@ def cast(column: str, kind: str) -> str:
         return column
     if kind == DECIMAL_COMMA:
         return f"try_cast({_with_point(f'trim({column})')} AS DOUBLE)"
-    return f"try_cast(trim({column}) AS {kind})"
+    return f"try_cast(trim({column}) AS {SQL_TYPES.get(kind, kind)})"
 
 
 def find_types(
@@ -104,6 +114,7 @@ def find_types(
     *,
     decimal: str | None,
     delimiter: str | None,
+    told: bool,
     every: int = 1,
 ) -> Types:
     """Find the types of some columns of a table from one in `every` of its rows.
@@ -112,15 +123,28 @@ def find_types(
 
     The decimal mark is the one that is given, or that the numbers of some column show: 1,5 can
     have no other, and 1,234 can. Where none is shown, it is a point; a column in which it may be
-    either stays text.
+    either stays text, and one with the other mark, which is ambiguous too unless the sender has
+    `told` the mark.
     """
     seen = dict(_seen(connection, sample, places, every))
+    types, mark, ambiguous = _typed(seen, len(sample.names), decimal, delimiter)
+    if not told:
+        ambiguous += [place for place in seen if _is_other_number(types[place], seen[place])]
+    padded = {place for place, found in seen.items() if found["padded"]}
+    mixed = [place for place, found in seen.items() if found["mixed"] and types[place] == TEXT]
+    return Types(types, mark, sorted({*ambiguous}), mixed, set(places) - seen.keys(), padded)
+
+
+def _typed(
+    seen: dict[int, dict[str, bool]], width: int, decimal: str | None, delimiter: str | None
+) -> tuple[list[str], str, list[int]]:
+    """Choose types and the decimal mark, and tell which columns have marks in doubt."""
     sure_comma = any(_shows(found, DECIMAL_COMMA, "comma groups") for found in seen.values())
     sure_point = any(_shows(found, "DOUBLE", "point groups") for found in seen.values())
     delimits = delimiter in {",", None}
     mark = decimal or ("," if sure_comma and not sure_point and not delimits else ".")
     in_doubt = decimal is None and not (sure_point or (sure_comma and not delimits))
-    ambiguous, types = [], [TEXT] * len(sample.names)
+    ambiguous, types = [], [TEXT] * width
     for place, found in seen.items():
         types[place] = _first_that_fits(found, mark)
         groups = found["comma groups"] or found["point groups"]
@@ -133,8 +157,14 @@ def find_types(
             ambiguous.append(place)
         elif types[place] == TEXT and mark == "," and found["point groups"]:
             ambiguous.append(place)
-    padded = {place for place, found in seen.items() if found["padded"]}
-    return Types(types, mark, ambiguous, set(places) - seen.keys(), padded)
+    return types, mark, ambiguous
+
+
+def _is_other_number(kind: str, found: dict[str, bool]) -> bool:
+    """Tell whether a text is a number with the mark that numbers of the file do not have."""
+    if kind != TEXT or not found["finite"] or found["comma groups"] or found["point groups"]:
+        return False
+    return found["DOUBLE"] or found[DECIMAL_COMMA]
 
 
 def _first_that_fits(found: dict[str, bool], mark: str) -> str:
@@ -177,11 +207,12 @@ def _seen(
             f"{cells} FROM {table.scan} {some}) ON COLUMNS(*) INTO NAME name VALUE cell)"
         )
         rows = connection.execute(
-            f"SELECT name, {any_group}, {finite}, bool_or(padded), {queried} FROM ({trimmed}) "
-            "GROUP BY name"
+            f"SELECT name, {any_group}, {finite}, bool_or(padded), {MIXED}, {queried} "
+            f"FROM ({trimmed}) GROUP BY name"
         ).fetchall()
-        for name, grouped, is_finite, padded, *results in rows:
-            one = dict(zip(checks, results, strict=True)) | {"finite": is_finite, "padded": padded}
+        for name, grouped, is_finite, padded, mixed, *results in rows:
+            one = dict(zip(checks, results, strict=True))
+            one |= {"finite": is_finite, "padded": padded, "mixed": mixed}
             for groups in ("comma groups", "point groups"):
                 one[groups] = one[groups] and grouped
             found.append((int(name[1:]), one))

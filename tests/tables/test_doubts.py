@@ -53,3 +53,46 @@ class TestTypes:
             1e19,
             12345678901234567168.0,
         ]
+
+    def test_a_zone_in_some_moments_is_given_to_none(self):
+        found = read("t,v\n2024-07-01 12:00:00,1\n2024-07-01 12:00:00+02:00,2\n")
+        assert found.table["t"].to_pylist() == ["2024-07-01 12:00:00", "2024-07-01 12:00:00+02:00"]
+        assert found.kinds == ["mixed_moments"]
+        with_day = read("t,v\n2024-07-01,1\n2024-07-01 12:00:00Z,2\n")
+        assert with_day.table["t"].to_pylist() == ["2024-07-01", "2024-07-01 12:00:00Z"]
+        assert with_day.kinds == ["mixed_moments"]
+
+    def test_a_day_beside_moments_is_its_begin_and_that_is_said(self):
+        found = read("t,v\n2024-07-01,1\n2024-07-01 12:00:00,2\n")
+        assert [one.isoformat() for one in found.table["t"].to_pylist()] == [
+            "2024-07-01T00:00:00",
+            "2024-07-01T12:00:00",
+        ]
+        assert found.kinds == ["mixed_moments"]
+
+    def test_one_moment_unlike_the_others_beyond_the_sample(self):
+        rows = "".join(f"2024-01-01 10:{n % 60:02},{n}\n" for n in range(120_000))
+        assert "mixed_moments" not in read("t,v\n" + rows).kinds
+        zoned, day = (read(f"t,v\n{rows}{one},1\n") for one in ("2024-01-01 10:00Z", "2024-01-01"))
+        assert (zoned.table["t"].type, "mixed_moments" in zoned.kinds) == (pa.string(), True)
+        assert (day.table["t"].type, "mixed_moments" in day.kinds) == (pa.timestamp("us"), True)
+
+
+class TestNumbers:
+    @pytest.mark.parametrize(
+        ("content", "values"),
+        [
+            ("t;v\n12.30;1,5\n13.45;2,5\n", {"t": 12.3, "v": "1,5"}),
+            ("a;b\n1.5;1,5\n2.25;2,5\n", {"a": 1.5, "b": "1,5"}),
+            ('a,b\n"1,5",1\n"2,25",5\n', {"a": "1,5", "b": 1}),
+        ],
+    )
+    def test_texts_that_are_numbers_with_the_other_mark_are_said(self, content, values):
+        found = read(content)
+        assert (found.rows[0], found.kinds) == (values, ["ambiguous_numbers"])
+        assert "ambiguous_numbers" not in read(content, decimal=".").kinds
+
+    def test_one_such_number_beyond_the_sample(self):
+        rows = "".join(f"{n};{n}\n" for n in range(120_000))
+        found = read(f"a;b\n{rows}1;2,5\n")
+        assert (found.table["b"].type, "ambiguous_numbers" in found.kinds) == (pa.string(), True)
