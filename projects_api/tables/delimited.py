@@ -1,6 +1,6 @@
 """CSV files as tables: how one is read is decided here once, and followed; in a reader process."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from projects_api.tables.layout import EXCEL_DELIMITER, find_layout
 from projects_api.tables.lines import survey, write_rows
 from projects_api.tables.reading import Layout, Lines, Options, Reading
 from projects_api.tables.signatures import refuse_other_text
-from projects_api.tables.types import Types, check_of, find_types
+from projects_api.tables.types import Types, check_of, find_types, without_padded
 
 ROWS = 500
 """Of a sample, from which the types are taken that all rows are compared with."""
@@ -94,6 +94,7 @@ def decide(
         present=profile.present,
         lines=as_text.lines,
         given=options.given,
+        padded=sorted(types.padded_values),
     )
     above = 0 if options.skip_lines is not None else _lines_above(text, layout)
     return Decided(table, reading, profile, looks, is_assumed, types.ambiguous, types.mixed, above)
@@ -105,7 +106,7 @@ def open_table(source: Path, scratch: Path, reading: Reading) -> engine.Table:
     layout, encoding = reading.layout, reading.encoding
     text = _as_it_is(source, scratch, encoding, layout, options) if layout.plain else None
     text = text or _written_again(source, scratch, encoding, layout, options)
-    return text.table_of(text.path)
+    return without_padded(text.table_of(text.path), reading.padded, reading.markers)
 
 
 def _as_it_is(
@@ -159,35 +160,45 @@ def _examined(
     sample.write_sample(text.path, part)
     looked_at = text.table_of(part)
     engine.forget_rejects(connection)
-    told = options.decimal is not None
-    find = partial(find_types, connection, delimiter=layout.delimiter, told=told)
+    told, markers = options.decimal is not None, options.markers
+    find = partial(find_types, connection, delimiter=layout.delimiter, told=told, markers=markers)
     try:
         # A few rows tell what to check; all rows are checked for that alone.
         size = max(1, text.path.stat().st_size)
         every = max(1, (text.rows or 0) * part.stat().st_size // size // ROWS)
-        places = range(len(table.names))
-        types = find(looked_at, places, decimal=options.decimal, every=every)
-        checks = [
-            check_of(kind, padded=place in types.padded) for place, kind in enumerate(types.types)
-        ]
-        looks = sample.look(connection, looked_at)
+        types = find(looked_at, range(len(table.names)), decimal=options.decimal, every=every)
+        looks = sample.look(connection, without_padded(looked_at, types.padded_values, markers))
         varied = {place for place, look in looks.items() if look.distinct > 1}
-        profile = engine.profile(connection, table, text.rows, checks, varied)
-        if engine.has_rejects(connection) or profile.rows != text.rows:
-            return None
-        unsettled = [
-            place
-            for place, fit in enumerate(profile.fits)
-            if not fit or (place in types.unseen and profile.present[place])
-        ]
-        again = find(table, unsettled, decimal=types.decimal)
+        while True:
+            known = types.padded_values
+            stripped = without_padded(table, known, markers)
+            checks = [
+                check_of(kind, padded=place in known) for place, kind in enumerate(types.types)
+            ]
+            profile = engine.profile(connection, stripped, text.rows, checks, varied)
+            if engine.has_rejects(connection) or profile.rows != text.rows:
+                return None
+            _settle(types, profile, partial(find, table, decimal=types.decimal))
+            if types.padded_values <= known:  # else markers of more columns have blanks
+                return stripped, profile, looks, types
     except duckdb.InvalidInputException:  # mixed line ends, for one
         return None
+
+
+def _settle(types: Types, profile: engine.Profile, find: Callable[[Sequence[int]], Types]) -> None:
+    """Find the types of those columns again, from all rows, that are not as the sample is."""
+    unsettled = [
+        place
+        for place, fit in enumerate(profile.fits)
+        if not fit or (place in types.unseen and profile.present[place])
+    ]
+    again = find(unsettled)
     for place in unsettled:
         types.types[place] = again.types[place]
     types.ambiguous[:] = sorted({*types.ambiguous, *again.ambiguous})
     types.mixed[:] = sorted({*types.mixed, *again.mixed})
-    return table, profile, looks, types
+    types.padded.update(again.padded)
+    types.unseen.difference_update(unsettled)
 
 
 def _lines_above(text: str, layout: Layout) -> int:

@@ -94,7 +94,8 @@ class Lines:
 class Reading:
     """All that was decided about a CSV file at its upload, and is followed by all who read it.
 
-    `types` are SQL types of its columns, `present` the numbers of their values.
+    `types` are SQL types of its columns, `present` the numbers of their values; in `padded` ones,
+    markers may have blanks around.
     """
 
     encoding: str
@@ -106,6 +107,7 @@ class Reading:
     present: list[int]
     lines: Lines
     given: dict[str, str]
+    padded: list[int] = field(default_factory=list)
 
     def shown(self) -> TableReading:
         """Show it as the contract does."""
@@ -144,6 +146,7 @@ class Reading:
             "types": self.types,
             "present": self.present,
             "given": self.given,
+            "padded": self.padded,
         }
 
     @classmethod
@@ -167,6 +170,7 @@ class Reading:
             present=kept["present"],
             lines=Lines(),
             given=kept["given"],
+            padded=kept.get("padded", []),
         )
 
 

@@ -6,13 +6,13 @@ cast would take, but give back otherwise, stays text.
 
 # ruff: noqa: S608 - as in engine, whose functions quote every text
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 
 import duckdb
 
-from projects_api.tables.engine import COLUMNS_PER_PASS, Table
+from projects_api.tables.engine import COLUMNS_PER_PASS, Table, list_literal
 
 TEXT = "VARCHAR"
 DECIMAL_COMMA = "DOUBLE with a decimal comma"
@@ -40,7 +40,7 @@ PLAIN_NUMBER = r"-?((0|[1-9]\d*)(\.\d*)?|\.\d+)"
 NUMBER = r"-?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][-+]?\d{1,3})?"
 ZONED = f"regexp_full_match(value, '{DAY}{TIME}{ZONE}')"
 MIXED = (
-    f"count_if(regexp_full_match(value, '{DAY}({TIME}({ZONE})?)?')) = count(*) "
+    f"count_if(regexp_full_match(value, '{DAY}({TIME}({ZONE})?)?')) = count(value) "
     f"AND bool_or({ZONED}) AND NOT bool_and({ZONED})"
 )
 INFINITY = r"-?[iI]nf(inity)?"
@@ -61,6 +61,11 @@ class Types:
     mixed: list[int]
     unseen: set[int]
     padded: set[int]
+
+    @property
+    def padded_values(self) -> set[int]:
+        """Give the columns in which blanks do not count, for they are none of text."""
+        return {place for place in self.padded if self.types[place] != TEXT}
 
 
 def fits(text: str, kind: str) -> str:
@@ -115,6 +120,7 @@ def find_types(
     decimal: str | None,
     delimiter: str | None,
     told: bool,
+    markers: Collection[str] = (),
     every: int = 1,
 ) -> Types:
     """Find the types of some columns of a table from one in `every` of its rows.
@@ -124,15 +130,24 @@ def find_types(
     The decimal mark is the one that is given, or that the numbers of some column show: 1,5 can
     have no other, and 1,234 can. Where none is shown, it is a point; a column in which it may be
     either stays text, and one with the other mark, which is ambiguous too unless the sender has
-    `told` the mark.
+    `told` the mark. Markers of missing values are none of a type also with blanks around.
     """
-    seen = dict(_seen(connection, sample, places, every))
+    seen = dict(_seen(connection, sample, places, every, markers))
     types, mark, ambiguous = _typed(seen, len(sample.names), decimal, delimiter)
     if not told:
         ambiguous += [place for place in seen if _is_other_number(types[place], seen[place])]
     padded = {place for place, found in seen.items() if found["padded"]}
     mixed = [place for place, found in seen.items() if found["mixed"] and types[place] == TEXT]
     return Types(types, mark, sorted({*ambiguous}), mixed, set(places) - seen.keys(), padded)
+
+
+def without_padded(table: Table, padded: Collection[int], markers: Collection[str]) -> Table:
+    """Let markers with blanks around them be missing values of some columns."""
+    values = list(table.values)
+    for place in padded:
+        value, listed = values[place], f"{list_literal(markers)}::VARCHAR[]"
+        values[place] = f"CASE WHEN NOT list_contains({listed}, trim({value})) THEN {value} END"
+    return replace(table, values=values, cells=values)
 
 
 def _typed(
@@ -184,7 +199,11 @@ def _shows(found: dict[str, bool], kind: str, groups: str) -> bool:
 
 
 def _seen(
-    connection: duckdb.DuckDBPyConnection, table: Table, places: Sequence[int], every: int
+    connection: duckdb.DuckDBPyConnection,
+    table: Table,
+    places: Sequence[int],
+    every: int,
+    markers: Collection[str],
 ) -> list[tuple[int, dict[str, bool]]]:
     """Tell of columns with values which types those all fit, and how their numbers are written."""
     checks = {kind: fits("value", kind) for kind in KINDS}
@@ -194,21 +213,23 @@ def _seen(
     whole = r"regexp_full_match(value, '-?\d{1,3}')"
     for name in ("comma groups", "point groups"):
         checks[name] = f"({checks[name]} OR {whole})"
-    queried = ", ".join(f"count_if({check}) = count(*)" for check in checks.values())
+    queried = ", ".join(f"count_if({check}) = count(value)" for check in checks.values())
     any_group = r"bool_or(regexp_matches(value, '[.,]\d{3}'))"
     finite = f"bool_or(NOT regexp_full_match(value, '{INFINITY}'))"
+    listed = f"{list_literal(markers)}::VARCHAR[]"
     some = f"QUALIFY row_number() OVER () % {every} = 0" if every > 1 else ""
     found: list[tuple[int, dict[str, bool]]] = []
     for start in range(0, len(places), COLUMNS_PER_PASS):
         batch = places[start : start + COLUMNS_PER_PASS]
         cells = ", ".join(f"{table.values[place]} AS c{place}" for place in batch)
         trimmed = (
-            "SELECT name, trim(cell) AS value, cell != value AS padded FROM (UNPIVOT (SELECT "
+            f"SELECT name, CASE WHEN NOT list_contains({listed}, trim(cell)) THEN trim(cell) END "
+            "AS value, cell != trim(cell) AS padded FROM (UNPIVOT (SELECT "
             f"{cells} FROM {table.scan} {some}) ON COLUMNS(*) INTO NAME name VALUE cell)"
         )
         rows = connection.execute(
             f"SELECT name, {any_group}, {finite}, bool_or(padded), {MIXED}, {queried} "
-            f"FROM ({trimmed}) GROUP BY name"
+            f"FROM ({trimmed}) GROUP BY name HAVING count(value) > 0"
         ).fetchall()
         for name, grouped, is_finite, padded, mixed, *results in rows:
             one = dict(zip(checks, results, strict=True))

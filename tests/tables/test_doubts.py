@@ -96,3 +96,23 @@ class TestNumbers:
         rows = "".join(f"{n};{n}\n" for n in range(120_000))
         found = read(f"a;b\n{rows}1;2,5\n")
         assert (found.table["b"].type, "ambiguous_numbers" in found.kinds) == (pa.string(), True)
+
+
+class TestMissing:
+    def test_blanks_around_a_marker_do_not_count_in_numbers(self):
+        found = read("a ,b \n1  ,NA \n2  ,30 \n")
+        assert found.rows == [{"a": 1, "b": None}, {"a": 2, "b": 30}]
+        assert found.described["columns"][1]["missing_count"] == 1
+        assert found.kinds == ["missing_values"]
+        assert read("a,b\n1, -9 \n2,30\n", missing="-9").rows[0] == {"a": 1, "b": None}
+        assert read("a,b\n1, NaN\n2,0.5\n").rows[0] == {"a": 1, "b": None}
+
+    def test_nor_where_they_begin_beyond_the_sample(self):
+        rows = "".join(f"{n},{n}\n" for n in range(120_000))
+        found = read(f"a,b\n{rows}1, NA \n")
+        assert (found.table["b"].type, found.rows[-1]["b"]) == (pa.int64(), None)
+        assert found.described["columns"][1]["missing_count"] == 1
+
+    def test_in_a_text_they_are_text(self):
+        found = read("a,b\n1,NA \n2,x\n3, NA\n")
+        assert found.table["b"].to_pylist() == ["NA ", "x", " NA"]
