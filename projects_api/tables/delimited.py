@@ -61,8 +61,13 @@ def decide(
     """
     encoding, is_assumed = find_encoding(source, options.encoding)
     text, complete = read_sample(source, encoding)
-    refuse_other_text(text)
-    layout = find_layout(text, complete, options)
+    try:
+        refuse_other_text(text)
+        layout = find_layout(text, complete, options)
+    except NotATable as error:
+        raise NotATable(
+            f"{error.reason} {_of_encoding(encoding)}" if is_assumed else error.reason
+        ) from error
     engine.check_width(len(layout.names))
     # What delimits marks nothing, whichever way the file is read.
     markers = tuple(one for one in options.markers if layout.separator not in one)
@@ -79,9 +84,9 @@ def decide(
         found = _examined(connection, as_text, part, layout, options)
     if found is None:
         raise NotATable(
-            "The lines can be read in more than one way, or one of them is longer than two "
-            "mebibytes. Shorten it, or write the file again with quotes around "
-            "values that contain delimiters, quotes or line ends."
+            "The lines can be read in more than one way, or one of them is longer than two million "
+            "bytes. Shorten it, or write the file again with quotes around values that contain "
+            "delimiters, quotes or line ends."
         )
     table, profile, looks, types = found
     reading = Reading(
@@ -98,6 +103,10 @@ def decide(
     )
     above = 0 if options.skip_lines is not None else _lines_above(text, layout)
     return Decided(table, reading, profile, looks, is_assumed, types.ambiguous, types.mixed, above)
+
+
+def _of_encoding(encoding: str) -> str:
+    return f"The text was taken to be in {encoding}; send `encoding` if it is in another encoding."
 
 
 def open_table(source: Path, scratch: Path, reading: Reading) -> engine.Table:

@@ -13,6 +13,7 @@ from projects_api.tables.signatures import ADVICE, refuse_other_bytes
 
 CHUNK_BYTES = 1024 * 1024
 SAMPLE_BYTES = 1024 * 1024
+TAIL_BYTES = 16
 BYTE_ORDER_MARKS = {  # the marks of UTF-32 begin with those of UTF-16
     codecs.BOM_UTF32_LE: "utf-32",
     codecs.BOM_UTF32_BE: "utf-32",
@@ -39,6 +40,11 @@ WESTERN_CHARACTERS = frozenset(
 )
 ACCENTED_RUN = re.compile(r"[^\x00-\x7f]+")
 LONGEST_WESTERN_RUN = 2
+HAS_NUL = (
+    "The file contains NUL characters, so it is binary or in UTF-16 without a byte order mark. "
+    "Save it as CSV in UTF-8 and send it again, or send `encoding=utf-16-le` or "
+    "`encoding=utf-16-be`."
+)
 NEWLINE = b"\n"
 UTF8_CHARACTER = re.compile(
     rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
@@ -55,13 +61,16 @@ def find_encoding(path: Path, given: str | None = None) -> tuple[str, bool]:
     """
     with path.open("rb") as file:
         head = file.read(SAMPLE_BYTES)
-    refuse_other_bytes(head)
+        file.seek(max(0, path.stat().st_size - TAIL_BYTES))
+        refuse_other_bytes(head, file.read())
     marked = next((name for mark, name in BYTE_ORDER_MARKS.items() if head.startswith(mark)), None)
     if given:
         _check_given(path, given)
         return codec_name(given), False
     if marked:
         return _checked(path, marked), False
+    if b"\0" in head:
+        raise NotATable(HAS_NUL)
     try:
         _check(path, "utf-8")
     except UnicodeError:
@@ -209,10 +218,7 @@ def _check(path: Path, encoding: str) -> None:
     says_something = False
     for text in _decoded(path, encoding):
         if "\0" in text:
-            raise NotATable(
-                "The file contains NUL characters, so it is binary or in UTF-16 without a byte "
-                "order mark. Save it as CSV in UTF-8 and send it again."
-            )
+            raise NotATable(HAS_NUL)
         says_something = says_something or (not text.isspace() and bool(text.strip(END_OF_FILE)))
     if not says_something:
         raise NotATable(f"The file is empty. {ADVICE}")

@@ -49,8 +49,12 @@ class Table:
 
     @property
     def unique_names(self) -> list[str]:
-        """Give the names that all answers use; in Parquet, the case of letters tells apart."""
-        return unique_names(self.names, case_counts=self.format == "parquet")
+        """Give the names that all answers use; in Parquet, the case of letters tells apart.
+
+        They have no NUL, which neither the database nor a CSV holds.
+        """
+        names = [name.replace("\0", "") for name in self.names]
+        return unique_names(names, case_counts=self.format == "parquet")
 
 
 @dataclass(frozen=True, slots=True)

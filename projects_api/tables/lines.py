@@ -17,7 +17,8 @@ from projects_api.tables.facts import NotATable
 from projects_api.tables.reading import WHITE_SPACE, Layout, Lines, Options
 from projects_api.tables.split import DELIMITERS
 
-MAX_VALUE_CHARACTERS = 2 * 1024 * 1024
+MAX_VALUE_BYTES = 2_000_000
+"""Of a line with a value alone, as DuckDB reads it."""
 MAX_NAMED = 10
 WAYS_OUT = (
     "Correct what is wrong, or send the file with `malformed=repair` to keep all of such lines as "
@@ -75,7 +76,7 @@ def write_rows(
     NotATable with the first ten of them where they are to be refused.
     """
     lines, faults, width = Lines(), list[str](), len(layout.names)
-    csv.field_size_limit(MAX_VALUE_CHARACTERS)
+    csv.field_size_limit(MAX_VALUE_BYTES)
     with (
         source.open(encoding=decoder_name(encoding), newline="") as file,
         target.open("w", encoding="utf-8", newline="") as writer,
@@ -128,7 +129,7 @@ class _Source:
         return self
 
     def __next__(self) -> str:
-        line = self._again.pop() if self._again else self._file.readline(MAX_VALUE_CHARACTERS * 4)
+        line = self._again.pop() if self._again else self._file.readline(MAX_VALUE_BYTES * 4)
         if not line:
             raise StopIteration
         self.number += 1
@@ -229,7 +230,7 @@ def _repaired(cells: list[str], raw: str, layout: Layout) -> list[str]:
 def _in_words(error: csv.Error) -> str:
     text = str(error)
     if "field larger" in text:
-        return "has a value of more than two mebibytes, or a quote that is not closed"
+        return "has a value of more than two million bytes, or a quote that is not closed"
     if "unexpected end" in text:
         return "has a quote that is not closed"
     return "has a quote inside of a quoted value; write it twice there"

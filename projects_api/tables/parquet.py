@@ -33,13 +33,13 @@ class _Field:
 def parquet_table(
     connection: duckdb.DuckDBPyConnection, path: Path, *, vector_step: int = 1
 ) -> Table:
-    """Describe a Parquet file, under the names of its schema without NUL, which nothing keeps.
+    """Describe a Parquet file under the names of its schema.
 
     With a step, only every so many groups of VECTOR_ROWS rows are read. Raises NotATable when it
     has no columns or too many, and for decimals of more digits than DuckDB keeps.
     """
     fields = list(_fields(connection, path))
-    names = [field.name.replace("\0", "") for field in fields if not field.nested]
+    names = [field.name for field in fields if not field.nested]
     check_width(len(names))
     columns = [f"c{index}" for index in range(len(names))]
     options = _options(connection, path, fields)

@@ -1,8 +1,9 @@
 """How good a table is: a score and what lowers it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from projects_api.schemas import DatasetQualityIssue
+from projects_api.tables.column import MAX_NAME_CHARACTERS as MAX_NAME_SHOWN
 from projects_api.tables.delimited import Decided
 from projects_api.tables.engine import Profile
 from projects_api.tables.reading import WHITE_SPACE, Lines
@@ -29,6 +30,7 @@ def judge(
     profile: Profile,
     looks: Mapping[int, Look] | None = None,
     assumed: Sequence[Issue] = (),
+    unshown: Iterable[tuple[str, int, str]] = (),
 ) -> tuple[float, list[Issue]]:
     """Compute the score of a table, 0 to 100 with one decimal, and list its issues.
 
@@ -39,8 +41,8 @@ def judge(
     of rows that repeat another row, where rows were compared; typical is 1 - o / 10 with o the
     share of columns with outliers or an imbalance. A table without rows scores 0, and one with an
     issue less than 100. Issues stand in this order: assumptions, duplicates, missing values, the
-    most first, then flawed columns, then those that are not typical; of more than 100 the last says
-    how many are left out.
+    most first, then flawed columns, those that are not typical, and those of which not all is
+    shown as it is (`unshown`, and names); of more than 100 the last says how many are left out.
 
     Mixed types, outliers and imbalances are those that a sample shows (`looks`, by position).
     """
@@ -56,6 +58,10 @@ def judge(
     certain = CERTAINTY ** len({issue["kind"] for issue in assumed})
     score = round(100 * certain * complete * sound * unique * typical, 1)
     issues = [*_gaps(names, profile), *(issue for _, issue in [*flaws, *oddities])]
+    issues += [
+        _issue(kind, _shown(names[place], place), message)
+        for kind, place, message in [*unshown, *_changed_names(names)]
+    ]
     if duplicates:
         message = f"{duplicates} of {profile.rows} rows repeat another row."
         issues.insert(0, _issue("duplicate_rows", None, message))
@@ -151,8 +157,8 @@ def _flaws(
     names: Sequence[str], constant: Sequence[bool], looks: Mapping[int, Look]
 ) -> Iterator[tuple[int, Issue]]:
     seen: set[str] = set()
-    for position, name in enumerate(names):
-        shown = _shown(name, position)
+    for position, full in enumerate(names):
+        name, shown = full.replace("\0", ""), _shown(full, position)
         if constant[position]:
             yield position, _issue("constant_column", shown, "All values are the same.")
         if not name.strip():
@@ -163,6 +169,15 @@ def _flaws(
         if position in looks and (mixture := _mixture(looks[position])):
             yield position, _issue("mixed_types", shown, mixture)
         seen.add(name)
+
+
+def _changed_names(names: Sequence[str]) -> Iterator[tuple[str, int, str]]:
+    for place, name in enumerate(names):
+        if "\0" in name:
+            yield "changed_column_name", place, "Its name has NUL, which is left out."
+        if len(name) > MAX_NAME_SHOWN:
+            text = f"Its name has {len(name):,} characters, of which {MAX_NAME_SHOWN:,} are shown"
+            yield "changed_column_name", place, f"{text}. Shorten it to tell it from others."
 
 
 def _mixture(seen: Look) -> str | None:
@@ -194,9 +209,9 @@ def _oddities(names: Sequence[str], looks: Mapping[int, Look]) -> Iterator[tuple
 
 
 def _shown(name: str, position: int) -> str:
-    if not name.strip():
+    if not name.strip("\0 "):
         return f"column_{position + 1}"
-    return name[:MAX_NAME_CHARACTERS].replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return name[:MAX_NAME_CHARACTERS].replace("\0", "")
 
 
 def _issue(kind: str, column: str | None, message: str) -> Issue:

@@ -17,7 +17,7 @@ OTHER_FORMATS = {
     "zlib-compressed": rb"\x78[\x01\x5e\x9c\xda][^\x20-\x7e\s]",
     "an Arrow (Feather) file": rb"ARROW1\0\0",
     "an old Feather file": rb"FEA1[\0-\x08]",
-    "an ORC file": rb"ORC[\0-\x08\x0b\x0c\x0e-\x1f\x80-\xff]",
+    "an ORC file": rb"ORC([\0-\x08\x0b\x0c\x0e-\x1f\x80-\xff]|.*ORC[\x0e-\x1f]\Z)",
     "an Avro file": rb"Obj\x01",
     "an SQLite database": rb"SQLite format 3\0",
     "a PDF document": rb"%PDF-\d\.\d",
@@ -26,12 +26,16 @@ OTHER_FORMATS = {
     "a JPEG image": rb"\xff\xd8\xff",
     "a GIF image": rb"GIF8[79]a[^,;\t|]",
 }
+MAX_SIGNATURE_BYTES = 64
 PARQUET_MARK, ENCRYPTED_MARK = b"PAR1", b"PARE"
+# What a delimiter follows is the name of a column.
+NO_NAME = r"(?! *[,;\t|])"
 MARKUP = re.compile(
-    r"\s*(<\?xml\b|<!DOCTYPE\b|<!--|<([A-Za-z][\w:-]*)\b[^<>]*(/>|>[\s\S]*?</\2\s*>))",
+    r"\s*(<\?xml\b|<!DOCTYPE\b|<!--|<([A-Za-z][\w:-]*)\b[^<>]*"
+    rf"(/>|>[\s\S]*?</\2\s*>){NO_NAME})",
     re.IGNORECASE,
 )
-HTML = re.compile(r"\s*<(html|head|body|table)\b[^<>,;\t|]*>", re.IGNORECASE)
+HTML = re.compile(rf"\s*<(html|head|body|table)\b[^<>,;\t|]*>{NO_NAME}", re.IGNORECASE)
 JSON = re.compile(r'\s*(\{\s*("|\}\s*$)|\[\s*([\[{"\]\d-]|true\b|false\b|null\b))')
 CONTROL_CHARACTERS = dict.fromkeys([*range(9), 11, *range(14, 26), *range(27, 32), 127])
 MAX_CONTROL_SHARE = 0.01
@@ -40,25 +44,28 @@ MAX_CONTROL_SHARE = 0.01
 def is_parquet(path: Path) -> bool:
     """Tell a Parquet file, which has its mark at both ends, from a text that begins with one.
 
-    A file of the mark and what is no text is a damaged one. Raises NotATable for an encrypted one.
+    A file of the mark and what is no text is a damaged one. Before the mark at the end stands how
+    long its description is. Raises NotATable for an encrypted one.
     """
     with path.open("rb") as file:
         head = file.read(1024)
         if not head.startswith((PARQUET_MARK, ENCRYPTED_MARK)):
             return False
-        file.seek(max(0, path.stat().st_size - len(PARQUET_MARK)))
-        tail = file.read()
+        size = path.stat().st_size
+        file.seek(max(0, size - 2 * len(PARQUET_MARK)))
+        length, tail = int.from_bytes(file.read(4), "little"), file.read()
     if head.startswith(ENCRYPTED_MARK):
         if tail == ENCRYPTED_MARK or b"\0" in head:
             raise NotATable(f"The file is an encrypted Parquet file, which is not read. {ADVICE}")
         return False
-    return tail == PARQUET_MARK or not _is_text(head)
+    return not _is_text(head) or (tail == PARQUET_MARK and length < size)
 
 
-def refuse_other_bytes(head: bytes) -> None:
-    """Raise NotATable for the beginning of a file in a known format."""
+def refuse_other_bytes(head: bytes, tail: bytes = b"") -> None:
+    """Raise NotATable for the beginning, and the last bytes, of a file in a known format."""
+    begin = head[:MAX_SIGNATURE_BYTES] + tail
     for name, pattern in OTHER_FORMATS.items():
-        if re.match(pattern, head, re.DOTALL):
+        if re.match(pattern, begin, re.DOTALL):
             raise NotATable(f"The file is {name}, which is no table here. {ADVICE}")
 
 
@@ -70,7 +77,10 @@ def refuse_other_text(text: str) -> None:
         raise NotATable(f"The file is JSON, which is no table here. {ADVICE}")
     lost = len(text) - len(text.translate(CONTROL_CHARACTERS))
     if lost > max(2, MAX_CONTROL_SHARE * len(text)):
-        raise NotATable(f"The file contains control characters, so it is binary. {ADVICE}")
+        raise NotATable(
+            "The file contains control characters, so it is binary, or a text in an encoding that "
+            f"is not found, such as ISO-2022-JP: send `encoding` then. {ADVICE}"
+        )
 
 
 def _json_inside_cells(text: str) -> bool:

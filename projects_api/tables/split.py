@@ -12,7 +12,7 @@ from projects_api.tables.values import kind_of
 SAMPLE_ROWS = 1000
 SCORED_ROWS = 200
 SCORED_CELLS = 50
-MAX_SAMPLE_CHARACTERS = 2 * 1024 * 1024
+MAX_SAMPLE_CHARACTERS = 2_000_000
 # Of two that fit equally well, the one that is rarer inside values comes first.
 DELIMITERS = "\t;|,"
 RARE_DELIMITERS = "^~:"

@@ -1,5 +1,6 @@
 """What a reader process does with a table: inspect it, describe it, convert it."""
 
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -14,8 +15,10 @@ from projects_api.tables.parquet import declared_rows, parquet_table
 from projects_api.tables.quality import assumptions, judge
 from projects_api.tables.reading import Options, Reading, options_of
 from projects_api.tables.signatures import is_parquet
+from projects_api.tables.unshown import unshown
 
 MAX_DETAIL_CHARACTERS = 300
+NO_COLUMNS = "at least one non-root column"  # as DuckDB says it
 
 
 def inspect(source: Path, scratch: Path, part: Path, given: Mapping[str, str]) -> dict[str, Any]:
@@ -87,9 +90,18 @@ def _parquet_facts(connection: duckdb.DuckDBPyConnection, source: Path) -> Table
         step = sample.vector_step(profile.rows, len(table.names))
         part = parquet_table(connection, source, vector_step=step)
         looks = sample.look(connection, part)
+        hidden = list(unshown(connection, table))
     except duckdb.OutOfMemoryException:
         raise
+    except duckdb.ConversionException as error:
+        raise NotATable(
+            "The Parquet file has values that are beyond those read here "
+            f"({_detail(error, source)}). Write their column in another type, such as text, and "
+            "send the file again."
+        ) from error
     except (duckdb.Error, RuntimeError) as error:
+        if NO_COLUMNS in str(error):
+            raise NotATable("The Parquet file has no columns, so it is no table.") from error
         raise NotATable(
             f"The Parquet file is damaged or incomplete ({_detail(error, source)}). Check that "
             "another program can read it, or write it again, and send it again."
@@ -99,7 +111,7 @@ def _parquet_facts(connection: duckdb.DuckDBPyConnection, source: Path) -> Table
             f"The Parquet file says that it has {declared} rows and has {profile.rows}, so it is "
             "damaged. Write it again and send it again."
         )
-    score, issues = judge(table.names, profile, looks)
+    score, issues = judge(table.names, profile, looks, unshown=hidden)
     return TableFacts(
         format="parquet",
         media_type=MEDIA_TYPES["parquet"],
@@ -131,5 +143,5 @@ def _detail(error: Exception, *paths: Path) -> str:
     """Take what an error says first, without its kind and the server's paths."""
     detail = str(error).partition("\n")[0].partition("Error: ")[-1]
     for path in paths:
-        detail = detail.replace(f"'{path}'", "it").replace(str(path), "it")
+        detail = re.sub(rf"(the )?(file )?'?{re.escape(str(path))}'?", "the file", detail)
     return detail[:MAX_DETAIL_CHARACTERS].strip() or "its parts contradict each other"
