@@ -14,8 +14,10 @@ from projects_api.tables.layout import EXCEL_DELIMITER, find_layout
 from projects_api.tables.lines import survey, write_rows
 from projects_api.tables.reading import Layout, Lines, Options, Reading
 from projects_api.tables.signatures import refuse_other_text
-from projects_api.tables.types import Types, check_of, find_types, without_padded
+from projects_api.tables.split import MIN_COLUMNS
+from projects_api.tables.types import TEXT, Types, check_of, find_types, without_padded
 
+# ruff: noqa: S608 - as in engine, whose functions quote every text
 ROWS = 500
 """Of a sample, from which the types are taken that all rows are compared with."""
 
@@ -31,6 +33,7 @@ class Decided:
     assumed_encoding: bool
     ambiguous: list[int]
     mixed: list[int]
+    headers_below: int
     lines_above: int
 
 
@@ -102,7 +105,32 @@ def decide(
         padded=sorted(types.padded_values),
     )
     above = 0 if options.skip_lines is not None else _lines_above(text, layout)
-    return Decided(table, reading, profile, looks, is_assumed, types.ambiguous, types.mixed, above)
+    return Decided(
+        table,
+        reading,
+        profile,
+        looks,
+        is_assumed,
+        types.ambiguous,
+        types.mixed,
+        _headers_below(connection, table, layout, types),
+        above,
+    )
+
+
+def _headers_below(
+    connection: duckdb.DuckDBPyConnection, table: engine.Table, layout: Layout, types: Types
+) -> int:
+    """Count the rows that are the header once more, where all of its words are above texts."""
+    words = [kind == TEXT or not name for name, kind in zip(layout.names, types.types, strict=True)]
+    if not layout.header_lines or len(words) < MIN_COLUMNS or not all(words):
+        return 0
+    equal = " AND ".join(
+        f"coalesce(trim({value}), '') = {engine.literal(name)}"
+        for value, name in list(zip(table.values, layout.names, strict=True))[: engine.MAX_DERIVED]
+    )
+    [row] = connection.execute(f"SELECT count(*) FROM {table.scan} WHERE {equal}").fetchall()
+    return int(row[0])
 
 
 def _of_encoding(encoding: str) -> str:

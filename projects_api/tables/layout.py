@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Collection, Sequence
-from itertools import pairwise
+from itertools import dropwhile, pairwise, takewhile
 
 from projects_api.tables.encoding import MARK
 from projects_api.tables.facts import NotATable
 from projects_api.tables.header import header_evidence, is_header
-from projects_api.tables.reading import Layout, Options
+from projects_api.tables.reading import Doubt, Layout, Options
 from projects_api.tables.signatures import ADVICE
 from projects_api.tables.split import (
     DELIMITERS,
@@ -68,7 +68,34 @@ def _table(split: Split, skipped: int, options: Options) -> Layout:
         header_lines=rows[0].last - rows[0].first + 1 if named else 0,
         names=names,
         plain=not short and split.quote == '"' and not split.blanks and split.separator.isascii(),
+        doubts=_doubts(split, rows, start, options, named=named),
     )
+
+
+def _doubts(
+    split: Split, rows: Sequence[Row], start: int, options: Options, *, named: bool
+) -> frozenset[Doubt]:
+    """Tell what of a table may well be otherwise.
+
+    Behind one name, or title, two columns of digits may be one of decimal commas. Words that stand
+    between words and numbers may name columns too.
+    """
+    doubts: set[Doubt] = set()
+    table = [row.cells for row in rows]
+    first = split.rows[start - 1 if start else 0].cells
+    if split.separator == "," and split.width == MIN_COLUMNS and len(first) == 1:
+        below = table[1:] if table[0] == first else table
+        if not options.delimiter and all(cell.isdecimal() for row in below for cell in row):
+            doubts.add("decimal commas")
+    below, markers = table[1:], options.markers
+    words = [row for row in below if all(kind_of(cell, markers) == "word" for cell in row)]
+    if named and words and words[0] is below[0] and header_evidence(below, markers) > 0:
+        doubts.add("second header")
+    elif named and words:
+        numbers = [row for row in below if row not in words]
+        if header_evidence([words[0], *numbers], markers) == split.width:
+            doubts.add("later header")
+    return frozenset(doubts)
 
 
 def _single_column(body: str, skipped: int, complete: bool, options: Options) -> Layout:
@@ -115,8 +142,7 @@ def _first_of_table(rows: Sequence[Row], width: int, markers: Collection[str]) -
     cells = [row.cells for row in rows]
     full = next(place for place, row in enumerate(cells) if len(row) >= width)
     full = max(_behind_notes(rows, width), _behind_comments(cells, full, width, markers))
-    if _is_title(cells, full, width):
-        full += 1
+    full += _titles(cells[full:], width, markers)
     above = cells[:full]
     if not above or full > MAX_ROWS_ABOVE:
         return 0
@@ -125,7 +151,7 @@ def _first_of_table(rows: Sequence[Row], width: int, markers: Collection[str]) -
         return full - 1
     if evidence > 0 or all(row[0].startswith(COMMENT) for row in above):
         return full
-    notes = all(len(row) == 1 or row[0].startswith(COMMENT) or _is_lone(row) for row in above)
+    notes = all(row[0].startswith(COMMENT) or not any(map(str.strip, row[1:])) for row in above)
     notes = notes or full == _behind_notes(rows, width)
     kinds = {kind_of(cell, markers) for row in cells[full:] for cell in row}
     return full if notes and (width > MIN_COLUMNS or kinds & {"number", "date"}) else 0
@@ -156,15 +182,21 @@ def _behind_comments(
     return comments if is_comment else last
 
 
-def _is_title(cells: Sequence[Sequence[str]], place: int, width: int) -> bool:
-    """Tell whether a row has its first value alone, and the one behind it has all."""
-    if width <= MIN_COLUMNS or place + 1 >= len(cells):
-        return False
-    return _is_lone(cells[place]) and all(map(str.strip, cells[place + 1]))
+def _titles(cells: Sequence[Sequence[str]], width: int, markers: Collection[str]) -> int:
+    """Count rows at the top that are blank or have their first value alone, if the next has all.
 
-
-def _is_lone(row: Sequence[str]) -> bool:
-    return bool(row[0].strip()) and not any(map(str.strip, row[1:]))
+    So Excel writes titles. Of two columns, a value alone may be a row, unless a blank one follows.
+    """
+    count = len(list(takewhile(lambda row: not any(map(str.strip, row[1:])), cells)))
+    lone = [row[0] for row in cells[:count] if row[0].strip()]
+    blank = len(lone) < count
+    if count == len(cells) or not all(map(str.strip, cells[count])):
+        return 0
+    if (width <= MIN_COLUMNS and not blank) or (
+        len(lone) > 1 and any(kind_of(cell, markers) != "word" for cell in lone)
+    ):
+        return 0
+    return count
 
 
 def _is_one_short(rows: Sequence[Row], width: int, markers: Collection[str]) -> bool:
@@ -187,7 +219,10 @@ def _is_one_short(rows: Sequence[Row], width: int, markers: Collection[str]) -> 
 
 
 def _refuse_several(rows: Sequence[Row], skipped: int, markers: Collection[str]) -> None:
-    """Raise NotATable where blank lines part tables of different widths, or with own headers."""
+    """Raise NotATable where blank lines part tables of different widths, or with own headers.
+
+    Each may have titles of one value.
+    """
     blocks: list[list[Row]] = [[rows[0]]]
     for before, row in pairwise(rows):
         if row.first > before.last + 1:
@@ -195,7 +230,8 @@ def _refuse_several(rows: Sequence[Row], skipped: int, markers: Collection[str])
         blocks[-1].append(row)
     tables = [
         block
-        for block in blocks
+        for titled in blocks
+        for block in [list(dropwhile(lambda row: len(row.cells) == 1, titled)) or titled]
         if len(block) >= MIN_COLUMNS and len({len(row.cells) for row in block}) == 1
     ]
     widths = {len(block[0].cells) for block in tables}

@@ -8,6 +8,7 @@ from projects_api.tables.delimited import Decided
 from projects_api.tables.engine import Profile
 from projects_api.tables.reading import WHITE_SPACE, Lines
 from projects_api.tables.sample import Look
+from projects_api.tables.split import DELIMITERS
 from projects_api.tables.types import DAYS_TOO, TEXT
 from projects_api.tables.values import kind_of
 
@@ -19,7 +20,6 @@ MIN_CLASSES, MAX_CLASSES = 2, 10
 MIN_CLASSIFIED = 50
 IMBALANCED_SHARE = 0.9
 CERTAINTY = 0.95
-USUAL_DELIMITERS = ",;\t|"
 PARTING = (" ", ":", "^", "~", "=", ",", ";", "|")
 DECIMAL = "Send `decimal` to say which mark numbers have."
 Issue = DatasetQualityIssue
@@ -88,14 +88,36 @@ def _guesses(found: Decided) -> Iterator[tuple[str, str]]:
         text = f"The text is taken to be in {found.reading.encoding}"
         yield "assumed_encoding", f"{text}. Send `encoding` if it is in another encoding."
     if found.lines_above:
-        text = f"{found.lines_above} lines above the table are left out"
+        lines = "1 line" if found.lines_above == 1 else f"{found.lines_above} lines"
+        text = f"{lines} above the table {'is' if found.lines_above == 1 else 'are'} left out"
         yield "lines_left_out", f"{text}. Send `skip_lines` if it begins elsewhere."
     if not layout.header_lines and "header" not in given:
         text = "No line is taken to name the columns"
         yield "no_header", f"{text}. Send `header=true` if the first one does."
+    if "second header" in layout.doubts and not {"header", "skip_lines"} & {*given}:
+        text = "The row below the names has words where those below have numbers"
+        skip = layout.skip_lines + layout.header_lines
+        yield "repeated_header", f"{text}. Send `skip_lines={skip}` if it names the columns."
+    elif found.headers_below:
+        text = f"{_rows(found.headers_below, 'repeats', 'repeat')} the names of the columns"
+        yield "repeated_header", f"{text}. Leave them out, or send each table in its own file."
+    elif "later header" in layout.doubts:
+        text = "A row has words where the others have numbers alone, and may name other columns"
+        yield "repeated_header", f"{text}. Send each table in its own file then."
+    yield from _guesses_of_delimiters(found)
+
+
+def _guesses_of_delimiters(found: Decided) -> Iterator[tuple[str, str]]:
+    given, layout = found.reading.given, found.reading.layout
+    if layout.quote == "'":
+        text = "Single quotes around values are taken for no part of them"
+        yield "assumed_quote", f'{text}. Write " around values that have such quotes.'
     if "delimiter" in given:
         return
-    if layout.delimiter is not None and layout.delimiter not in USUAL_DELIMITERS:
+    if "decimal commas" in layout.doubts:
+        text = "The commas are taken to delimit two columns of digits"
+        yield "assumed_delimiter", f"{text}. Send `delimiter=;` if they are decimal marks of one."
+    if layout.delimiter is not None and layout.delimiter not in DELIMITERS:
         shown = "white space" if layout.delimiter == WHITE_SPACE else f"`{layout.delimiter}`"
         text = f"The values of a line are taken to be delimited by {shown}"
         yield "assumed_delimiter", f"{text}. Send `delimiter` if they are by another character."
@@ -119,14 +141,22 @@ def _guesses_of_columns(found: Decided) -> Iterator[tuple[str, int, str]]:
 
 def _counts(lines: Lines) -> Iterator[tuple[str, str]]:
     if lines.short:
-        text = "rows end before the last column, and are filled with missing values"
-        yield "short_rows", f"{lines.short} {text}{_first(lines.short_at)}"
+        text = f"{_rows(lines.short, 'ends', 'end')} before the last column"
+        yield "short_rows", f"{text}, and the rest is missing{_first(lines.short_at)}"
     if lines.repaired:
-        text = "malformed lines are kept as text, as `malformed` says"
-        yield "repaired_rows", f"{lines.repaired} {text}{_first(lines.repaired_at)}"
+        text = f"{_lines(lines.repaired)} kept as text, as `malformed` says"
+        yield "repaired_rows", f"{text}{_first(lines.repaired_at)}"
     if lines.left_out:
-        text = "malformed lines are left out, as `malformed` says"
-        yield "left_out_rows", f"{lines.left_out} {text}{_first(lines.left_out_at)}"
+        text = f"{_lines(lines.left_out)} left out, as `malformed` says"
+        yield "left_out_rows", f"{text}{_first(lines.left_out_at)}"
+
+
+def _rows(count: int, one: str, many: str) -> str:
+    return f"1 row {one}" if count == 1 else f"{count} rows {many}"
+
+
+def _lines(count: int) -> str:
+    return "1 malformed line is" if count == 1 else f"{count} malformed lines are"
 
 
 def _is_single_text(found: Decided) -> bool:

@@ -9,6 +9,7 @@ from projects_api.tables.facts import NotATable, Said
 from projects_api.tables.values import MISSING
 
 WHITE_SPACE = " "
+Doubt = Literal["decimal commas", "second header", "later header"]
 Malformed = Literal["refuse", "repair", "leave_out"]
 
 
@@ -36,7 +37,7 @@ class Options:
         skip_lines, header = form.get("skip_lines"), form.get("header")
         return cls(
             encoding=form.get("encoding"),
-            delimiter="\t" if delimiter == r"\t" else delimiter,
+            delimiter="\t" if delimiter == r"\t" else delimiter and delimiter[0],
             decimal=form.get("decimal"),
             header=None if header is None else header == "true",
             skip_lines=None if skip_lines is None else int(skip_lines),
@@ -69,6 +70,8 @@ class Layout:
     header_lines: int
     names: list[str]
     plain: bool
+    doubts: frozenset[Doubt] = frozenset()
+    """Of what was found at the upload; they are not kept."""
 
     @property
     def shown_delimiter(self) -> str | None:

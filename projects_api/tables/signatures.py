@@ -37,7 +37,8 @@ MARKUP = re.compile(
 )
 HTML = re.compile(rf"\s*<(html|head|body|table)\b[^<>,;\t|]*>{NO_NAME}", re.IGNORECASE)
 JSON = re.compile(r'\s*(\{\s*("|\}\s*$)|\[\s*([\[{"\]\d-]|true\b|false\b|null\b))')
-CONTROL_CHARACTERS = dict.fromkeys([*range(9), 11, *range(14, 26), *range(27, 32), 127])
+# Without those that delimit.
+CONTROL_CHARACTERS = dict.fromkeys([0, *range(2, 9), 11, *range(14, 26), *range(27, 31), 127])
 MAX_CONTROL_SHARE = 0.01
 
 

@@ -14,7 +14,8 @@ SCORED_ROWS = 200
 SCORED_CELLS = 50
 MAX_SAMPLE_CHARACTERS = 2_000_000
 # Of two that fit equally well, the one that is rarer inside values comes first.
-DELIMITERS = "\t;|,"
+# Those of Hive and of ASCII itself are in no text.
+DELIMITERS = "\x01\x1f\t;|,"
 RARE_DELIMITERS = "^~:"
 WORTH = {"missing": 1.0, "number": 1.0, "date": 1.0, "word": 0.7}
 WORTH_OF_OTHER_DELIMITERS = 0.1

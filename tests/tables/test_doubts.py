@@ -116,3 +116,84 @@ class TestMissing:
     def test_in_a_text_they_are_text(self):
         found = read("a,b\n1,NA \n2,x\n3, NA\n")
         assert found.table["b"].to_pylist() == ["NA ", "x", " NA"]
+
+
+class TestHeaders:
+    @pytest.mark.parametrize("said", [{}, {"malformed": "leave_out"}])
+    def test_tables_with_titles_are_several(self, said):
+        with pytest.raises(NotATable, match="several tables, which begin in the lines 2, 7"):
+            read("Table 1\na,b\n1,2\n3,4\n\nTable 2\na,b\n5,6\n", **said)
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            "a,b\n1,2\n3,4\na,b\n5,6\n",
+            'a ,b\n1,2\n3,4\na ,"b"\n5,6\n',
+            "a,b\n1,2\n3,4\nc,d\n5,6\n",
+            "a,b\nm,kg\n1,2\n3,4\n",
+            "Report,2024\na,b\n1,2\n3,4\n",
+        ],
+    )
+    def test_a_row_that_names_columns_below_the_header_is_said(self, content):
+        assert read(content).kinds == ["repeated_header"]
+
+    def test_the_way_out_of_a_second_header(self):
+        found = read("Report,2024\na,b\n1,2\n3,4\n")
+        assert "`skip_lines=1`" in str(found.facts.issues[0]["message"])
+        assert read("Report,2024\na,b\n1,2\n3,4\n", skip_lines="1").rows[0] == {"a": 1, "b": 2}
+
+    def test_words_in_rows_of_words_are_no_header(self):
+        assert read("name,city\nAnn,Oslo\nBob,Rome\n").kinds == []
+        assert read("name,age\nAnn,5\nBob,old\nCid,7\n").kinds == []
+
+    def test_a_header_again_beyond_the_sample(self):
+        rows = "".join(f"{n},{n}\n" for n in range(120_000))
+        assert "repeated_header" in read(f"a,b\n{rows}a,b\n1,2\n").kinds
+
+    @pytest.mark.parametrize(
+        ("content", "lines"),
+        [
+            ("Report,,\n,,\na,b,c\n1,2,3\n3,4,5\n", "2"),
+            ("Report,,\n2024 by month,,\na,b,c\n1,2,3\n3,4,5\n", "2"),
+            (",,\na,b,c\n1,2,3\n3,4,5\n", "1"),
+        ],
+    )
+    def test_titles_with_delimiters_behind_them_are_above_the_table(self, content, lines):
+        found = read(content)
+        assert found.rows == [{"a": 1, "b": 2, "c": 3}, {"a": 3, "b": 4, "c": 5}]
+        assert found.facts.reading["skip_lines"] == int(lines)
+        assert found.kinds == ["lines_left_out"]
+
+    def test_of_two_columns_only_above_a_blank_row(self):
+        assert read("Report,\n,\na,b\n1,2\n3,4\n").rows == [{"a": 1, "b": 2}, {"a": 3, "b": 4}]
+        assert read("x,\na,b\nc,d\n").table.num_rows == 2
+
+
+class TestDelimiters:
+    @pytest.mark.parametrize("content", ["w\n1,5\n2,5\n3,25\n", "w\n4,5\n2,5\n3,25\n"])
+    def test_digits_below_one_name_may_be_decimals(self, content):
+        assert "assumed_delimiter" in read(content).kinds
+        found = read(content, delimiter=";")
+        assert (found.table.column_names, found.table["w"][1].as_py()) == (["w"], 2.5)
+        assert "assumed_delimiter" not in found.kinds
+
+    def test_single_quotes_are_said(self):
+        found = read("a,b\n'x','p'\n'y','q'\n")
+        assert (found.rows[0], found.kinds) == ({"a": "x", "b": "p"}, ["assumed_quote"])
+
+    @pytest.mark.parametrize("delimiter", ["\x01", "\x1f"])
+    def test_control_characters_that_delimit(self, delimiter):
+        content = f"a{delimiter}b\n1,5 ; x{delimiter}2\ny;z{delimiter}3\n"
+        found = read(content)
+        assert found.table.column_names == ["a", "b"]
+        assert found.facts.reading["delimiter"] == delimiter
+        assert read(content, delimiter=delimiter).rows == found.rows
+        assert found.kinds == []
+        assert read(f"a{delimiter}b\n" + f"1{delimiter}2\n" * 5000).table.num_rows == 5000
+
+    @pytest.mark.parametrize("content", ["a, b\n1, 2\n", "a\t b\n1\t 2\n", "a b\n1 2\n3 4\n"])
+    def test_the_one_that_is_shown_can_be_sent(self, content):
+        found = read(content)
+        again = read(content, delimiter=found.facts.reading["delimiter"])
+        assert again.rows == found.rows
+        assert again.facts.reading["delimiter"] == found.facts.reading["delimiter"]

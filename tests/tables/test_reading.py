@@ -103,7 +103,7 @@ class TestAbove:
         assert found.facts.reading["skip_lines"] == above.count("\n")
         (issue,) = found.facts.issues
         assert issue["kind"] == "lines_left_out"
-        assert issue["message"].startswith(f"{lines} lines above")
+        assert issue["message"].startswith(f"{lines} line{'s' * (lines > 1)} above")
 
     def test_a_comment_may_be_the_header(self):
         assert read("#x,y\n1,2\n3,4\n").rows == [{"#x": 1, "y": 2}, {"#x": 3, "y": 4}]
@@ -433,7 +433,7 @@ class TestOtherFormats:
 def test_every_guess_is_named_where_people_look(place):
     code = (ROOT / "projects_api/tables/quality.py").read_text(encoding="utf-8")
     kinds = sorted(set(re.findall(r'yield "(\w+)"', code)))
-    assert len(kinds) == 11
+    assert len(kinds) == 13
     text = (ROOT / place).read_text(encoding="utf-8")
     assert [kind for kind in (*kinds, "ambiguous_numbers") if f"`{kind}`" not in text] == []
 
