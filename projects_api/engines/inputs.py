@@ -1,9 +1,12 @@
 """What a model is asked about: rows, checked and turned into what its inputs take."""
 
 import math
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
+
+_LOOSE_MOMENT = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[ T](\d{1,2})(:\S*?)( ?UTC)?)?")
 
 
 class InputRefused(ValueError):
@@ -23,7 +26,8 @@ def check_rows(
     from which the model was trained. A category that training did not see is kept. Fields that
     the model does not know, such as an id or the target, are left out, so that a whole row of a
     table can be asked about; but a row without any known field is refused. Numbers must be
-    finite, dates must be ISO 8601 (they come back in UTC where they name an offset). Raises
+    finite, dates must be ISO 8601 or as tables may write them (`2024-3-1 1:00`); they come back in
+    UTC where they name an offset. Raises
     `InputRefused` with all faults; pointers start with the index of the row.
     """
     faults: list[tuple[str, str]] = []
@@ -103,10 +107,20 @@ def _to_text(value: Any) -> str:
 def _to_date(value: Any) -> str:
     if isinstance(value, date) and not isinstance(value, datetime):
         return value.isoformat()
-    moment = value if isinstance(value, datetime) else datetime.fromisoformat(_to_text(value))
+    moment = value if isinstance(value, datetime) else _parsed(_to_text(value))
     if moment.tzinfo is not None:
         moment = moment.astimezone(UTC).replace(tzinfo=None)
     return moment.isoformat()
+
+
+def _parsed(text: str) -> datetime:
+    """Read a date or time in ISO 8601, or as tables may have it: with single digits, and ` UTC`."""
+    found = _LOOSE_MOMENT.fullmatch(text)
+    if found is None:
+        return datetime.fromisoformat(text)
+    year, month, day, hour, rest, utc = found.groups()
+    time = f"T{hour:0>2}{rest}" if hour else ""
+    return datetime.fromisoformat(f"{year}-{month:0>2}-{day:0>2}{time}{'Z' if utc else ''}")
 
 
 _COERCE: dict[str, Callable[[Any], Any]] = {

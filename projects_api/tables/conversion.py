@@ -22,6 +22,8 @@ from projects_api.tables.types import cast
 
 MAX_CELLS_PER_ROW_GROUP = 8_000_000
 WIDE_MEMORY_LIMIT = "3GB"
+# As DuckDB writes them, which is not as ISO 8601 does.
+IN_UTC = r"^(\d{4}-\d\d-\d\d) ([\d:.]+)\+00$"
 FIRST_NANOSECOND = "1677-09-21 00:12:43.145224193"
 LAST_NANOSECOND = "2262-04-11 23:47:16.854775807"
 
@@ -80,6 +82,8 @@ def write_csv(connection: duckdb.DuckDBPyConnection, table: Table, target: Path)
 
 def _text(value: str, kind: str) -> str:
     text = f"CAST({value} AS VARCHAR)"
+    if kind in {"TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS"}:
+        return rf"regexp_replace({text}, '{IN_UTC}', '\1T\2Z')"
     if kind != "TIMESTAMP_NS":
         return text
     # What pandas has for the last and the first moment, DuckDB takes for infinities.

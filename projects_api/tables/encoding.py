@@ -135,8 +135,8 @@ def _check_given(path: Path, given: str) -> None:
         _check(path, encoding)
     except UnicodeError as error:
         raise NotATable(
-            f"{_place(path, encoding)} is no text in {given[:40]}, as `encoding` says. Correct "
-            "either, or leave `encoding` out to have it found."
+            f"The file's {_place(path, encoding)} is no text in {given[:40]}, as `encoding` says. "
+            "Correct either, or leave `encoding` out to have it found."
         ) from error
 
 

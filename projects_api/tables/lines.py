@@ -8,7 +8,7 @@ with another, and what it does not read all of is read by Python's reader.
 import csv
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from io import TextIOBase
+from io import StringIO, TextIOBase
 from itertools import islice
 from pathlib import Path
 
@@ -22,7 +22,8 @@ MAX_VALUE_BYTES = 2_000_000
 MAX_NAMED = 10
 WAYS_OUT = (
     "Correct what is wrong, or send the file with `malformed=repair` to keep all of such lines as "
-    "text, or with `malformed=leave_out` to go without them."
+    "text, or with `malformed=leave_out` to go without them. Where the table begins further down, "
+    "`skip_lines` leaves out the lines above it."
 )
 
 
@@ -218,13 +219,23 @@ def _other_delimiter(raw: str, layout: Layout) -> str | None:
 def _repaired(cells: list[str], raw: str, layout: Layout) -> list[str]:
     """Make a row of a malformed line that has all of its text, the surplus in the last column."""
     width = len(layout.names)
+    as_read = bool(cells)
     if other := _other_delimiter(raw, layout):
         cells = next(csv.reader([raw.rstrip("\r\n")], delimiter=other))
-    elif not cells:
+    elif not as_read:
         cells = raw.rstrip("\r\n").split(layout.separator)
     if len(cells) > width:
-        return [*cells[: width - 1], layout.separator.join(cells[width - 1 :])]
+        rest = cells[width - 1 :]
+        joined = _line_of(rest, layout) if as_read else layout.separator.join(rest)
+        return [*cells[: width - 1], joined]
     return cells + [""] * (width - len(cells))
+
+
+def _line_of(cells: list[str], layout: Layout) -> str:
+    """Write values as they stand in a line, with quotes where they hold a delimiter."""
+    line = StringIO()
+    csv.writer(line, delimiter=layout.separator, quotechar=layout.quote).writerow(cells)
+    return line.getvalue().removesuffix("\r\n")
 
 
 def _in_words(error: csv.Error) -> str:

@@ -39,6 +39,28 @@ def test_values_come_back_in_their_kinds():
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2024-3-1", "2024-03-01T00:00:00"),
+        ("2024-01-02 1:00", "2024-01-02T01:00:00"),
+        ("2024-1-2T1:00:05.25", "2024-01-02T01:00:05.250000"),
+        ("2024-01-02 1:00Z", "2024-01-02T01:00:00"),
+        ("2024-01-02 01:00 UTC", "2024-01-02T01:00:00"),
+        ("2024-01-02 1:00+02:00", "2024-01-01T23:00:00"),
+    ],
+)
+def test_dates_may_be_written_as_in_tables(text, moment):
+    (row,) = check_rows(SIGNATURE, [{"boarded": text}])
+    assert row["boarded"] == moment
+
+
+@pytest.mark.parametrize("text", ["2024-13-1", "2024-1-2 25:00", "2024-1-2 1:00 CET", "1:00"])
+def test_what_no_table_takes_for_a_date_is_refused(text):
+    with pytest.raises(InputRefused, match="ISO 8601"):
+        check_rows(SIGNATURE, [{"boarded": text}])
+
+
 def test_missing_fields_are_null_and_unknown_ones_are_left_out():
     checked = check_rows(SIGNATURE, [{"age": None, "survived": 1, "id": "x"}])
     assert checked == [dict.fromkeys(["age", "alone", "port/of~call", "boarded", "remark"])]

@@ -197,3 +197,21 @@ class TestDelimiters:
         again = read(content, delimiter=found.facts.reading["delimiter"])
         assert again.rows == found.rows
         assert again.facts.reading["delimiter"] == found.facts.reading["delimiter"]
+
+
+class TestMalformed:
+    def test_a_repair_keeps_the_quotes_that_tell_values_apart(self):
+        assert read('a,b\n3,"4,x",5\n1,2\n', malformed="repair").rows[0] == {"a": 3, "b": '"4,x",5'}
+        assert read("a,b\n3,4,5\n1,2\n", malformed="repair").rows[0] == {"a": 3, "b": "4,5"}
+
+    @pytest.mark.parametrize(
+        ("content", "skip"),
+        [
+            ("@relation x\n@attribute a numeric\n@data\n1,2\n3,4\n", "3"),
+            ("a,b\n1,2,3,4\n5,6,7,8\n", "1"),
+        ],
+    )
+    def test_lines_above_are_a_way_out(self, content, skip):
+        with pytest.raises(NotATable, match="`skip_lines` leaves out"):
+            read(content)
+        assert list(read(content, skip_lines=skip).rows[0].values())[:2] == [1, 2]
