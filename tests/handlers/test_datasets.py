@@ -384,6 +384,7 @@ class TestUploadDatasetVersion:
         [
             ("encoding", "no-such-encoding", "not-a-table"),
             ("encoding", "base64", "not-a-table"),
+            ("encoding", "unicode_escape", "not-a-table"),
             ("encoding", "", "contract-violation"),
             ("delimiter", "ab", "contract-violation"),
             ("delimiter", '"', "contract-violation"),
@@ -399,6 +400,15 @@ class TestUploadDatasetVersion:
     ):
         answer = owner.upload_version(dataset_id, CSV, data={field: value})
         problem(answer, 422, kind)
+
+    @pytest.mark.parametrize(
+        ("content", "delimiter"), [(b"a\x01b\n1\x012\n", "\x01"), (b"a, b\n1, 2\n", ", ")]
+    )
+    def test_a_delimiter_that_is_shown_can_be_sent(self, owner, dataset_id, content, delimiter):
+        for said in ({}, {"delimiter": delimiter}):
+            answer = owner.upload_version(dataset_id, content, data=said)
+            assert answer.status_code == 201
+            assert answer.json()["reading"]["delimiter"] == delimiter
 
     def test_versions_at_once_get_numbers_of_their_own(self, owner, dataset_id):
         with ThreadPoolExecutor(4) as threads:
