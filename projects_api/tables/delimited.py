@@ -1,6 +1,6 @@
 """CSV files as tables: how one is read is decided here once, and followed; in a reader process."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -113,17 +113,26 @@ def decide(
         is_assumed,
         types.ambiguous,
         types.mixed,
-        _headers_below(connection, table, layout, types),
+        _headers_below(connection, table, layout, types, looks),
         above,
     )
 
 
 def _headers_below(
-    connection: duckdb.DuckDBPyConnection, table: engine.Table, layout: Layout, types: Types
+    connection: duckdb.DuckDBPyConnection,
+    table: engine.Table,
+    layout: Layout,
+    types: Types,
+    looks: Mapping[int, sample.Look],
 ) -> int:
-    """Count the rows that are the header once more, where all of its words are above texts."""
+    """Count the rows that are the header once more, where all of its words are above texts.
+
+    Not where none of these looks like a number or date, which saves tables of words a pass.
+    """
     words = [kind == TEXT or not name for name, kind in zip(layout.names, types.types, strict=True)]
     if not layout.header_lines or len(words) < MIN_COLUMNS or not all(words):
+        return 0
+    if not any(look.numbers or look.dates for look in looks.values()):
         return 0
     equal = " AND ".join(
         f"coalesce(trim({value}), '') = {engine.literal(name)}"
