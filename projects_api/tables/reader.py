@@ -1,5 +1,6 @@
 """The process that reads uploaded tables, so that a hostile file can end only this process."""
 
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,9 @@ def perform(task: dict[str, Any]) -> dict[str, Any]:
         return {"result": getattr(tasks, task["task"])(**paths, **task["options"])}
     except NotATable as refusal:
         return {"refusal": refusal.reason}
+    except duckdb.InternalException:
+        # Seen once, of 10,000 columns in a process that had read others: a new one does it.
+        return {"exhausted": True, "failure": traceback.format_exc()}
     except (MemoryError, duckdb.OutOfMemoryException):
         return {
             "exhausted": True,
