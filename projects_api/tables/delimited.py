@@ -38,10 +38,20 @@ class Decided:
 
 
 @dataclass(frozen=True, slots=True)
+class _File:
+    """An uploaded file, and where it may be written again."""
+
+    source: Path
+    scratch: Path
+    encoding: str
+
+
+@dataclass(frozen=True, slots=True)
 class _Text:
     """A text that DuckDB can read, with as many rows as it should find there."""
 
     path: Path
+    layout: Layout
     table_of: Callable[[Path], engine.Table]
     rows: int | None
     lines: Lines
@@ -63,38 +73,16 @@ def decide(
     duckdb.OutOfMemoryException when the table does not fit the limit.
     """
     encoding, is_assumed = find_encoding(source, options.encoding)
+    file = _File(source, scratch, encoding)
     text, complete = read_sample(source, encoding)
-    try:
-        refuse_other_text(text)
-        layout = find_layout(text, complete, options)
-    except NotATable as error:
-        raise NotATable(
-            f"{error.reason} {_of_encoding(encoding)}" if is_assumed else error.reason
-        ) from error
-    engine.check_width(len(layout.names))
+    layout = _layout_of(text, complete, options, encoding if is_assumed else None)
     # What delimits marks nothing, whichever way the file is read.
     markers = tuple(one for one in options.markers if layout.separator not in one)
-    options = replace(options, missing=markers)
-    found: _Found | None = None
-    as_text: _Text | None = None
-    if layout.plain:
-        as_text = _as_it_is(source, scratch, encoding, layout, options)
-        if as_text is not None:
-            found = _examined(connection, as_text, part, layout, options)
-    if as_text is None or found is None:
-        layout = replace(layout, plain=False)
-        as_text = _written_again(source, scratch, encoding, layout, options)
-        found = _examined(connection, as_text, part, layout, options)
-    if found is None:
-        raise NotATable(
-            "The lines can be read in more than one way, or one of them is longer than two million "
-            "bytes. Shorten it, or write the file again with quotes around values that contain "
-            "delimiters, quotes or line ends."
-        )
+    as_text, found = _read(connection, file, part, layout, replace(options, missing=markers))
     table, profile, looks, types = found
     reading = Reading(
         encoding=encoding,
-        layout=layout,
+        layout=as_text.layout,
         decimal=types.decimal,
         markers=markers,
         malformed=options.malformed,
@@ -104,18 +92,52 @@ def decide(
         given=options.given,
         padded=sorted(types.padded_values),
     )
-    above = 0 if options.skip_lines is not None else _lines_above(text, layout)
     return Decided(
-        table,
-        reading,
-        profile,
-        looks,
-        is_assumed,
-        types.ambiguous,
-        types.mixed,
-        _headers_below(connection, table, layout, types, looks),
-        above,
+        table=table,
+        reading=reading,
+        profile=profile,
+        looks=looks,
+        assumed_encoding=is_assumed,
+        ambiguous=types.ambiguous,
+        mixed=types.mixed,
+        headers_below=_headers_below(connection, table, layout, types, looks),
+        lines_above=0 if options.skip_lines is not None else _lines_above(text, layout),
     )
+
+
+def _layout_of(text: str, complete: bool, options: Options, assumed: str | None) -> Layout:
+    """Find the layout of a text; a refusal names the encoding that was `assumed`."""
+    try:
+        refuse_other_text(text)
+        layout = find_layout(text, complete, options)
+    except NotATable as error:
+        advice = f" {_of_encoding(assumed)}" if assumed else ""
+        raise NotATable(f"{error.reason}{advice}") from error
+    engine.check_width(len(layout.names))
+    return layout
+
+
+def _read(
+    connection: duckdb.DuckDBPyConnection,
+    file: _File,
+    part: Path,
+    layout: Layout,
+    options: Options,
+) -> tuple[_Text, _Found]:
+    """Read all rows, of the file as it is where that can be, else of one that is written again."""
+    if layout.plain and (as_text := _as_it_is(file, layout, options)):
+        found = _examined(connection, as_text, part, options)
+        if found is not None:
+            return as_text, found
+    as_text = _written_again(file, replace(layout, plain=False), options)
+    found = _examined(connection, as_text, part, options)
+    if found is None:
+        raise NotATable(
+            "The lines can be read in more than one way, or one of them is longer than two million "
+            "bytes. Shorten it, or write the file again with quotes around values that contain "
+            "delimiters, quotes or line ends."
+        )
+    return as_text, found
 
 
 def _headers_below(
@@ -149,20 +171,18 @@ def _of_encoding(encoding: str) -> str:
 def open_table(source: Path, scratch: Path, reading: Reading) -> engine.Table:
     """Open a file as it was read before; it may be written again to `scratch`."""
     options = Options(missing=reading.markers, malformed=reading.malformed)
-    layout, encoding = reading.layout, reading.encoding
-    text = _as_it_is(source, scratch, encoding, layout, options) if layout.plain else None
-    text = text or _written_again(source, scratch, encoding, layout, options)
+    file, layout = _File(source, scratch, reading.encoding), reading.layout
+    text = _as_it_is(file, layout, options) if layout.plain else None
+    text = text or _written_again(file, layout, options)
     return without_padded(text.table_of(text.path), reading.padded, reading.markers)
 
 
-def _as_it_is(
-    source: Path, scratch: Path, encoding: str, layout: Layout, options: Options
-) -> _Text | None:
+def _as_it_is(file: _File, layout: Layout, options: Options) -> _Text | None:
     """Take a file that is written as DuckDB needs it; None of another one."""
-    path = source
-    if encoding != "utf-8" or layout.skip_lines:
-        write_utf8(source, encoding, scratch, skip_lines=layout.skip_lines)
-        path = scratch
+    path = file.source
+    if file.encoding != "utf-8" or layout.skip_lines:
+        write_utf8(file.source, file.encoding, file.scratch, skip_lines=layout.skip_lines)
+        path = file.scratch
     found = survey(path, layout.separator)
     if not found.readable:
         return None
@@ -175,13 +195,12 @@ def _as_it_is(
         header=header,
         one=layout.delimiter is None,
     )
-    return _Text(path, table_of, None if found.lines is None else found.lines - header, Lines())
+    rows = None if found.lines is None else found.lines - header
+    return _Text(path, layout, table_of, rows, Lines())
 
 
-def _written_again(
-    source: Path, scratch: Path, encoding: str, layout: Layout, options: Options
-) -> _Text:
-    lines = write_rows(source, scratch, encoding, layout, options)
+def _written_again(file: _File, layout: Layout, options: Options) -> _Text:
+    lines = write_rows(file.source, file.scratch, file.encoding, layout, options)
     table_of = partial(
         engine.csv_table,
         separator=",",
@@ -191,14 +210,13 @@ def _written_again(
         one=len(layout.names) == 1,
         uniform=True,
     )
-    return _Text(scratch, table_of, lines.rows, lines)
+    return _Text(file.scratch, layout, table_of, lines.rows, lines)
 
 
 def _examined(
     connection: duckdb.DuckDBPyConnection,
     text: _Text,
     part: Path,
-    layout: Layout,
     options: Options,
 ) -> _Found | None:
     """Read all rows of a text; None where DuckDB does not read every one of them."""
@@ -207,7 +225,9 @@ def _examined(
     looked_at = text.table_of(part)
     engine.forget_rejects(connection)
     told, markers = options.decimal is not None, options.markers
-    find = partial(find_types, connection, delimiter=layout.delimiter, told=told, markers=markers)
+    find = partial(
+        find_types, connection, delimiter=text.layout.delimiter, told=told, markers=markers
+    )
     try:
         # A few rows tell what to check; all rows are checked for that alone.
         size = max(1, text.path.stat().st_size)
