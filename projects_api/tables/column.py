@@ -48,7 +48,7 @@ class Column:
 
     @property
     def scale(self) -> float:
-        """Give a power of two that keeps sums and squares of its numbers in the range of floats."""
+        """Return a power of two that keeps sums and squares of its numbers within floats."""
         low, high = self.measures[:2]
         largest = max(abs(low or 0), abs(high or 0))
         ordinary = largest == 0 or SMALLEST < largest < LARGEST
@@ -62,12 +62,12 @@ class Column:
 
     @property
     def is_numeric(self) -> bool:
-        """Tell whether its values are numbers."""
+        """Return whether its values are numbers."""
         return self.type in {"integer", "number"}
 
     @property
     def is_dated(self) -> bool:
-        """Tell whether its values are dates or times."""
+        """Return whether its values are dates or times."""
         return self.type in {"date", "datetime"}
 
 

@@ -49,7 +49,7 @@ class Table:
 
     @property
     def unique_names(self) -> list[str]:
-        """Give the names that all answers use; in Parquet, the case of letters tells apart.
+        """Return the names that all answers use; in Parquet, the case of letters tells apart.
 
         They have no NUL, which neither the database nor a CSV holds.
         """
@@ -224,7 +224,7 @@ def _counted_by_cell(
 
 
 def column_types(connection: duckdb.DuckDBPyConnection, table: Table) -> list[str]:
-    """Tell the SQL types of a table's values."""
+    """Return the SQL types of a table's values."""
     columns = ", ".join(f"c{index}" for index in range(len(table.names)))
     described = connection.execute(f"DESCRIBE SELECT {columns} FROM {table.scan}").fetchall()
     return [str(row[1]) for row in described]
@@ -251,7 +251,7 @@ def _duplicates(table: Table) -> str:
 
 
 def has_rejects(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Tell whether scans of CSV files said that they left out a line."""
+    """Return whether scans of CSV files said that they left out a line."""
     found = connection.execute("SELECT count(*) FROM reject_errors").fetchone()
     return found is not None and found[0] > 0
 

@@ -11,7 +11,7 @@ CELLS_LOOKED_AT = 100_000
 
 
 def is_header(rows: Sequence[Sequence[str]], missing: Collection[str]) -> bool:
-    """Tell whether the first of some rows names columns.
+    """Return whether the first of some rows names columns.
 
     Numbers alone name nothing. A word above numbers or dates is evidence for a header, a number
     or date above others is against; years and numbers that count up, behind a first cell that is
@@ -52,7 +52,7 @@ def _are_names(
     places: Sequence[int],
     missing: Collection[str],
 ) -> bool:
-    """Tell whether the numbers of a row are years or counts that only it has."""
+    """Return whether the numbers of a row are years or counts that only it has."""
     if not places or 0 in places or kind_of(first[0], missing) == "date":
         return False
     rows = [[row[place] for place in places] for row in below if len(row) > places[-1]]

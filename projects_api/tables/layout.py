@@ -75,7 +75,7 @@ def _table(split: Split, skipped: int, options: Options) -> Layout:
 def _doubts(
     split: Split, rows: Sequence[Row], start: int, options: Options, *, named: bool
 ) -> frozenset[Doubt]:
-    """Tell what of a table may well be otherwise.
+    """Return what of a table may well be otherwise.
 
     Behind one name, or title, two columns of digits may be one of decimal commas. Words that stand
     between words and numbers may name columns too.
@@ -200,7 +200,7 @@ def _titles(cells: Sequence[Sequence[str]], width: int, markers: Collection[str]
 
 
 def _is_one_short(rows: Sequence[Row], width: int, markers: Collection[str]) -> bool:
-    """Tell whether the first row names all columns but the first, as R writes it.
+    """Return whether the first row names all columns but the first, as R writes it.
 
     The first column has another value in each row, and counts them where there are two columns.
     """

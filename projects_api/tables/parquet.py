@@ -61,7 +61,7 @@ def parquet_table(
 
 
 def declared_rows(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
-    """Tell how many rows a Parquet file says that it has."""
+    """Return how many rows a Parquet file says that it has."""
     row = connection.execute(
         f"SELECT sum(num_rows)::HUGEINT FROM parquet_file_metadata({file_literal(path)})"
     ).fetchone()

@@ -48,7 +48,7 @@ class Options:
 
     @property
     def markers(self) -> tuple[str, ...]:
-        """Give the texts of cells that hold no value."""
+        """Return the texts of cells that hold no value."""
         return MISSING if self.missing is None else self.missing
 
 

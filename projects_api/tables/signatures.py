@@ -85,7 +85,7 @@ def refuse_other_text(text: str) -> None:
 
 
 def _json_inside_cells(text: str) -> bool:
-    """Tell whether text goes on behind the first JSON value of a line, as in `{"a":1},x`."""
+    """Return whether text goes on behind the first JSON value of a line, as in `{"a":1},x`."""
     line = text.lstrip().partition("\n")[0].strip()
     depth = 0
     for place, character in enumerate(line):

@@ -145,7 +145,7 @@ def _with_blanks(text: str, complete: bool, split: Split) -> Split:
 
 
 def _is_sure(split: Split, markers: Collection[str]) -> bool:
-    """Tell whether a delimiter that is frequent in texts splits all rows alike, into numbers too.
+    """Return whether a delimiter that is frequent in texts splits all rows alike, into numbers too.
 
     The first row may have one value less than the others, as R writes it.
     """

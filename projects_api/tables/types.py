@@ -64,7 +64,7 @@ class Types:
 
     @property
     def padded_values(self) -> set[int]:
-        """Give the columns in which blanks do not count, for they are none of text."""
+        """Return the columns in which blanks do not count, for they are none of text."""
         return {place for place in self.padded if self.types[place] != TEXT}
 
 
@@ -176,7 +176,7 @@ def _typed(
 
 
 def _is_other_number(kind: str, found: dict[str, bool]) -> bool:
-    """Tell whether a text is a number with the mark that numbers of the file do not have."""
+    """Return whether a text is a number with the mark that numbers of the file do not have."""
     if kind != TEXT or not found["finite"] or found["comma groups"] or found["point groups"]:
         return False
     return found["DOUBLE"] or found[DECIMAL_COMMA]
@@ -193,7 +193,7 @@ def _is_possible(kind: str, found: dict[str, bool], mark: str) -> bool:
 
 
 def _shows(found: dict[str, bool], kind: str, groups: str) -> bool:
-    """Tell whether numbers have the decimal mark of a type, and it can be nothing else."""
+    """Return whether numbers have the decimal mark of a type, and it can be nothing else."""
     other = found["DOUBLE"] if kind == DECIMAL_COMMA else found[DECIMAL_COMMA]
     return found[kind] and not other and found["finite"] and not found[groups]
 

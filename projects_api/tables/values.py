@@ -25,7 +25,7 @@ YEARS = range(1800, 2101)
 
 
 def kind_of(cell: str, missing: Collection[str] = MISSING) -> Kind:
-    """Tell what a cell looks like; a number may have either decimal mark."""
+    """Return what a cell looks like; a number may have either decimal mark."""
     text = cell.strip()
     if not text or cell in missing or text in missing:
         return "missing"
@@ -35,14 +35,14 @@ def kind_of(cell: str, missing: Collection[str] = MISSING) -> Kind:
 
 
 def are_years(cells: Sequence[str]) -> bool:
-    """Tell whether texts are years, all different."""
+    """Return whether texts are years, all different."""
     return len(set(cells)) == len(cells) and all(
         cell.strip().isdecimal() and int(cell) in YEARS for cell in cells
     )
 
 
 def are_in_order(cells: Sequence[str]) -> bool:
-    """Tell whether texts are three numbers or more, each greater than the one before it."""
+    """Return whether texts are three numbers or more, each greater than the one before it."""
     try:
         numbers = [float(cell) for cell in cells]
     except ValueError:
@@ -53,7 +53,7 @@ def are_in_order(cells: Sequence[str]) -> bool:
 
 
 def are_counts(cells: Sequence[str]) -> bool:
-    """Tell whether texts are numbers that count up or down."""
+    """Return whether texts are numbers that count up or down."""
     if len(cells) < 2 or not all(cell.strip().isdecimal() for cell in cells):  # noqa: PLR2004
         return False
     numbers = [int(cell) for cell in cells]
