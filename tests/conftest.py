@@ -205,7 +205,11 @@ class Server:
 
 SLOW = frozenset(
     {
-        *("app/test_crash.py", "app/test_observability.py", "attacks/test_heads.py"),
+        *("access/test_slow_models.py", "app/test_crash.py", "app/test_observability.py"),
+        *("app/test_packaging.py", "attacks/test_heads.py"),
+        *("contract_engine/test_connexion_faults.py", "ephemeral/test_pytest_plugin.py"),
+        *("handlers/test_export.py", "handlers/test_trained_models.py"),
+        *("predictions/test_predictions.py",),
         *("cli/test_command_line.py", "ephemeral/test_ephemeral.py"),
         *("contract/test_breaks.py", "contract/test_ci_docs.py", "contract/test_clients.py"),
         *("contract/test_examples.py", "contract/test_fuzzing.py", "contract/test_workflows.py"),
