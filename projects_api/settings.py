@@ -61,6 +61,12 @@ class Settings(BaseSettings):
     """Bytes of a request's line and headers, and of a body's trailer."""
     head_seconds: float = Field(default=20, gt=0)
     """Seconds in which the head of a request must have arrived."""
+    body_seconds: float = Field(default=30, gt=0)
+    """Seconds after which a body that brings nothing, or hardly anything, is ended."""
+    max_connections: int = Field(default=5000, ge=2)
+    """Connections of a server process, as far as the system lets it have files open."""
+    max_connections_per_address: int = Field(default=500, ge=1)
+    """Connections of one address; a proxy before the server is one address."""
     shutdown_seconds: int = Field(default=30, ge=0)
     """Seconds that running requests get to finish when the server stops."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"

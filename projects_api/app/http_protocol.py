@@ -9,7 +9,12 @@ import orjson
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from projects_api.access.rules import ProjectsRules
+from projects_api.app.connections import Shares
 from projects_api.contract.problems import MEDIA_TYPE, Problem
+from projects_api.contract.rules import BODY_ARRIVED
+
+BODY_PACE = 256
+"""Bytes a second that a body brings at least; the slowest lines of today are fifty times faster."""
 
 
 class MalformedRequest(Problem):
@@ -44,12 +49,34 @@ class HeadTimeout(Problem):
     title = "The head of the request took too long"
 
 
+class BodyTimeout(Problem):
+    """The body arrives too slowly, or not at all."""
+
+    status = 408
+    slug = "body-timeout"
+    title = "The body of the request took too long"
+
+
+class TooManyConnections(Problem):
+    """The server, or the caller's share of it, has no connection left."""
+
+    status = 503
+    slug = "too-many-connections"
+    title = "There are too many connections"
+    detail = "Close connections that you do not use, or repeat the request later."
+
+    def __init__(self) -> None:
+        super().__init__(headers={"Retry-After": "5"})
+
+
 class HttpProtocol(HttpToolsProtocol):
     """uvicorn's protocol, for a server that never upgrades a connection.
 
     Nobody has shown a key while a head arrives, and the parser keeps all of it: so more than
     `max_head_bytes` of anything but a body is refused, and so is a head that is not complete
-    `head_seconds` after it began, or after the connection did.
+    `head_seconds` after it began, or after the connection did. A body must bring `BODY_PACE` bytes
+    a second, looked at every `body_seconds`; time in which nobody reads it does not count. An
+    address has its share of connections.
 
     The parser ends a message at the head when that offers an upgrade, so the body would be lost
     (Java's HttpClient offers `h2c` with every request over plain text). A server may ignore the
@@ -58,25 +85,42 @@ class HttpProtocol(HttpToolsProtocol):
     """
 
     def __init__(
-        self, *args: Any, max_head_bytes: int = 65_536, head_seconds: float = 20, **options: Any
+        self,
+        *args: Any,
+        max_head_bytes: int = 65_536,
+        head_seconds: float = 20,
+        body_seconds: float = 30,
+        shares: Shares | None = None,
+        **options: Any,
     ) -> None:
         super().__init__(*args, **options)
         self._max_head_bytes = max_head_bytes
         self._head_seconds = head_seconds
         self._head_timer: asyncio.TimerHandle | None = None
+        self._body_seconds = body_seconds
+        self._body_timer: asyncio.TimerHandle | None = None
+        self._in_body = False
+        self._body_bytes = 0
+        self._shares = shares
         self._in_head = True
         self._arrived = 0
         """Bytes since the last that completed a head or were a body's, by whole reads."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Give the first head its time."""
+        """Give the first head its time, where its sender may have a connection more."""
         super().connection_made(transport)
-        self._time_head()
+        if self._shares and not self._shares.take(self._address()):
+            self._refuse(TooManyConnections())
+        else:
+            self._time_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait for nothing more."""
-        self._in_head = False
+        self._in_head = self._in_body = False
         self._time_head()
+        self._time_body()
+        if self._shares:
+            self._shares.give_back(self._address())
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -96,6 +140,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._refuse(self._too_large())
         else:
             self._time_head()
+            self._time_body()
 
     def on_message_begin(self) -> None:
         """Begin a head."""
@@ -105,6 +150,7 @@ class HttpProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """Take a piece of a body, which has a limit of its own."""
         self._arrived = 0
+        self._body_bytes += len(body)
         super().on_body(body)
 
     def _time_head(self) -> None:
@@ -124,6 +170,28 @@ class HttpProtocol(HttpToolsProtocol):
             self._refuse(HeadTimeout(f"Send the whole head of a request within {seconds}."))
         else:
             self.transport.close()
+
+    def _time_body(self) -> None:
+        """Start or stop the clock of a body; one that comes with its head needs none."""
+        if self._in_body and self._body_timer is None:
+            self._body_bytes = 0
+            self._body_timer = self.loop.call_later(self._body_seconds, self._judge_body)
+        elif not self._in_body and self._body_timer:
+            self._body_timer.cancel()
+            self._body_timer = None
+
+    def _judge_body(self) -> None:
+        """End a body that is slow by itself, and not because nobody has asked for it."""
+        self._body_timer = None
+        is_unread = self.flow.read_paused or self.cycle.waiting_for_100_continue
+        if is_unread or self._body_bytes >= BODY_PACE * self._body_seconds:
+            self._time_body()
+        else:
+            pace = f"{BODY_PACE} bytes a second"
+            self._refuse(BodyTimeout(f"Send a body at {pace} at least, without a pause."))
+
+    def _address(self) -> str:
+        return self.client[0] if self.client else ""
 
     def _too_large(self) -> Problem:
         limit = f"at most {self._max_head_bytes} bytes"
@@ -164,11 +232,17 @@ class HttpProtocol(HttpToolsProtocol):
                 raise self._too_large()
         self._in_head, self._arrived = False, 0
         super().on_headers_complete()
+        cycle = self.cycle
+        # The request's task begins later, when what came at once has been parsed.
+        extensions: dict[str, Any] = {BODY_ARRIVED: lambda: not cycle.more_body}
+        cycle.scope["extensions"] = extensions
+        self._in_body = True
 
     def on_message_complete(self) -> None:
         """End the request's body, unless its head is parsed once more."""
         if not self._is_offer():
             self._arrived = 0
+            self._in_body = False
             super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
@@ -189,6 +263,7 @@ class HttpProtocol(HttpToolsProtocol):
                 (b"x-content-type-options", b"nosniff"),
                 (b"x-request-id", request_id.encode()),
                 (b"connection", b"close"),
+                *((name.encode(), value.encode()) for name, value in problem.headers.items()),
             ]
             lines = b"".join(b"%b: %b\r\n" % header for header in headers)
             self.transport.write(STATUS_LINE[problem.status] + lines + b"\r\n" + body)

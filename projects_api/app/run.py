@@ -18,6 +18,7 @@ import uvicorn
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from projects_api.app.connections import shares_of
 from projects_api.app.http_protocol import HttpProtocol
 from projects_api.jobs.worker import Workers
 from projects_api.logs import set_up_logs
@@ -112,6 +113,8 @@ def uvicorn_options(settings: Settings) -> dict[str, Any]:
             HttpProtocol,
             max_head_bytes=settings.max_head_bytes,
             head_seconds=settings.head_seconds,
+            body_seconds=settings.body_seconds,
+            shares=shares_of(settings.max_connections, settings.max_connections_per_address),
         ),
         "ws": "none",
         "lifespan": "on",

@@ -18,7 +18,7 @@ from projects_api.contract.parameters import Parameters, UnknownResource
 from projects_api.contract.problems import Problem
 from projects_api.contract.resolver import MismatchError, check_signature, taken_names
 from projects_api.contract.responses import Answer, Responses
-from projects_api.contract.rules import Call, Operation, Rules
+from projects_api.contract.rules import BODY_ARRIVED, Call, Operation, Rules
 from projects_api.contract.sending import send_answer
 
 IF_NONE_MATCH = "if-none-match"
@@ -83,6 +83,10 @@ class BoundOperation:
             spool = resources.enter_context(self._rules.spool(self._body.max_file_bytes))
             received = await self._body.read(call.scope, receive, spool)
         elif self._body:
+            arrived = call.scope.get("extensions", {}).get(BODY_ARRIVED)
+            if arrived is None or not arrived():
+                # Nobody waits for a body whose sender may not send one.
+                await self._unit.execute(call, self._unit.admit)
             received = await self._body.read(call.scope, receive)
         else:
             return

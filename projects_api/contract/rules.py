@@ -20,6 +20,12 @@ OPERATION = "contract.operation"
 REQUEST_ID = "contract.request_id"
 """The place where a layer may leave an id of the request, which problems then repeat."""
 
+BODY_ARRIVED = "contract.body_arrived"
+"""The place in a scope's `extensions` of a function that tells whether all of a body is here.
+
+A server may leave it; without it the engine takes no body to be.
+"""
+
 Result = TypeVar("Result")
 
 
