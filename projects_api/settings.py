@@ -49,6 +49,8 @@ class Settings(BaseSettings):
     tls_key: Path | None = None
     maintenance_seconds: float = Field(default=60.0, gt=0)
     """Seconds between two collections of files that nothing refers to."""
+    job_days: float = Field(default=90, ge=0)
+    """Days after which a job that has ended is forgotten with its log; 0 keeps all."""
     embedded_workers: int = Field(default=1, ge=0, le=64)
     """Jobs that `serve` itself works on at once; `projects-api worker` adds more."""
     job_poll_seconds: float = Field(default=0.5, ge=0.01, le=60)

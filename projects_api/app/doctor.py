@@ -1,7 +1,7 @@
 """The doctor: whether everything that the server relies on is as it should be."""
 
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,9 +16,13 @@ from projects_api.models import search
 from projects_api.models.artifact import artifacts
 from projects_api.models.blob import blobs
 from projects_api.models.dataset import datasets
+from projects_api.models.deployment_input import deployment_inputs
 from projects_api.models.experiment import experiments
+from projects_api.models.job import jobs
+from projects_api.models.job_log import job_logs
 from projects_api.models.member import COPIED_FIELDS, members
 from projects_api.models.project import projects
+from projects_api.models.stored_answer import stored_answers
 from projects_api.models.trained_model import trained_models
 from projects_api.processes import confinement
 from projects_api.settings import Settings
@@ -49,6 +53,8 @@ def examine(settings: Settings) -> Iterator[tuple[str, list[str]]]:
     with closing(Database(settings.database)) as database:
         for name, check in with_database.items():
             yield name, _attempt(partial(_connected, database, check))
+        with suppress(SQLAlchemyError), database.transaction(writing=False) as connection:
+            yield _what_grows(connection), []
 
 
 def _attempt(check: Callable[[], list[str]]) -> list[str]:
@@ -61,6 +67,21 @@ def _attempt(check: Callable[[], list[str]]) -> list[str]:
 def _connected(database: Database, check: Callable[[Connection], list[str]]) -> list[str]:
     with database.transaction(writing=False) as connection:
         return check(connection)
+
+
+def _what_grows(connection: Connection) -> str:
+    """Count what is kept for a time, so that an operator sees it grow."""
+    kept = {
+        "jobs": jobs,
+        "lines of logs": job_logs,
+        "answers to repeat": stored_answers,
+        "rows that deployments were asked": deployment_inputs,
+    }
+    counts = (
+        f"{connection.scalar(select(func.count()).select_from(table))} {name}"
+        for name, table in kept.items()
+    )
+    return f"kept for a time: {', '.join(counts)}"
 
 
 def _check_contract(settings: Settings) -> list[str]:

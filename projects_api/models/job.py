@@ -11,6 +11,7 @@ from sqlalchemy import (
     Index,
     Text,
     case,
+    delete,
     exists,
     insert,
     literal,
@@ -152,3 +153,13 @@ def request_cancel(connection: Connection, job_id: str) -> None:
 def attach(connection: Connection, job_id: str, project_id: str) -> None:
     """Say which project a job made, so that its members see the job."""
     connection.execute(update(jobs).where(jobs.c.id == job_id).values(project_id=project_id))
+
+
+def remove_old(connection: Connection, before: str, *, most: int) -> int:
+    """Forget jobs with their logs that ended and were queued before a moment; return how many."""
+    removed = 0
+    for status in FINAL:
+        here = (jobs.c.status == status) & (jobs.c.created_at < before)
+        oldest = select(jobs.c.id).where(here).order_by(jobs.c.created_at).limit(most - removed)
+        removed += connection.execute(delete(jobs).where(jobs.c.id.in_(oldest))).rowcount
+    return removed

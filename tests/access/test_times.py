@@ -6,10 +6,12 @@ from datetime import timedelta
 from hashlib import sha256
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from projects_api.access.idempotency import IdempotentRequest
 from projects_api.files.content import describe
+from projects_api.models import job, job_log
+from projects_api.models.base import new_id
 from projects_api.models.stored_answer import stored_answers
 from tests.conftest import running
 from tests.support.processes import wait_until
@@ -97,3 +99,36 @@ def test_answers_that_are_no_longer_kept_are_removed(private, later):
         wait_until(lambda: count() == 1, "the old answer is removed")
         later(DAY / 2)
         wait_until(lambda: count() == 0, "the new answer is removed, too")
+
+
+def test_jobs_that_have_ended_are_forgotten_with_their_logs(private, later):
+    settings = {"maintenance_seconds": 0.05, "job_days": 2, "embedded_workers": 0}
+    with running(private.model_copy(update=settings)) as tidy:
+        person, ids = tidy.person(), {}
+        project_id = person.create_project()
+        with tidy.services.database.transaction() as connection:
+            for status in ("queued", "succeeded", "failed"):
+                ids[status] = job.create(
+                    connection,
+                    user_id=person.user_id,
+                    project_id=project_id,
+                    kind="train",
+                    entity_id=new_id(),
+                    arguments={},
+                    max_runtime_seconds=1,
+                )
+                job_log.append(connection, ids[status], ["a line"])
+                this = job.jobs.c.id == ids[status]
+                connection.execute(update(job.jobs).where(this).values(status=status))
+
+        def left(table) -> set[str]:
+            with tidy.services.database.transaction(writing=False) as connection:
+                column = table.c.id if table is job.jobs else table.c.job_id
+                return set(connection.scalars(select(column)))
+
+        later(2 * DAY - timedelta(minutes=1))
+        create(person, "meanwhile")
+        assert left(job.jobs) == set(ids.values())
+        later(timedelta(minutes=1) + SHORT)
+        wait_until(lambda: left(job.jobs) == {ids["queued"]}, "what has ended is forgotten")
+        assert left(job_log.job_logs) == {ids["queued"]}
