@@ -4,7 +4,7 @@
 # ruff: noqa: PLC0415
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,9 @@ from projects_api.cli.common import (
     fail,
     opened_database,
 )
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 users = typer.Typer(no_args_is_help=True, help="People who may have keys and projects.")
 keys = typer.Typer(no_args_is_help=True, help="API keys.")
@@ -44,6 +47,51 @@ def list_users() -> None:
     with opened_database() as database, database.transaction(writing=False) as connection:
         for row in user.list_all(connection):
             typer.echo(f"{row['id']}  {row['email']}  {row['name']}")
+
+
+@users.command("disable")
+def disable_user(email: str) -> None:
+    """Revoke all keys of a person, who stays a member; a new key lets the person in again."""
+    from projects_api.models import api_key
+
+    with opened_database() as database, database.transaction() as connection:
+        count = api_key.revoke_all(connection, _known(connection, email))
+    typer.echo(f"{count} keys of {email} are revoked.")
+
+
+@users.command("remove")
+def remove_user(
+    email: str,
+    heir: Annotated[
+        str | None, typer.Option(help="E-mail address of who owns then what nobody else owns.")
+    ] = None,
+) -> None:
+    """Remove a person with all keys and memberships; what the person made stays."""
+    from projects_api.models import job, member, user
+
+    with opened_database() as database, database.transaction() as connection:
+        user_id = _known(connection, email)
+        alone = member.list_owned_alone(connection, user_id)
+        heir_id = _known(connection, heir) if heir else None
+        if heir_id == user_id or (alone and heir_id is None):
+            fail(
+                f"{email} alone owns {len(alone)} projects ({', '.join(alone[:5])}): name another "
+                "person by --heir"
+            )
+        for project_id in alone:
+            member.put(connection, project_id, str(heir_id), "owner")
+        job.hand_over(connection, user_id)
+        user.remove(connection, user_id)
+    typer.echo(f"{email} is removed.")
+
+
+def _known(connection: "Connection", email: str) -> str:
+    from projects_api.models import user
+
+    user_id = user.find_id(connection, email)
+    if user_id is None:
+        fail(f"{email} is not registered: `projects-api users list`")
+    return user_id
 
 
 @keys.command("create")
@@ -96,3 +144,15 @@ def revoke_key(key_id: str) -> None:
     with opened_database() as database, database.transaction() as connection:
         if not api_key.revoke(connection, key_id.lower()):
             fail(f"there is no live key {key_id}: `projects-api keys list`")
+
+
+@keys.command("rotate")
+def rotate_key(key_id: str) -> None:
+    """Revoke a key, and make one in its place with the same name, scopes and end."""
+    from projects_api.models import api_key
+
+    with opened_database() as database, database.transaction() as connection:
+        key = api_key.rotate(connection, key_id.lower())
+    if key is None:
+        fail(f"there is no live key {key_id}: `projects-api keys list`")
+    typer.echo(f"API_KEY={key}")

@@ -124,6 +124,26 @@ def revoke(connection: Connection, key_id: str) -> bool:
     return connection.execute(live.values(revoked_at=now())).rowcount == 1
 
 
+def revoke_all(connection: Connection, user_id: str) -> int:
+    """Make all of a person's keys useless at once; return how many were live."""
+    live = update(api_keys).where(api_keys.c.user_id == user_id, api_keys.c.revoked_at.is_(None))
+    return connection.execute(live.values(revoked_at=now())).rowcount
+
+
+def rotate(connection: Connection, key_id: str) -> str | None:
+    """Put a new key in the place of a live one; return its text, None where there was none."""
+    row = connection.execute(select(api_keys).where(api_keys.c.id == key_id)).first()
+    if row is None or not revoke(connection, key_id):
+        return None
+    return issue(
+        connection,
+        user_id=row.user_id,
+        name=row.name,
+        scopes=tuple(row.scopes.split()),
+        expires_at=row.expires_at,
+    )
+
+
 def list_all(connection: Connection) -> list[dict[str, str | None]]:
     """List every key without its secret, oldest first."""
     statement = (

@@ -163,3 +163,20 @@ def remove_old(connection: Connection, before: str, *, most: int) -> int:
         oldest = select(jobs.c.id).where(here).order_by(jobs.c.created_at).limit(most - removed)
         removed += connection.execute(delete(jobs).where(jobs.c.id.in_(oldest))).rowcount
     return removed
+
+
+def hand_over(connection: Connection, user_id: str) -> None:
+    """Give a person's jobs to another owner of the project that each is of."""
+    another = (
+        select(members.c.user_id)
+        .where(
+            members.c.project_id == jobs.c.project_id,
+            members.c.role == "owner",
+            members.c.user_id != user_id,
+        )
+        .order_by(members.c.user_id)
+        .limit(1)
+        .scalar_subquery()
+    )
+    theirs = (jobs.c.user_id == user_id) & jobs.c.project_id.is_not(None)
+    connection.execute(update(jobs).where(theirs).values(user_id=another))

@@ -123,3 +123,15 @@ def has_owner(connection: Connection, project_id: str) -> bool:
     """Return whether the project has an owner left."""
     here = (members.c.project_id == project_id) & (members.c.role == "owner")
     return connection.execute(select(members.c.user_id).where(here).limit(1)).first() is not None
+
+
+def list_owned_alone(connection: Connection, user_id: str) -> list[str]:
+    """List the projects that have no owner but this person."""
+    others = members.alias()
+    another = select(others.c.user_id).where(
+        others.c.project_id == members.c.project_id,
+        others.c.role == "owner",
+        others.c.user_id != user_id,
+    )
+    mine = (members.c.user_id == user_id) & (members.c.role == "owner")
+    return list(connection.scalars(select(members.c.project_id).where(mine, ~another.exists())))

@@ -1,6 +1,6 @@
 """People who have keys and are members of projects."""
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, insert, select
 from sqlmodel import Field, SQLModel
 
 from projects_api.models.base import (
@@ -53,3 +53,8 @@ def list_all(connection: Connection) -> list[dict[str, str]]:
     """List everybody by address."""
     statement = select(users.c.id, users.c.email, users.c.name).order_by(users.c.email)
     return rows_of(connection.execute(statement))
+
+
+def remove(connection: Connection, user_id: str) -> None:
+    """Remove a person with all keys; foreign keys remove memberships, too."""
+    connection.execute(delete(users).where(users.c.id == user_id))

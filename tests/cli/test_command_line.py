@@ -35,9 +35,10 @@ COMMANDS = {
     ("serve",): ["--host", "--port", "--workers", "--reload"],
     ("worker",): ["--concurrency"],
     ("db",): ["upgrade"],
-    ("users",): ["add", "list"],
+    ("users",): ["add", "list", "disable", "remove"],
+    ("users", "remove"): ["email", "--heir"],
     ("users", "add"): ["email", "--name"],
-    ("keys",): ["create", "list", "revoke"],
+    ("keys",): ["create", "list", "revoke", "rotate"],
     ("keys", "create"): ["email", "--scopes", "--name", "--days"],
     ("demo",): ["--email"],
     ("verify",): ["file"],
@@ -189,6 +190,42 @@ class TestPeopleAndKeys:
             )
             assert "read  revoked 2" in deployment.run("keys", "list")
 
+    def test_who_leaves_keeps_no_key_and_leaves_no_project_without_owner(self, deployment):
+        with deployment.serve() as process:
+            admin = person_of(process)
+            deployment.run("users", "add", "ann@example.com")
+            key = deployment.run("keys", "create", "ann@example.com")
+            ann = with_key(process, key)
+            mine = ann.post("/api/projects", json={"name": "Mine"}).json()["project_id"]
+            shared = admin.post("/api/projects", json={"name": "Shared"}).json()["project_id"]
+            ann_too = {"email": "ann@example.com", "role": "editor"}
+            assert admin.post(f"/api/projects/{shared}/members", json=ann_too).status_code == 201
+            assert mine in deployment.run("users", "remove", "ann@example.com", status=1)
+            assert ann.get("/api/projects").status_code == 200
+            assert "1 keys" in deployment.run("users", "disable", "ann@example.com")
+            assert ann.get("/api/projects").status_code == 401
+            words = ("users", "remove", "ann@example.com", "--heir")
+            assert mine in deployment.run(*words, "ann@example.com", status=1)
+            deployment.run(*words, "admin@localhost")
+            assert "ann@" not in deployment.run("users", "list")
+            assert "ann@" not in deployment.run("keys", "list")
+            for project_id in (mine, shared):
+                members = admin.get(f"/api/projects/{project_id}/members").json()["items"]
+                assert [(one["email"], one["role"]) for one in members] == [
+                    ("admin@localhost", "owner")
+                ]
+
+    def test_a_key_that_takes_the_place_of_another(self, deployment):
+        with deployment.serve() as process:
+            words = ("keys", "create", "admin@localhost", "--scopes", "read", "--name", "CI")
+            former = with_key(process, deployment.run(*words))
+            (line,) = [line for line in deployment.run("keys", "list").splitlines() if "CI" in line]
+            present = with_key(process, deployment.run("keys", "rotate", line.split()[0]))
+            assert former.get("/api/projects").status_code == 401
+            assert present.get("/api/projects").status_code == 200
+            assert present.post("/api/projects", json={"name": "x"}).status_code == 403
+            assert "read  live  CI" in deployment.run("keys", "list")
+
     def test_a_key_expires_by_itself(self, local):
         with local.serve() as process:
             lasting = with_key(
@@ -214,6 +251,9 @@ class TestPeopleAndKeys:
             (["keys", "create", "admin@localhost", "--days", "-1"], 2, "days"),
             (["keys", "create", "admin@localhost", "--days", "1e12"], 2, "days"),
             (["keys", "revoke", "no-id"], 1, "projects-api keys list"),
+            (["keys", "rotate", "no-id"], 1, "projects-api keys list"),
+            (["users", "remove", "b@example.com"], 1, "projects-api users list"),
+            (["users", "disable", "b@example.com"], 1, "projects-api users list"),
             (["demo", "--email", "b@example.com"], 1, "projects-api users add b@example.com"),
         ],
     )
