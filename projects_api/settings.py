@@ -57,6 +57,8 @@ class Settings(BaseSettings):
     """Seconds between two looks for a job that waits, and for a wish to cancel one that runs."""
     job_lease_seconds: float = Field(default=30.0, ge=0.1, le=3600)
     """Seconds after which a job whose worker does not answer is taken by another worker."""
+    job_max_seconds: float = Field(default=24 * 3600.0, gt=0)
+    """Seconds that a job may take at most, whatever was asked for it."""
     job_memory_bytes: int = Field(default=4 * 1024**3, ge=64 * 1024**2)
     """Memory that the processes of one job may hold together."""
     max_head_bytes: int = Field(default=65_536, ge=1024)

@@ -257,6 +257,18 @@ class RateLimited(Problem):
     title = "Too many requests"
 
 
+class TooManyJobs(Problem):
+    """The caller has as many jobs waiting as a person may have."""
+
+    status = 429
+    slug = "too-many-jobs"
+    title = "Too many jobs wait"
+    detail = "You have as many jobs waiting as one person may have. Wait until some have begun."
+
+    def __init__(self) -> None:
+        super().__init__(headers={"Retry-After": "60"})
+
+
 class Unavailable(Problem):
     """The database or the artifact store cannot be reached."""
 

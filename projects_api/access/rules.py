@@ -16,7 +16,7 @@ from projects_api.access.access import NOT_FOUND, RESOURCES, Access
 from projects_api.access.authentication import authenticate
 from projects_api.access.idempotency import HEADER, IdempotentRequest
 from projects_api.access.modes import Mode
-from projects_api.access.problems import PreconditionFailed, Unavailable
+from projects_api.access.problems import PreconditionFailed, TooManyJobs, Unavailable
 from projects_api.access.rate_limit import RateLimit
 from projects_api.contract import Answer, Call, NotFound, Operation, Problem, Unit
 from projects_api.contract.conditional import entity_tag, matches
@@ -24,6 +24,7 @@ from projects_api.database import Database
 from projects_api.files.spool import Spool, StorageUnavailable
 from projects_api.models.admission import Membership
 from projects_api.models.api_key import Caller
+from projects_api.models.job import TooManyWaiting
 from projects_api.storage.artifacts import Artifacts
 from projects_api.storage.readiness import SharedAnswer
 
@@ -56,9 +57,12 @@ class ProjectsRules:
     """Scopes, roles, projects, transactions, entity tags and safe repetition."""
 
     name = "projects-api"
-    problems: Mapping[type[Exception], type[Problem]] = dict.fromkeys(
-        (OperationalError, InterfaceError, PoolTimeout, StorageUnavailable), Unavailable
-    )
+    problems: Mapping[type[Exception], type[Problem]] = {
+        **dict.fromkeys(
+            (OperationalError, InterfaceError, PoolTimeout, StorageUnavailable), Unavailable
+        ),
+        TooManyWaiting: TooManyJobs,
+    }
 
     def __init__(self, means: Means, file_limits: Mapping[str, int]) -> None:
         self._means = means

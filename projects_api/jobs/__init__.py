@@ -13,3 +13,5 @@ KINDS: dict[str, str] = {
     "report": "projects_api.jobs.kinds.report",
 }
 """The module of each kind."""
+SHORT_KINDS = ("report", "import_project")
+"""What takes minutes at most, and should not wait for trainings, which take hours."""

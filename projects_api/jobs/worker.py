@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from projects_api.database import Database
 from projects_api.database.endurance import Endurance
-from projects_api.jobs import KINDS, outcome
+from projects_api.jobs import KINDS, SHORT_KINDS, outcome
 from projects_api.jobs.hold import JobHold
 from projects_api.jobs.job_process import JobProcess, scratch_folder
 from projects_api.jobs.outcome import Outcome
@@ -29,7 +29,7 @@ Job = Mapping[str, Any]
 
 
 class Worker:
-    """Takes jobs until it is told to stop; `only` is for one job in particular."""
+    """Takes jobs of some kinds until it is told to stop; `only` is for one job in particular."""
 
     def __init__(
         self,
@@ -37,7 +37,9 @@ class Worker:
         database: Database,
         stopping: threading.Event,
         only: str | None = None,
+        kinds: Collection[str] = KINDS,
     ) -> None:
+        self._kinds = kinds
         self._settings = settings
         self._database = database
         self._stopping = stopping
@@ -73,13 +75,13 @@ class Worker:
 
     def _claim(self) -> Job | None:
         with self._database.transaction(writing=False) as connection:
-            if not job_lease.has_work(connection, KINDS):
+            if not job_lease.has_work(connection, self._kinds):
                 return None
         with self._database.transaction() as connection:
             return job_lease.claim(
                 connection,
                 str(uuid_utils.uuid7()),
-                kinds=KINDS,
+                kinds=self._kinds,
                 lease_seconds=self._settings.job_lease_seconds,
                 job_id=self._only,
             )
@@ -118,6 +120,7 @@ class Worker:
     ) -> Outcome | None:
         """Wait for the process; give the reason where it must end before it does by itself."""
         began = looked = time.monotonic()
+        seconds = min(job["max_runtime_seconds"], self._settings.job_max_seconds)
         while not process.has_ended():
             if self._stopping.wait(TICK_SECONDS):
                 return outcome.REQUEUED
@@ -126,8 +129,8 @@ class Worker:
             if hold.is_cancelled:
                 return outcome.ENDED_BY_CALLER
             present = time.monotonic()
-            if present - began > job["max_runtime_seconds"]:
-                return outcome.too_long(job["max_runtime_seconds"])
+            if present - began > seconds:
+                return outcome.too_long(seconds)
             if present - looked > MEMORY_SECONDS:
                 looked = present
                 if process.memory_bytes() > memory_bytes:
@@ -147,7 +150,7 @@ class Worker:
 
 
 class Workers:
-    """Some workers in threads of this process."""
+    """Some workers in threads of this process, and one more that takes short jobs alone."""
 
     def __init__(self, settings: Settings, count: int) -> None:
         self._settings = settings
@@ -172,10 +175,11 @@ class Workers:
         self._stopping.clear()
         if not self._count:
             return
+        lanes: list[Collection[str]] = [KINDS] * self._count + [SHORT_KINDS]
         # Each worker needs one connection, and its hold another.
-        self._database = Database(self._settings.database, connections=2 * self._count)
-        for number in range(self._count):
-            worker = Worker(self._settings, self._database, self._stopping)
+        self._database = Database(self._settings.database, connections=2 * len(lanes))
+        for number, kinds in enumerate(lanes):
+            worker = Worker(self._settings, self._database, self._stopping, kinds=kinds)
             thread = threading.Thread(target=worker.run, name=f"worker-{number}", daemon=True)
             thread.start()
             self._threads.append(thread)

@@ -13,6 +13,7 @@ from sqlalchemy import (
     case,
     delete,
     exists,
+    func,
     insert,
     literal,
     select,
@@ -25,6 +26,8 @@ from projects_api.models.base import Identifier, Timestamp, new_id, now, one_of,
 from projects_api.models.member import members
 
 STATUSES = ("queued", "running", "succeeded", "failed", "cancelled")
+MAX_WAITING = 100
+"""Jobs of one person that wait at the same time."""
 FINAL = ("succeeded", "failed", "cancelled")
 CANCELLED = "The job was cancelled."
 
@@ -91,6 +94,10 @@ PUBLIC = (
 )
 
 
+class TooManyWaiting(Exception):
+    """A person has as many jobs waiting as may wait."""
+
+
 def create(
     connection: Connection,
     *,
@@ -103,7 +110,13 @@ def create(
     max_memory_bytes: int | None = None,
     input_sha256: str | None = None,
 ) -> str:
-    """Queue a job; return its id. A worker starts it once this transaction is committed."""
+    """Queue a job; return its id. A worker starts it once this transaction is committed.
+
+    Raises TooManyWaiting.
+    """
+    waiting = select(func.count()).where(jobs.c.user_id == user_id, jobs.c.status == "queued")
+    if connection.execute(waiting).scalar_one() >= MAX_WAITING:
+        raise TooManyWaiting
     job_id = new_id()
     connection.execute(
         insert(jobs).values(

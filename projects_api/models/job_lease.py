@@ -44,12 +44,17 @@ def claim(
     lease_seconds: float,
     job_id: str | None = None,
 ) -> dict[str, Any] | None:
-    """Take the oldest job that waits, or whose worker let its lease run out, or one in particular.
+    """Take a job that waits, or whose worker let its lease run out, or one in particular.
+
+    People take turns: first comes the oldest job of whoever had none begun for longest.
 
     `owner` is new for each claim, so that a former owner can never be taken for the present one.
     """
     free = _free(connection, kinds, job_id)
-    oldest = free.order_by(jobs.c.created_at, jobs.c.id).limit(1)
+    others = jobs.alias()
+    turn = select(func.max(others.c.started_at)).where(others.c.user_id == jobs.c.user_id)
+    order = (turn.scalar_subquery().asc().nulls_first(), jobs.c.created_at, jobs.c.id)
+    oldest = free.order_by(*order).limit(1)
     statement = (
         update(jobs)
         .where(jobs.c.id == oldest.with_for_update(skip_locked=True).scalar_subquery())

@@ -1,5 +1,6 @@
 """Examples are true: each is sent to, or comes from, a server that holds the documented values."""
 
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from hashlib import sha256
@@ -13,6 +14,7 @@ from sqlalchemy import make_url
 
 from projects_api.access import rate_limit
 from projects_api.access.idempotency import IdempotentRequest
+from projects_api.database import Database
 from projects_api.models import (
     artifact,
     dataset,
@@ -25,6 +27,7 @@ from projects_api.models import (
     report,
 )
 from projects_api.models import project as projects
+from projects_api.models.base import new_id
 from projects_api.settings import Settings
 from tests.archives import as_zip, empty_export
 from tests.conftest import running
@@ -519,6 +522,15 @@ class Provoke:
                 assert answer.status_code == 200
             clock.time = lambda: 1_000_048.0
             return self._ask(server, "/api/projects")
+
+    def too_many_jobs(self):
+        waiting = {"user_id": self.alice.user_id, "project_id": None, "kind": "train"}
+        work = {"entity_id": new_id(), "arguments": {}, "max_runtime_seconds": 1}
+        with Database(self.settings.database).transaction() as connection:  # noqa: SIM117 - what was made stays
+            with suppress(job.TooManyWaiting):
+                while True:
+                    job.create(connection, **waiting, **work)
+        return send(self.alice, "create_report")
 
     def internal_error(self):
         def fail(*_arguments, **_options):
