@@ -14,6 +14,7 @@ from projects_api.database import Database
 from projects_api.database.endurance import Endurance
 from projects_api.files.content import Content
 from projects_api.models import job_lease
+from projects_api.models.job_log import MAX_CHARACTERS, MAX_LINES
 from projects_api.storage.artifacts import Artifacts
 
 WRITE_SECONDS = 0.5
@@ -127,10 +128,11 @@ class _Teller:
             self._wake()
 
     def log(self, message: str) -> None:
-        """Note a line."""
+        """Note a line, unless as many wait to be written as a log may have."""
         with self._news:
             self._raise_if_lost()
-            self._lines.append(message)
+            if len(self._lines) < MAX_LINES:
+                self._lines.append(message[:MAX_CHARACTERS])
             self._wake()
 
     def close(self) -> None:

@@ -162,3 +162,13 @@ def test_progress_is_written_at_once_and_seldom(work: Work, tmp_path, monkeypatc
     assert told["stage"] == "step 1999\N{REPLACEMENT CHARACTER}"
     lines = [f"line {number} ?\N{REPLACEMENT CHARACTER}" for number in range(2000)]
     assert work.log(job_id, limit=2000) == lines
+
+
+def test_lines_that_cannot_be_written_have_a_bound_too(work: Work, told):
+    with work.server.services.database.transaction() as connection:
+        this = jobs.c.id == told.id
+        connection.execute(update(jobs).where(this).values(progress=1.0))  # and nobody else writes
+        for _ in range(MAX_LINES + 100):
+            told.log("x" * (MAX_CHARACTERS + 1))
+        assert len(told._teller._lines) <= MAX_LINES
+        assert max(map(len, told._teller._lines)) == MAX_CHARACTERS
