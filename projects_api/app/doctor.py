@@ -12,7 +12,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from projects_api.app.application import create_application
 from projects_api.database import Database, schema
 from projects_api.files.spool import StorageUnavailable
-from projects_api.models import search
 from projects_api.models.artifact import artifacts
 from projects_api.models.blob import blobs
 from projects_api.models.dataset import datasets
@@ -47,7 +46,6 @@ def examine(settings: Settings) -> Iterator[tuple[str, list[str]]]:
         f"database {make_url(settings.database)!r}": _check_schema,
         "counts equal what they count": _check_counts,
         "memberships are sorted and searched as their projects are": _check_copies,
-        "the search index has every membership": _check_search,
         f"artifact store {settings.artifacts.partition('?')[0]}": partial(_check_store, settings),
     }
     with closing(Database(settings.database)) as database:
@@ -143,12 +141,6 @@ def _check_copies(connection: Connection) -> list[str]:
         f"the membership of user {row.user_id} in project {row.project_id} has an old copy"
         for row in connection.execute(wrong.limit(_LIMIT))
     ]
-
-
-def _check_search(connection: Connection) -> list[str]:
-    missing, strange = search.difference(connection)
-    faults = [f"membership {number} is not in the search index" for number in missing]
-    return faults + [f"the search index has {number}, which is no membership" for number in strange]
 
 
 def _check_store(settings: Settings, connection: Connection) -> list[str]:

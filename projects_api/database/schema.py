@@ -36,15 +36,8 @@ def head() -> str | None:
 
 def differences(connection: Connection) -> list[str]:
     """Say where the database differs from the models."""
-    context = MigrationContext.configure(
-        connection, opts={"compare_type": True, "include_name": is_modelled}
-    )
+    context = MigrationContext.configure(connection, opts={"compare_type": True})
     return [str(difference) for difference in compare_metadata(context, metadata)]
-
-
-def is_modelled(name: str | None, kind: str, _parents: object) -> bool:
-    """Return whether the models know of it; of the search index (migration 0004) they do not."""
-    return kind != "table" or not str(name).startswith("search_")
 
 
 def make_revision(database: Database, message: str, revision_id: str) -> None:
@@ -57,5 +50,4 @@ def _config(connection: Connection | None) -> Config:
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
     config.attributes["connection"] = connection
-    config.attributes["include_name"] = is_modelled
     return config

@@ -3,11 +3,8 @@
 from sqlalchemy import (
     BigInteger,
     Connection,
-    Identity,
     Index,
-    Integer,
     Text,
-    UniqueConstraint,
     bindparam,
     delete,
     insert,
@@ -43,27 +40,25 @@ class Member(SQLModel, table=True):
     """A person's role in a project.
 
     The columns `project_...` are copies of what the project is sorted by and searched in. Triggers
-    keep them equal (migrations 0002 and 0004), so that a person's projects in any order are a walk
-    through one index. On SQLite a trigger gives `number`, so that a person's memberships are kept
-    beside one another.
+    keep them equal (migration 0006), so that a person's projects in any order are a walk through
+    one index. On SQLite the table is in the order of its key, so that a search finds a person's
+    memberships beside one another.
     """
 
     __tablename__ = "members"
     __table_args__ = (
         one_of("role", ROLES),
-        UniqueConstraint("project_id", "user_id"),
         Index(None, "project_id", "created_at", "user_id", "role"),
         *(Index(None, "user_id", f"project_{field}", "project_id") for field in SORT_FIELDS),
+        {"sqlite_with_rowid": False},
     )
 
-    number: int | None = Field(
-        default=None,
-        primary_key=True,
-        sa_type=BigInteger().with_variant(Integer(), "sqlite"),
-        sa_column_args=[Identity()],
+    user_id: str = Field(
+        primary_key=True, foreign_key="users.id", ondelete="CASCADE", sa_type=Identifier
     )
-    project_id: str = Field(foreign_key="projects.id", ondelete="CASCADE", sa_type=Identifier)
-    user_id: str = Field(foreign_key="users.id", ondelete="CASCADE", sa_type=Identifier)
+    project_id: str = Field(
+        primary_key=True, foreign_key="projects.id", ondelete="CASCADE", sa_type=Identifier
+    )
     role: str = Field(max_length=16)
     created_at: str = Field(sa_type=Timestamp)
     project_name: str | None = Field(default=None, sa_type=binary_text(255))
@@ -99,8 +94,7 @@ def list_for_project(
 def add(connection: Connection, project_id: str, user_id: str, role: str) -> None:
     """Add a person who is no member yet."""
     row = {"project_id": project_id, "user_id": user_id, "role": role, "created_at": now()}
-    # Inline, for it needs to know no number.
-    connection.execute(insert(members).inline(), row)
+    connection.execute(insert(members), row)
 
 
 def put(connection: Connection, project_id: str, user_id: str, role: str) -> schemas.Member:

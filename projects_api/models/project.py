@@ -13,6 +13,7 @@ from sqlalchemy import (
     desc,
     func,
     insert,
+    or_,
     select,
     true,
     update,
@@ -21,7 +22,6 @@ from sqlmodel import Field, SQLModel
 
 from projects_api import schemas
 from projects_api.models import member
-from projects_api.models import search as search_index
 from projects_api.models.base import (
     Identifier,
     Timestamp,
@@ -73,6 +73,7 @@ COLUMNS = (
 )
 
 _TURNS = {"asc": asc, "desc": desc}
+_MINE = members.c.user_id == bindparam("user_id")
 _FOR_MEMBER = (
     select(*COLUMNS, members.c.role)
     .join(members, members.c.project_id == projects.c.id)
@@ -117,53 +118,49 @@ def list_for_member(
     order = connection.dialect.name, sort_field, sort_direction
     parameters: dict[str, Any] = {"user_id": user_id, "limit": limit, "offset": offset}
     if search:
-        parameters["text"] = fold(search)
-        kind, most = search_index.kind_of(parameters["text"]), search_index.MOST_CANDIDATES
-        items = _search_statement(*order, kind, most).all(connection, **parameters)
-        found, *_ = (item.pop("total") for item in items)
-        if found <= most:
-            return items if items[0]["id"] else [], found
-        # So much is found that a page of it is soon full.
-    page, total = _list_statements(*order, searched=bool(search))
+        found = _search_statement(*order).all(connection, **parameters, text=fold(search))
+        total, *_ = (item.pop("total") for item in found)
+        return found if found[0]["id"] else [], total
+    page, count = _list_statements(sort_field, sort_direction)
     items = page.all(connection, **parameters)
     known = total_of(len(items), limit=limit, offset=offset)
-    return items, total.scalar(connection, **parameters) if known is None else known
+    return items, count.scalar(connection, **parameters) if known is None else known
 
 
 @cache
 def _list_statements(
-    dialect: str, sort_field: str, sort_direction: str, *, searched: bool
+    sort_field: str, sort_direction: str
 ) -> tuple[DriverStatement, DriverStatement]:
     """Build the page and the total of a listing: once for each way to ask, for building is slow.
 
     The page goes through the person's projects in order, and is cut before any project is read.
     """
     turn = _TURNS[sort_direction]
-    sort_key = members.c[f"project_{sort_field}"]
-    mine = members.c.user_id == bindparam("user_id")
-    page, total = select(members.c.project_id).where(mine), select(func.count()).where(mine)
-    if searched:
-        fits = search_index.matches(dialect)
-        page, total = page.where(fits), select(func.count()).where(fits, search_index.walk(dialect))
-    page = page.order_by(turn(sort_key), turn(members.c.project_id))
+    page = select(members.c.project_id).where(_MINE)
+    page = page.order_by(turn(members.c[f"project_{sort_field}"]), turn(members.c.project_id))
     cut = page.limit(bindparam("limit")).offset(bindparam("offset")).subquery()
     shown = select(*COLUMNS).join(cut, cut.c.project_id == projects.c.id)
     shown = shown.order_by(turn(projects.c[sort_field]), turn(projects.c.id))
-    return DriverStatement(shown), DriverStatement(total)
+    return DriverStatement(shown), DriverStatement(select(func.count()).where(_MINE))
 
 
 @cache
-def _search_statement(
-    dialect: str, sort_field: str, sort_direction: str, kind: search_index.Kind, most: int
-) -> DriverStatement:
-    """Build the page of a search that finds few, which are put in order here.
+def _search_statement(dialect: str, sort_field: str, sort_direction: str) -> DriverStatement:
+    """Build the page of a search: it goes through the person's memberships, and orders what fits.
 
-    Each row has the `total`; where the page is empty, there is one of nothing else.
+    Texts are compared as they are folded, character by character, so that both databases find the
+    same and no character is a wildcard. Each row has the `total`; where the page is empty, there
+    is one of nothing else.
     """
     turn = _TURNS[sort_direction]
-    sort_key = members.c[f"project_{sort_field}"].label("sort_key")
-    found, count = search_index.find(dialect, kind, most, members.c.project_id, sort_key)
-    total = select(count.label("total")).subquery("counted")
+    place = func.instr if dialect == "sqlite" else func.strpos
+    texts = (members.c.project_name_folded, members.c.project_description_folded)
+    found = (
+        select(members.c.project_id, members.c[f"project_{sort_field}"].label("sort_key"))
+        .where(_MINE, or_(*(place(text, bindparam("text")) > 0 for text in texts)))
+        .cte("found")
+    )
+    total = select(func.count().label("total")).select_from(found).subquery("counted")
     page = select(found.c.project_id).order_by(turn(found.c.sort_key), turn(found.c.project_id))
     cut = page.limit(bindparam("limit")).offset(bindparam("offset")).subquery()
     shown = (

@@ -4,15 +4,15 @@ import random
 import unicodedata
 
 import pytest
-from sqlalchemy import Connection, delete, select, text
+from sqlalchemy import Connection, inspect, or_, select, text, update
 
-from projects_api.models import member, project, search, user
+from projects_api.models import member, project, user
 from projects_api.models.base import fold
-from projects_api.models.member import members
-from projects_api.models.user import users
+from projects_api.models.member import COPIED_FIELDS, members
+from projects_api.models.project import projects
 
 # Wildcards, quotes and words of query languages; letters that fold to several, compose, or are no
-# letters to some locale; what the index uses as marks; characters at the edges of encodings.
+# letters to some locale; characters for private use and at the edges of encodings.
 PIECES = [
     *"aAbB%_/\\'\"*^().-+ 1",
     *"ßẞſİıΣσςÅÅéÉ",
@@ -80,12 +80,10 @@ def texts(connection, people):
     return texts
 
 
-def test_random_searches(connection, texts, monkeypatch):
+def test_random_searches(connection, texts):
     source = random.Random(8)
     hits = 0
     for _ in range(SEARCHES):
-        # Some have too many candidates to look at each.
-        monkeypatch.setattr(search, "MOST_CANDIDATES", source.choice([0, 2, 5, 2500]))
         user_id = source.choice(list(texts))
         whole = source.choice(source.choice(list(texts[user_id].values())))
         start = source.randrange(len(whole))
@@ -103,10 +101,8 @@ def test_every_piece_alone_and_thrice(connection, texts):
                 assert found(connection, user_id, wanted) == expected(own, wanted), ascii(wanted)
 
 
-@pytest.mark.parametrize("most", [0, 4, 5, 2500])
 @pytest.mark.parametrize("wanted", ["fraud", "aud", "fr", "d"])
-def test_pages_of_a_search(connection, people, wanted, most, monkeypatch):
-    monkeypatch.setattr(search, "MOST_CANDIDATES", most)
+def test_pages_of_a_search(connection, people, wanted):
     for number in range(9):
         create(connection, people[number % 2], f"Fraud {number}")
     pages = [found(connection, people[0], wanted, limit=2, offset=at) for at in range(0, 7, 2)]
@@ -124,72 +120,68 @@ def test_pages_of_a_search(connection, people, wanted, most, monkeypatch):
     ) == ([], 5)
 
 
-@pytest.mark.parametrize("most", [1, 2500])
-def test_candidates_that_do_not_fit(connection, people, most, monkeypatch):
-    monkeypatch.setattr(search, "MOST_CANDIDATES", most)
-    for _ in range(3):
-        create(connection, people[0], "bcab abca")
-    for options in ({}, {"offset": 1}):
-        assert found(connection, people[0], "abcab", **options) == []
-    fits = create(connection, people[0], "abcab")
-    assert found(connection, people[0], "abcab") == [fits]
-
-
 def test_name_and_description_are_two_texts(connection, people):
     create(connection, people[0], "left", "right")
     for wanted in ("leftright", "left right", "left\nright", "t r", "tr"):
         assert found(connection, people[0], wanted) == []
 
 
-class TestTheIndex:
-    """It follows what happens to projects, members and people."""
-
-    def follows(self, connection: Connection) -> bool:
-        return search.difference(connection) == (set(), set())
-
-    def test_follows_changes(self, connection, people):
-        made = create(connection, people[0], "before", "old")
-        member.add(connection, made, people[1], "viewer")
-        project.change(connection, {"id": made}, name="after", description="new")
-        for one in people:
-            assert found(connection, one, "after") == [made]
-            assert found(connection, one, "before") == found(connection, one, "old") == []
-        project.count(connection, made, "dataset_count", 1)
-        assert found(connection, people[1], "after") == [made]
-        assert self.follows(connection)
-
-    def test_follows_removals(self, connection, people):
-        kept, gone = (create(connection, people[0], f"project {number}") for number in range(2))
-        member.add(connection, gone, people[1], "viewer")
-        member.add(connection, kept, people[1], "viewer")
-        project.remove(connection, gone)
-        assert found(connection, people[0], "project") == [kept]
-        member.remove(connection, kept, people[0])
-        assert found(connection, people[0], "project") == []
-        assert found(connection, people[1], "project") == [kept]
-        connection.execute(delete(users).where(users.c.id == people[1]))
-        assert self.follows(connection)
-        # What is made next may have the numbers of what is gone.
-        new = create(connection, people[0], "another")
-        assert found(connection, people[0], "project") == []
-        assert found(connection, people[0], "another") == [new]
-        assert self.follows(connection)
-
-    def test_a_difference_is_seen(self, connection, people):
-        create(connection, people[0], "one of few")
-        (number,) = connection.scalars(select(members.c.number))
-        connection.execute(text(f"DELETE FROM {FORGET[connection.dialect.name]} = {number}"))
-        assert search.difference(connection) == ({number}, set())
-
-    def test_memberships_of_a_person_are_together_on_sqlite(self, connection, people):
-        for number in range(6):
-            create(connection, people[number % 2], f"project {number}")
-        by_number = list(connection.scalars(select(members.c.user_id).order_by(members.c.number)))
-        together = [people[0]] * 3 + [people[1]] * 3
-        assert by_number == (together if connection.dialect.name == "sqlite" else people * 3)
+def follows(connection: Connection) -> bool:
+    """Whether each membership has the texts and sort keys of its project."""
+    pairs = [(members.c[f"project_{field}"], projects.c[field]) for field in COPIED_FIELDS]
+    differ = or_(*(copy.is_distinct_from(original) for copy, original in pairs))
+    joined = select(members.c.user_id).join(projects)
+    return (
+        bool(connection.execute(joined).first())
+        and not connection.execute(joined.where(differ)).first()
+    )
 
 
-FORGET = {
-    "sqlite": "search_grams_docsize WHERE id",
-    "postgresql": "search_grams WHERE number",
-}
+def test_follows_changes(connection, people):
+    made = create(connection, people[0], "before", "old")
+    member.add(connection, made, people[1], "viewer")
+    assert follows(connection)
+    project.change(connection, {"id": made}, name="after", description="new")
+    assert follows(connection)
+    for one in people:
+        assert found(connection, one, "after") == [made]
+        assert found(connection, one, "before") == found(connection, one, "old") == []
+    project.count(connection, made, "dataset_count", 1)
+    assert found(connection, people[1], "after") == [made]
+    assert follows(connection)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"name": "Other"},
+        {"description_folded": "other"},
+        {"name_folded": "other", "model_count": 7},
+        {"dataset_count": 7, "created_at": "2020-01-01T00:00:00Z"},
+    ],
+)
+def test_follows_whoever_writes(connection, people, changes):
+    """Of the two triggers that give, one acts: it gives whatever the statement changes."""
+    made = create(connection, people[0], "name", "description")
+    member.add(connection, made, people[1], "viewer")
+    connection.execute(update(projects).where(projects.c.id == made).values(**changes))
+    assert follows(connection)
+
+
+def test_follows_removals(connection, people):
+    kept, gone = (create(connection, people[0], f"project {number}") for number in range(2))
+    member.add(connection, gone, people[1], "viewer")
+    member.add(connection, kept, people[1], "viewer")
+    project.remove(connection, gone)
+    assert found(connection, people[0], "project") == [kept]
+    member.remove(connection, kept, people[0])
+    assert found(connection, people[0], "project") == []
+    assert found(connection, people[1], "project") == [kept]
+
+
+def test_memberships_of_a_person_are_together_on_sqlite(connection):
+    if connection.dialect.name == "sqlite":
+        table = "SELECT wr FROM pragma_table_list('members')"
+        assert connection.scalar(text(table)) == 1
+    keys = inspect(connection).get_pk_constraint("members")["constrained_columns"]
+    assert keys == ["user_id", "project_id"]

@@ -26,7 +26,6 @@ def run() -> None:
         connection=context.config.attributes["connection"],
         target_metadata=metadata,
         render_item=render_item,
-        include_name=context.config.attributes["include_name"],
         render_as_batch=True,
     )
     with context.begin_transaction():

@@ -201,32 +201,20 @@ POSTGRESQL_TRIGGERS = (
 def upgrade() -> None:
     statements: tuple[str, ...]
     if op.get_context().dialect.name == "postgresql":
-        _upgrade_postgresql()
+        for name in TEXTS:
+            op.add_column("members", sa.Column(name, sa.Text()))
+        op.execute(
+            "UPDATE members SET (project_name_folded, project_description_folded) = (SELECT"
+            " name_folded, description_folded FROM projects WHERE id = members.project_id)"
+        )
+        give_numbers_on_postgresql()
         statements = (*POSTGRESQL_INDEX, *POSTGRESQL_TRIGGERS)
     else:
         op.execute("DROP TRIGGER members_take_sort_keys")
         op.execute("DROP TRIGGER projects_give_sort_keys")
-        _make_members_anew(
-            [
-                sa.Column("number", NUMBER, nullable=False),
-                *(sa.Column(name, sa.Text()) for name in TEXTS),
-                sa.PrimaryKeyConstraint("number", name=op.f("pk_members")),
-                sa.UniqueConstraint(
-                    "project_id", "user_id", name=op.f("uq_members_project_id_user_id")
-                ),
-            ],
-            f"""
-            INSERT INTO new_members
-                (number, project_id, user_id, role, created_at, {COPIES}, {", ".join(TEXTS)})
-            SELECT (dense_rank() OVER (ORDER BY members.user_id) << 32)
-                   + row_number() OVER (PARTITION BY members.user_id ORDER BY members.project_id),
-                   members.project_id, members.user_id, members.role, members.created_at,
-                   {ORIGINALS}, projects.name_folded, projects.description_folded
-            FROM members JOIN projects ON projects.id = members.project_id ORDER BY 1
-            """,  # noqa: S608 - our own names
-        )
+        give_numbers_on_sqlite()
         statements = (*SQLITE_INDEX, *SQLITE_TRIGGERS, earlier.SQLITE_TRIGGERS[1])
-    op.create_index(f"ix_members_{'_'.join(PLACE)}", "members", PLACE)
+    create_place_index()
     for statement in statements:
         op.execute(statement)
 
@@ -235,13 +223,9 @@ def downgrade() -> None:
     if op.get_context().dialect.name == "postgresql":
         _downgrade_postgresql()
         return
-    for name in ("members_take_copies", "projects_give_texts", "members_index_texts"):
-        op.execute(f"DROP TRIGGER {name}")
-    op.execute("DROP TRIGGER members_forget_texts")
-    op.execute("DROP TRIGGER projects_give_sort_keys")
-    op.execute("DROP TABLE search_grams")
+    drop_index_on_sqlite()
     columns = f"project_id, user_id, role, created_at, {COPIES}"
-    _make_members_anew(
+    make_members_anew(
         [sa.PrimaryKeyConstraint("project_id", "user_id", name=op.f("pk_members"))],
         f"INSERT INTO new_members ({columns}) SELECT {columns} FROM members",  # noqa: S608 - our own names
     )
@@ -249,7 +233,41 @@ def downgrade() -> None:
         op.execute(statement)
 
 
-def _make_members_anew(parts: list[sa.schema.SchemaItem], fill: str) -> None:
+def create_place_index() -> None:
+    op.create_index(f"ix_members_{'_'.join(PLACE)}", "members", PLACE)
+
+
+def give_numbers_on_sqlite() -> None:
+    make_members_anew(
+        [
+            sa.Column("number", NUMBER, nullable=False),
+            *(sa.Column(name, sa.Text()) for name in TEXTS),
+            sa.PrimaryKeyConstraint("number", name=op.f("pk_members")),
+            sa.UniqueConstraint(
+                "project_id", "user_id", name=op.f("uq_members_project_id_user_id")
+            ),
+        ],
+        f"""
+        INSERT INTO new_members
+            (number, project_id, user_id, role, created_at, {COPIES}, {", ".join(TEXTS)})
+        SELECT (dense_rank() OVER (ORDER BY members.user_id) << 32)
+               + row_number() OVER (PARTITION BY members.user_id ORDER BY members.project_id),
+               members.project_id, members.user_id, members.role, members.created_at,
+               {ORIGINALS}, projects.name_folded, projects.description_folded
+        FROM members JOIN projects ON projects.id = members.project_id ORDER BY 1
+        """,  # noqa: S608 - our own names
+    )
+
+
+def drop_index_on_sqlite() -> None:
+    for name in ("members_take_copies", "projects_give_texts", "members_index_texts"):
+        op.execute(f"DROP TRIGGER {name}")
+    op.execute("DROP TRIGGER members_forget_texts")
+    op.execute("DROP TRIGGER projects_give_sort_keys")
+    op.execute("DROP TABLE search_grams")
+
+
+def make_members_anew(parts: list[sa.schema.SchemaItem], fill: str, **options: Any) -> None:
     """Make the table anew on SQLite, with these columns and keys beside the usual ones."""
     op.create_table(
         "new_members",
@@ -271,6 +289,7 @@ def _make_members_anew(parts: list[sa.schema.SchemaItem], fill: str) -> None:
             ["user_id"], ["users.id"], name=op.f("fk_members_user_id_users"), ondelete="CASCADE"
         ),
         *parts,
+        **options,
     )
     op.execute(fill)
     op.drop_table("members")
@@ -280,13 +299,7 @@ def _make_members_anew(parts: list[sa.schema.SchemaItem], fill: str) -> None:
         op.create_index(f"ix_members_{'_'.join(columns)}", "members", columns)
 
 
-def _upgrade_postgresql() -> None:
-    for name in TEXTS:
-        op.add_column("members", sa.Column(name, sa.Text()))
-    op.execute(
-        "UPDATE members SET (project_name_folded, project_description_folded) ="
-        " (SELECT name_folded, description_folded FROM projects WHERE id = members.project_id)"
-    )
+def give_numbers_on_postgresql() -> None:
     op.drop_constraint("pk_members", "members")
     op.add_column("members", sa.Column("number", NUMBER, sa.Identity(), nullable=False))
     op.create_primary_key("pk_members", "members", ["number"])
@@ -295,12 +308,16 @@ def _upgrade_postgresql() -> None:
     )
 
 
-def _downgrade_postgresql() -> None:
+def drop_index_on_postgresql() -> None:
     op.execute("DROP TRIGGER members_index_texts ON members")
     op.execute("DROP TRIGGER projects_give_texts ON projects")
     op.execute("DROP TABLE search_grams")
     op.execute("DROP FUNCTION members_index_texts, projects_give_texts")
     op.execute("DROP FUNCTION search_numbers, search_hashes")
+
+
+def _downgrade_postgresql() -> None:
+    drop_index_on_postgresql()
     op.execute(
         earlier.POSTGRESQL_TRIGGERS[0].replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION")
     )
