@@ -11,7 +11,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
 from projects_api.database import Database, schema
-from projects_api.models import dataset, project, user
+from projects_api.models import dataset, member, project, user
 from projects_api.models.base import metadata
 
 AT_ONCE = 4
@@ -69,6 +69,120 @@ def test_each_step_down_and_up(database):
         with database.transaction() as connection:
             command.upgrade(schema._config(connection), later)
             assert schema.current(connection) == later
+
+
+IDS = [f"0195d3a0-0000-7000-8000-00000000000{number}" for number in range(4)]
+MOMENT = "2026-01-01T00:00:00.000000Z"
+MADE = {
+    "sqlite": "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'",
+    "postgresql": """
+        SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
+        UNION SELECT proname, pg_get_functiondef(oid) FROM pg_proc
+        WHERE pronamespace = 'public'::regnamespace
+        UNION SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint
+        UNION SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'
+        UNION SELECT table_name || column_name, data_type FROM information_schema.columns
+        WHERE table_schema = 'public'
+    """,
+}
+FILL = (
+    f"""
+    INSERT INTO users (id, email, name, created_at) VALUES
+    ('{IDS[0]}', 'a@example.com', 'a', '{MOMENT}'), ('{IDS[1]}', 'b@example.com', 'b', '{MOMENT}')
+    """,
+    *(
+        f"""
+        INSERT INTO projects VALUES
+        ('{IDS[number]}', '{name}', '{name.lower()}', 'Older', 'older', 'active', 2, 1, 0,
+         '{MOMENT}', '{MOMENT}')
+        """
+        for number, name in ((2, "Old One"), (3, "Old Two"))
+    ),
+    *(
+        f"""
+        INSERT INTO members (user_id, project_id, role, created_at)
+        VALUES ('{IDS[person]}', '{IDS[number]}', '{role}', '{MOMENT}')
+        """
+        for person, number, role in ((0, 2, "owner"), (1, 3, "viewer"), (0, 3, "owner"))
+    ),
+)
+COPIED = ("name", "dataset_count", "name_folded", "description_folded")
+INDEXED = {
+    "sqlite": "SELECT rowid FROM search_grams WHERE search_grams MATCH '\"old\"'",
+    "postgresql": """
+        SELECT number FROM search_grams JOIN members USING (number)
+        WHERE grams @> search_numbers(search_hashes('old'), user_id)
+    """,
+}
+
+
+class TestSearchWithoutAnIndex:
+    """Migration 0006, with data."""
+
+    @pytest.fixture
+    def before(self, database) -> Database:
+        """The schema of 0005, with two people in one project and one in another."""
+        with database.transaction() as connection:
+            command.upgrade(schema._config(connection), "0005")
+            for statement in FILL:
+                connection.execute(text(statement))
+        return database
+
+    def memberships(self, database: Database) -> list[tuple]:
+        """Who is what where, since when, with the copies."""
+        copies = ", ".join(f"project_{name}" for name in COPIED)
+        query = f"SELECT user_id, project_id, role, created_at, {copies} FROM members ORDER BY 1, 2"
+        with database.transaction(writing=False) as connection:
+            return list(connection.execute(text(query)))
+
+    def made(self, database: Database) -> dict[str, str]:
+        with database.transaction(writing=False) as connection:
+            rows = connection.execute(text(MADE[connection.dialect.name]))
+            return {name: " ".join(sql.split()) for name, sql in rows if sql}
+
+    def follow(self, database: Database) -> None:
+        """Change a project of two members, and expect the copies to follow."""
+        with database.transaction() as connection:
+            connection.execute(
+                text(
+                    "UPDATE projects SET name = 'New', name_folded = 'new', dataset_count = 3"
+                    " WHERE name = 'Old Two'"
+                )
+            )
+        copies = [row[4:] for row in self.memberships(database) if row.project_name == "New"]
+        assert copies == [("New", 3, "new", "older")] * 2
+
+    def test_up_with_data(self, before):
+        kept = self.memberships(before)
+        schema.upgrade(before)
+        assert self.memberships(before) == kept
+        assert len(kept) == 3
+        assert all(row.project_name_folded.startswith("old") for row in kept)
+        assert not [name for name in self.made(before) if name.startswith("search")]
+        with before.transaction() as connection:
+            assert connection.execute(text("DELETE FROM members WHERE role = 'viewer'")).rowcount
+            for row in kept:
+                member.put(connection, row.project_id, row.user_id, row.role)
+        assert [row[4:] for row in self.memberships(before)] == [
+            *(row[4:] for row in kept[:2]),
+            kept[1][4:],
+        ]
+
+    def test_up_and_followed(self, before):
+        schema.upgrade(before)
+        self.follow(before)
+
+    def test_down_with_data(self, before):
+        kept, made = self.memberships(before), self.made(before)
+        schema.upgrade(before)
+        downgrade(before, "0005")
+        assert self.memberships(before) == kept
+        assert self.made(before) == made
+        with before.transaction(writing=False) as connection:
+            indexed = set(connection.scalars(text(INDEXED[connection.dialect.name])))
+            assert indexed == set(connection.scalars(text("SELECT number FROM members")))
+            assert len(indexed) == 3
+        self.follow(before)
 
 
 def test_an_upgrade_of_what_is_up_to_date_changes_nothing(database):
