@@ -94,4 +94,4 @@ format: install ## Format the code
 clean: ## Remove what the other targets made, but not your data
 	rm -rf .venv .venv-bench build tools/node/node_modules dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help install serve test fuzz check lint types contract docs clients postman migration bench bench-scale format clean
+.PHONY: help install serve test test-fast fuzz check lint types contract docs clients postman migration bench bench-scale format clean

@@ -18,7 +18,7 @@ class Mode(Enum):
     | `WRITE` | thread | a writer's, in turn | a transaction, its project locked | at the end |
     | `DOWNLOAD` | thread | a snapshot that may write | no transaction: it begins one | at the end |
     | `UPLOAD` | thread | a writer's, in turn | no transaction: it begins one | at the end |
-    | `OWN_TRANSACTIONS` | thread | none | the database | by itself |
+    | `OWN_TRANSACTIONS` | thread | from the pool | no transaction, but the database | by itself |
 
     The rules always begin one, to admit the caller and to find the project. Where the handler
     sees none, that one has ended: nothing stays locked while bytes move or a table is read.

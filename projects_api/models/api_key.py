@@ -133,7 +133,11 @@ def revoke_all(connection: Connection, user_id: str) -> int:
 def rotate(connection: Connection, key_id: str) -> str | None:
     """Put a new key in the place of a live one; return its text, None where there was none."""
     row = connection.execute(select(api_keys).where(api_keys.c.id == key_id)).first()
-    if row is None or not revoke(connection, key_id):
+    if (
+        row is None
+        or (row.expires_at and row.expires_at <= now())
+        or not revoke(connection, key_id)
+    ):
         return None
     return issue(
         connection,

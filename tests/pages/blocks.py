@@ -26,10 +26,16 @@ _NOT_RUN = re.compile(r"<!-- not run: (.+) -->")
 _SECTION_NOT_RUN = re.compile(r"<!-- not run in this section: (.+) -->")
 _FILE = re.compile(r"<!-- file: (\S+) -->")
 _PYTHON = f"""
-import json, sys
+import codeop, json, sys
 names = {{"__name__": "__main__"}}
-for line in sys.stdin:
-    exec(compile(json.loads(line), "block", "exec"), names)
+sys.displayhook = lambda _value: None  # a page shows what is printed
+for block in sys.stdin:
+    typed = []
+    for line in [*json.loads(block).splitlines(), ""]:  # as the prompt takes them, one by one
+        typed.append(line)
+        if statement := codeop.compile_command("\\n".join(typed)):
+            exec(statement, names)
+            typed = []
     print({_END!r}, flush=True)
 """
 
