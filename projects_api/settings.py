@@ -1,5 +1,7 @@
 """Settings: one typed object, read from the environment and from `.env`."""
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -8,12 +10,14 @@ from urllib.parse import parse_qs, urlsplit
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+PREFIX = "PROJECTS_API_"
+
 
 class Settings(BaseSettings):
     """What a deployment may decide; in the environment each name begins `PROJECTS_API_`."""
 
     model_config = SettingsConfigDict(
-        env_prefix="PROJECTS_API_",
+        env_prefix=PREFIX,
         env_file=".env",
         env_ignore_empty=True,
         extra="ignore",
@@ -160,3 +164,14 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def unknown_names(environment: Iterable[str]) -> list[str]:
+    """Say which names begin as settings do and are none, with the nearest one that is."""
+    known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields}
+    found = []
+    for name in sorted(environment):
+        if name.upper().startswith(PREFIX) and name.upper() not in known:
+            near = get_close_matches(name.upper(), known, 1)
+            found.append(f"{name} is no setting" + (f": is it {near[0]}?" if near else "."))
+    return found

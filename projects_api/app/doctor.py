@@ -1,5 +1,6 @@
 """The doctor: whether everything that the server relies on is as it should be."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from functools import partial
@@ -24,7 +25,7 @@ from projects_api.models.project import projects
 from projects_api.models.stored_answer import stored_answers
 from projects_api.models.trained_model import trained_models
 from projects_api.processes import confinement
-from projects_api.settings import Settings
+from projects_api.settings import Settings, unknown_names
 from projects_api.storage.store import ArtifactStore
 
 _COUNTED = {
@@ -37,7 +38,8 @@ _LIMIT = 20
 
 def examine(settings: Settings) -> Iterator[tuple[str, list[str]]]:
     """Yield each check's name with the faults that it found."""
-    yield "settings", []  # They were read and accepted, or nobody would be here.
+    # They were read and accepted, or nobody would be here.
+    yield "settings", unknown_names(os.environ)
     yield "contract and handlers agree", _attempt(partial(_check_contract, settings))
     lacks = " and ".join(confinement.missing())
     yield f"models are asked in confinement{lacks and f', which lacks {lacks} here'}", []
@@ -48,7 +50,12 @@ def examine(settings: Settings) -> Iterator[tuple[str, list[str]]]:
         "memberships are sorted and searched as their projects are": _check_copies,
         f"artifact store {settings.artifacts.partition('?')[0]}": partial(_check_store, settings),
     }
-    with closing(Database(settings.database)) as database:
+    try:
+        opened = Database(settings.database)
+    except OSError as error:
+        yield "the folder of the database", [str(error)]
+        return
+    with closing(opened) as database:
         for name, check in with_database.items():
             yield name, _attempt(partial(_connected, database, check))
         with suppress(SQLAlchemyError), database.transaction(writing=False) as connection:
@@ -58,7 +65,7 @@ def examine(settings: Settings) -> Iterator[tuple[str, list[str]]]:
 def _attempt(check: Callable[[], list[str]]) -> list[str]:
     try:
         return check()[:_LIMIT]
-    except (SQLAlchemyError, StorageUnavailable, ValueError) as error:
+    except (OSError, SQLAlchemyError, StorageUnavailable, ValueError) as error:
         return [str(error)]
 
 

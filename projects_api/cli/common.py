@@ -35,9 +35,13 @@ def settings_or_end() -> "Settings":
     from projects_api.settings import Settings
 
     try:
-        return Settings()
+        settings = Settings()
     except ValidationError as error:
         fail(fault_text(error))
+    for file in filter(None, (settings.tls_certificate, settings.tls_key)):
+        if not file.is_file():
+            fail(f"there is no file {file}, which a PROJECTS_API_TLS_... names")
+    return settings
 
 
 def check_store(settings: "Settings") -> None:
@@ -58,7 +62,11 @@ def opened_database(settings: "Settings | None" = None) -> "Iterator[Database]":
 
     from projects_api.database import Database
 
-    database = Database((settings or settings_or_end()).database)
+    wanted = (settings or settings_or_end()).database
+    try:
+        database = Database(wanted)
+    except OSError as error:
+        fail(f"the folder of the database cannot be made: {error}")
     try:
         yield database
     except (InterfaceError, OperationalError, ProgrammingError) as error:
@@ -71,9 +79,15 @@ def fault_text(error: ValueError) -> str:
     """Write what is wrong with a value in a line."""
     from pydantic import ValidationError
 
-    if isinstance(error, ValidationError):
-        return "; ".join(f"{'.'.join(map(str, e['loc']))} {e['msg']}" for e in error.errors())
-    return str(error)
+    from projects_api.settings import PREFIX
+
+    if not isinstance(error, ValidationError):
+        return str(error)
+    told = []
+    for fault in error.errors():
+        name = "".join(f"{PREFIX}{part}: ".upper() for part in fault["loc"][:1])
+        told.append(name + fault["msg"].removeprefix("Value error, "))
+    return "; ".join(told)
 
 
 def fail(message: str) -> NoReturn:

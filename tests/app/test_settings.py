@@ -158,3 +158,20 @@ def test_a_command_says_why_it_refuses(tmp_path, command):
     assert "PROJECTS_API_ALLOW_INSECURE=true" in printed
     assert "s3cr3t" not in printed
     assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("variables", "words", "reason"),
+    [
+        ({"PORT": "abc"}, ["serve"], "PROJECTS_API_PORT: Input should be a valid integer"),
+        ({"DATA_DIR": "/proc/nope"}, ["users", "list"], "folder of the database cannot be made"),
+        ({"DATA_DIR": "/proc/nope"}, ["doctor"], "/proc/nope"),
+        ({"TLS_KEY": "k.pem", "TLS_CERTIFICATE": "c.pem"}, ["serve"], "there is no file c.pem"),
+        ({"PORTT": "1", "FROBNICATE": "1"}, ["doctor"], "PORTT is no setting: is it PROJECTS_API"),
+    ],
+)
+def test_what_is_wrong_is_a_sentence(tmp_path, variables, words, reason):
+    prefixed = {f"PROJECTS_API_{name}": value for name, value in variables.items()}
+    printed = Deployment(tmp_path, prefixed).run(*words, status=1)
+    assert reason in printed
+    assert "Traceback" not in printed
