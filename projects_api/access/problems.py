@@ -279,3 +279,13 @@ class Unavailable(Problem):
 
     def __init__(self, detail: str | None = None) -> None:
         super().__init__(detail, headers={"Retry-After": "5"})
+
+
+class ContentLost(Unavailable):
+    """The artifact store answers, and does not hold the file as it was stored."""
+
+    detail = (
+        "The file that this needs is missing or damaged in the artifact store. Where it was "
+        "uploaded, upload the same file again, which repairs it; or have the server's operator "
+        "restore it from a backup."
+    )

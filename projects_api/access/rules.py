@@ -16,7 +16,7 @@ from projects_api.access.access import NOT_FOUND, RESOURCES, Access
 from projects_api.access.authentication import authenticate
 from projects_api.access.idempotency import HEADER, IdempotentRequest
 from projects_api.access.modes import Mode
-from projects_api.access.problems import PreconditionFailed, TooManyJobs, Unavailable
+from projects_api.access.problems import ContentLost, PreconditionFailed, TooManyJobs, Unavailable
 from projects_api.access.rate_limit import RateLimit
 from projects_api.contract import Answer, Call, NotFound, Operation, Problem, Unit
 from projects_api.contract.conditional import entity_tag, matches
@@ -27,6 +27,7 @@ from projects_api.models.api_key import Caller
 from projects_api.models.job import TooManyWaiting
 from projects_api.storage.artifacts import Artifacts
 from projects_api.storage.readiness import SharedAnswer
+from projects_api.storage.store import ContentMissing, ContentWrong
 
 CALLER = "projects_api.caller"
 """The place in a request's scope where its caller's user id stands, once the key is known."""
@@ -58,6 +59,7 @@ class ProjectsRules:
 
     name = "projects-api"
     problems: Mapping[type[Exception], type[Problem]] = {
+        **dict.fromkeys((ContentMissing, ContentWrong), ContentLost),
         **dict.fromkeys(
             (OperationalError, InterfaceError, PoolTimeout, StorageUnavailable), Unavailable
         ),

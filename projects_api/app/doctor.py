@@ -26,7 +26,7 @@ from projects_api.models.stored_answer import stored_answers
 from projects_api.models.trained_model import trained_models
 from projects_api.processes import confinement
 from projects_api.settings import Settings, unknown_names
-from projects_api.storage.store import ArtifactStore
+from projects_api.storage.store import ArtifactStore, ContentMissing
 
 _COUNTED = {
     "dataset_count": datasets,
@@ -36,8 +36,8 @@ _COUNTED = {
 _LIMIT = 20
 
 
-def examine(settings: Settings) -> Iterator[tuple[str, list[str]]]:
-    """Yield each check's name with the faults that it found."""
+def examine(settings: Settings, *, verify: bool = False) -> Iterator[tuple[str, list[str]]]:
+    """Yield each check's name with the faults that it found; `verify` reads every content."""
     # They were read and accepted, or nobody would be here.
     yield "settings", unknown_names(os.environ)
     yield "contract and handlers agree", _attempt(partial(_check_contract, settings))
@@ -50,6 +50,8 @@ def examine(settings: Settings) -> Iterator[tuple[str, list[str]]]:
         "memberships are sorted and searched as their projects are": _check_copies,
         f"artifact store {settings.artifacts.partition('?')[0]}": partial(_check_store, settings),
     }
+    if verify:
+        with_database["contents are what they were"] = partial(_verify_contents, settings)
     try:
         opened = Database(settings.database)
     except OSError as error:
@@ -166,3 +168,15 @@ def _check_store(settings: Settings, connection: Connection) -> list[str]:
     ]
     known = set(connection.scalars(select(blobs.c.sha256)))
     return faults + [f"content {sha256} has no row" for sha256 in stored if sha256 not in known]
+
+
+def _verify_contents(settings: Settings, connection: Connection) -> list[str]:
+    """Read what is used; what is missing is told by the check of the store."""
+    store = ArtifactStore(settings.artifacts)
+    used = connection.scalars(select(artifacts.c.sha256).distinct().order_by(artifacts.c.sha256))
+    faults = []
+    for sha256 in used.all():
+        with suppress(ContentMissing):
+            if not store.verify(sha256):
+                faults.append(f"content {sha256} has other bytes than were stored")
+    return faults

@@ -70,6 +70,11 @@ class ObservabilityMiddleware:
         _RUNNING.inc()
         try:
             await self.app(scope, receive, watch)
+        except Exception as error:
+            if status:
+                reason = str(error.__cause__ or error)
+                _log.error("answer_broke_off", request_id=request_id, error=reason)
+            raise
         finally:
             _RUNNING.dec()
             _record(scope, status, sent, time.perf_counter() - began)

@@ -3,6 +3,8 @@
 # Commands import what they need when they run: `--help` should not wait for a database library.
 # ruff: noqa: PLC0415
 
+from typing import Annotated
+
 import typer
 
 from projects_api.cli.common import (
@@ -23,7 +25,12 @@ def upgrade_database() -> None:
     typer.echo(f"The schema is at revision {head()}.")
 
 
-def doctor() -> None:
+def doctor(
+    *,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Read every stored file and compare its SHA-256.")
+    ] = False,
+) -> None:
     """Check settings, contract, database, artifact store and counts."""
     from projects_api.logs import set_up_logs
 
@@ -32,7 +39,7 @@ def doctor() -> None:
     from projects_api.app.doctor import examine
 
     failed = False
-    for name, faults in examine(settings):
+    for name, faults in examine(settings, verify=verify):
         failed = failed or bool(faults)
         typer.echo(f"{'FAULT' if faults else 'ok   '}  {name}")
         for fault in faults:

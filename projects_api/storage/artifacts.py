@@ -62,7 +62,7 @@ class Artifacts:
             blob.release(connection, lease)
 
     def read(self, sha256: str) -> Iterator[bytes]:
-        """Read a content in pieces of constant size."""
+        """Read a content in pieces of constant size; raises as `ArtifactStore.read` does."""
         return self.store.read(sha256)
 
     def fetch(self, sha256: str, target: Path) -> None:

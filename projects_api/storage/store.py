@@ -1,5 +1,6 @@
 """Files of any size, addressed by the SHA-256 of their content, in a folder or in an S3 bucket."""
 
+import hashlib
 import os
 import re
 import shutil
@@ -9,17 +10,14 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from time import time
-from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, unquote, urlsplit
 
+import structlog
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, S3Store
 
 from projects_api.files.content import CHUNK_BYTES, MEBIBYTE, Content
 from projects_api.files.spool import PREFIX, SUFFIX, Spool, StorageUnavailable
-
-if TYPE_CHECKING:
-    from obstore.store import ClientConfig, RetryConfig, S3Config
+from projects_api.storage.addresses import folder_of, s3_store
 
 REQUEST_BYTES = 8 * MEBIBYTE
 """What one request to an S3 store moves, and so what a transfer holds in memory at a time."""
@@ -27,12 +25,21 @@ MAX_PARTS = 10_000
 """S3's limit for one multipart upload."""
 
 _KEYS = "sha256"
+_WRONG = "wrong"
+"""Where contents are marked that were read and found to be others than their names say."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_S3_OPTIONS = {"endpoint", "region", "virtual_hosted_style_request"}
+_log = structlog.get_logger()
 
 
 class ContentMissing(StorageUnavailable):
     """The store answers, but does not have a content that was put there."""
+
+
+class ContentWrong(StorageUnavailable):
+    """The store answers with other bytes than were put there: it was damaged, or altered."""
+
+    def __init__(self, sha256: str) -> None:
+        super().__init__(f"the store holds other bytes than those of the content {sha256}")
 
 
 class ArtifactStore:
@@ -52,13 +59,13 @@ class ArtifactStore:
 
         Raises ValueError for a URL that cannot be understood.
         """
-        self._folder = _folder_of(url)
+        self._folder = folder_of(url)
         self._flushed: set[Path] = set()
         self._store: LocalStore | S3Store
         with _store_errors():
             if self._folder is None:
-                self._store = _s3_store(url, attempts=5, seconds=60)
-                self._probe = _s3_store(url, attempts=1, seconds=3)
+                self._store = s3_store(url, attempts=5, seconds=60)
+                self._probe = s3_store(url, attempts=1, seconds=3)
                 self.spool_folder = spool_folder or Path(tempfile.gettempdir())
             else:
                 self._store = LocalStore(self._folder, mkdir=True)
@@ -68,19 +75,23 @@ class ArtifactStore:
     def put(self, content: Content, source: Path) -> None:
         """Store a file, which is left as it is; on return it is complete, durable and readable.
 
-        No reader ever sees a part of it. Nothing happens when the content is there already.
+        No reader ever sees a part of it. What is there already is read, and replaced where it
+        is not that content.
         """
         key = _key(content.sha256)
         if source.stat().st_size != content.size:
             raise ValueError(f"{source} is not the file that was described")
         with _store_errors():
-            if self._size(key) == content.size:
+            size = self._size(key)
+            if size == content.size and self._is_right(content.sha256):
                 return
             if self._folder is None:
                 part = max(REQUEST_BYTES, -(-content.size // MAX_PARTS))
                 self._store.put(key, source, chunk_size=part, max_concurrency=4)
             else:
                 self._put_file(self._folder / key, source)
+            if size is not None:
+                self._mark(content.sha256, wrong=False)
 
     def _put_file(self, target: Path, source: Path) -> None:
         with Spool(self.spool_folder) as staged:
@@ -101,10 +112,62 @@ class ArtifactStore:
     def read(self, sha256: str) -> Iterator[bytes]:
         """Return a content in chunks of at most 1 MiB; the caller may take long over each.
 
-        Raises ContentMissing at the first chunk when the store does not have it.
+        Raises ContentMissing at the first chunk when the store does not have it; ContentWrong
+        where its bytes are others: at the last chunk, which nobody gets, and at the first one
+        from then on.
         """
+        _key(sha256)
+        return self._read_checked(sha256)
+
+    def _read_checked(self, sha256: str) -> Iterator[bytes]:
+        if self._is_marked(sha256) and not self.verify(sha256):
+            raise ContentWrong(sha256)
+        digest, held = hashlib.sha256(), b""
+        for chunk in self._read_bytes(sha256):
+            digest.update(chunk)
+            if held:
+                yield held
+            held = chunk
+        if digest.hexdigest() != sha256:
+            self._mark(sha256, wrong=True)
+            raise ContentWrong(sha256)
+        if held:
+            yield held
+
+    def _read_bytes(self, sha256: str) -> Iterator[bytes]:
         key = _key(sha256)
         return self._read_object(key) if self._folder is None else _read_file(self._folder / key)
+
+    def verify(self, sha256: str) -> bool:
+        """Read all of a content; return whether its bytes are those that its name says.
+
+        Raises ContentMissing when the store does not have it.
+        """
+        digest = hashlib.sha256()
+        for chunk in self._read_bytes(sha256):
+            digest.update(chunk)
+        is_right = digest.hexdigest() == sha256
+        self._mark(sha256, wrong=not is_right)
+        return is_right
+
+    def _is_right(self, sha256: str) -> bool:
+        try:
+            return self.verify(sha256)
+        except ContentMissing:
+            return False  # It was collected meanwhile.
+
+    def _is_marked(self, sha256: str) -> bool:
+        return self._size(f"{_WRONG}/{sha256}") is not None
+
+    def _mark(self, sha256: str, *, wrong: bool) -> None:
+        """Tell all processes that share the store. A mark is a hint: who meets it looks anew."""
+        mark = f"{_WRONG}/{sha256}"
+        with suppress(StorageUnavailable), _store_errors():
+            if wrong:
+                _log.error("content_wrong", sha256=sha256)
+                self._store.put(mark, b"")
+            elif self._size(mark) is not None:
+                self._store.delete(mark)
 
     def _read_object(self, key: str) -> Iterator[bytes]:
         # By ranges: one long answer would be cut by time limits when its reader is slow.
@@ -124,6 +187,7 @@ class ArtifactStore:
                 self._store.delete(_key(sha256))
             else:
                 (self._folder / _key(sha256)).unlink(missing_ok=True)
+        self._mark(sha256, wrong=False)
 
     def contains(self, sha256: str) -> bool:
         """Return whether a content is there."""
@@ -174,36 +238,6 @@ class ArtifactStore:
                 return self._store.head(key)["size"]
             except FileNotFoundError:
                 return None
-
-
-def _folder_of(url: str) -> Path | None:
-    if "://" not in url:
-        return Path(url).resolve()
-    parts = urlsplit(url)
-    if parts.scheme == "file" and not parts.netloc and parts.path:
-        return Path(unquote(parts.path)).resolve()
-    if parts.scheme == "s3" and parts.netloc:
-        return None
-    raise ValueError(f"an artifact store is a folder, file:///folder or s3://bucket, not {url!r}")
-
-
-def _s3_store(url: str, *, attempts: int, seconds: int) -> S3Store:
-    parts = urlsplit(url)
-    options = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
-    if unknown := options.keys() - _S3_OPTIONS:
-        raise ValueError(f"unknown in the artifact store's URL: {', '.join(sorted(unknown))}")
-    config: S3Config = {**options}  # type: ignore[typeddict-item]  # the names were checked above
-    client: ClientConfig = {"connect_timeout": "3s", "timeout": f"{seconds}s"}
-    if options.get("endpoint", "").startswith("http://"):
-        client["allow_http"] = True
-    retry: RetryConfig = {
-        "max_retries": attempts - 1,
-        "retry_timeout": timedelta(seconds=seconds),
-    }
-    prefix = unquote(parts.path).strip("/") or None
-    return S3Store(
-        parts.netloc, prefix=prefix, config=config, client_options=client, retry_config=retry
-    )
 
 
 def _key(sha256: str) -> str:

@@ -11,9 +11,9 @@ from sklearn.preprocessing import OneHotEncoder, TargetEncoder
 from xgboost import XGBClassifier
 
 from projects_api.engines.transformers import Numbers, WordWeights
-from tests.support.fixtures import deployment, kinds, local, start, work, workers
+from tests.support.fixtures import deployment, kinds, local, s3_server, start, work, workers
 
-__all__ = ["deployment", "kinds", "local", "start", "work", "workers"]
+__all__ = ["deployment", "kinds", "local", "s3_server", "start", "work", "workers"]
 
 ESTIMATORS = {
     "forest": lambda: RandomForestClassifier(n_estimators=2, max_depth=4, random_state=1),

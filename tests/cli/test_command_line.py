@@ -43,7 +43,7 @@ COMMANDS = {
     ("demo",): ["--email"],
     ("verify",): ["file"],
     ("import",): ["file", "--owner", "--name"],
-    ("doctor",): [],
+    ("doctor",): ["--verify"],
 }
 
 
