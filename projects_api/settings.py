@@ -34,6 +34,14 @@ class Settings(BaseSettings):
     data_dir: Path = Path("data")
     database_url: str = ""
     """Default: SQLite in the data folder."""
+    database_connect_seconds: float = Field(default=5, ge=2)
+    """Seconds in which PostgreSQL must take a connection, and say that it still works."""
+    database_statement_seconds: float = Field(default=30, ge=0)
+    """Seconds that a statement may take on PostgreSQL; 0 is for ever."""
+    database_lock_seconds: float = Field(default=20, ge=0)
+    """Seconds of them that it may wait for others to let go; 0 is for ever."""
+    database_silence_seconds: float = Field(default=30, ge=1)
+    """Seconds that the network may keep back what is sent before the connection is lost."""
     artifact_url: str = ""
     """Default: the folder `artifacts` in the data folder."""
     max_upload_bytes: int = Field(default=500 * 1024 * 1024, ge=1)
@@ -63,6 +71,10 @@ class Settings(BaseSettings):
     """Seconds after which a job whose worker does not answer is taken by another worker."""
     job_max_seconds: float = Field(default=24 * 3600.0, gt=0)
     """Seconds that a job may take at most, whatever was asked for it."""
+    job_retry_seconds: float = Field(default=10.0, ge=0, le=3600)
+    """Seconds that a job waits which the database or the artifact store did not answer."""
+    job_patience_seconds: float = Field(default=3600.0, ge=0)
+    """Seconds after the first such fault of a job in which it is begun anew."""
     job_memory_bytes: int = Field(default=4 * 1024**3, ge=64 * 1024**2)
     """Memory that the processes of one job may hold together."""
     max_head_bytes: int = Field(default=65_536, ge=1024)
@@ -140,6 +152,16 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """The database's URL, the default filled in."""
         return self.database_url or f"sqlite:///{self.data_dir / 'projects.db'}"
+
+    @property
+    def database_limits(self) -> dict[str, float]:
+        """How long PostgreSQL may take, by what for."""
+        return {
+            "connect": self.database_connect_seconds,
+            "statement": self.database_statement_seconds,
+            "lock": self.database_lock_seconds,
+            "silence": self.database_silence_seconds,
+        }
 
     @property
     def artifacts(self) -> str:

@@ -9,8 +9,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import IntegrityError
 
 from projects_api.access.access import NOT_FOUND, RESOURCES, Access
 from projects_api.access.authentication import authenticate
@@ -21,13 +20,13 @@ from projects_api.access.rate_limit import RateLimit
 from projects_api.contract import Answer, Call, NotFound, Operation, Problem, Unit
 from projects_api.contract.conditional import entity_tag, matches
 from projects_api.database import Database
-from projects_api.files.spool import Spool, StorageUnavailable
+from projects_api.files.spool import Spool
 from projects_api.models.admission import Membership
 from projects_api.models.api_key import Caller
 from projects_api.models.job import TooManyWaiting
 from projects_api.storage.artifacts import Artifacts
+from projects_api.storage.faults import LOST, PASSING
 from projects_api.storage.readiness import SharedAnswer
-from projects_api.storage.store import ContentMissing, ContentWrong
 
 CALLER = "projects_api.caller"
 """The place in a request's scope where its caller's user id stands, once the key is known."""
@@ -59,10 +58,8 @@ class ProjectsRules:
 
     name = "projects-api"
     problems: Mapping[type[Exception], type[Problem]] = {
-        **dict.fromkeys((ContentMissing, ContentWrong), ContentLost),
-        **dict.fromkeys(
-            (OperationalError, InterfaceError, PoolTimeout, StorageUnavailable), Unavailable
-        ),
+        **dict.fromkeys(LOST, ContentLost),
+        **dict.fromkeys(PASSING, Unavailable),
         TooManyWaiting: TooManyJobs,
     }
 

@@ -8,6 +8,7 @@ from typing import Self
 from projects_api.access.rate_limit import RateLimit
 from projects_api.access.rules import Means, ProjectsRules
 from projects_api.database import Database
+from projects_api.database.postgresql import Limits
 from projects_api.predictions import Predictions
 from projects_api.settings import Settings
 from projects_api.storage.artifacts import Artifacts
@@ -28,7 +29,11 @@ class Services:
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
         """Open the database and the artifact store that the settings name."""
-        database = Database(settings.database, connections=settings.threads)
+        database = Database(
+            settings.database,
+            connections=settings.threads,
+            limits=Limits(**settings.database_limits),
+        )
         artifacts = Artifacts(database, ArtifactStore(settings.artifacts))
         return cls(
             settings,

@@ -9,20 +9,18 @@ from threading import Lock
 from time import monotonic, sleep
 from typing import Any
 
-from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import DBAPIError, DisconnectionError, SQLAlchemyError
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from projects_api.database import postgresql
+from projects_api.database.postgresql import NO_LIMITS, Limits
 
 BUSY_SECONDS = 30
 RETRY_SECONDS = 0.01
 CACHE = "cache_size=-8000"
 """Kibibytes of pages that a connection to SQLite keeps: what it reads for ten thousand projects."""
-REST_SECONDS = 1.0
-"""After so long without use, a connection is tried before it is used again."""
 SPARE_CONNECTIONS = 3
 """Beside those of all threads: for reads of SQLite, for maintenance, and for readiness."""
-SILENCE_SECONDS = 30
-"""How long the network may keep back what is sent to PostgreSQL before the connection is lost."""
 _READ_ONLY = text("SELECT current_setting('transaction_read_only') = 'on'")
 
 
@@ -36,8 +34,9 @@ class Database:
     `is_embedded` tells that it runs in this process, as SQLite does.
     """
 
-    def __init__(self, url: str, *, connections: int = 16) -> None:
-        self.engine = _create_engine(make_url(url), connections)
+    def __init__(self, url: str, *, connections: int = 16, limits: Limits = NO_LIMITS) -> None:
+        """Take the URL, how many connections are kept, and how long PostgreSQL may take."""
+        self.engine = _create_engine(make_url(url), connections, limits)
         self.is_embedded = self.engine.dialect.name == "sqlite"
         self._event_loop_connection: Connection | None = None
         self._reading = self.engine
@@ -103,7 +102,7 @@ class Database:
         self.engine.dispose()
 
 
-def _create_engine(url: URL, connections: int) -> Engine:
+def _create_engine(url: URL, connections: int, limits: Limits) -> Engine:
     options: dict[str, Any] = {
         "pool_size": connections,
         # A request may need a second one.
@@ -111,22 +110,7 @@ def _create_engine(url: URL, connections: int) -> Engine:
         "pool_timeout": 10,
     }
     if url.get_backend_name() == "postgresql":
-        engine = create_engine(
-            url.set(drivername="postgresql+psycopg"),
-            connect_args={
-                "options": "-c timezone=UTC",
-                "connect_timeout": 10,
-                # Or a network that swallows everything keeps a thread for a quarter of an hour.
-                "tcp_user_timeout": SILENCE_SECONDS * 1000,
-                "keepalives_idle": SILENCE_SECONDS,
-                "keepalives_interval": 10,
-                "keepalives_count": 3,
-            },
-            **options,
-        )
-        event.listen(engine, "checkin", _note_use)
-        event.listen(engine, "checkout", partial(_check_after_rest, engine.dialect))
-        return engine
+        return postgresql.create(url, limits, options)
     if url.database:
         Path(url.database).absolute().parent.mkdir(0o700, parents=True, exist_ok=True)
     turn = Lock()
@@ -138,21 +122,6 @@ def _create_engine(url: URL, connections: int) -> Engine:
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
-
-
-def _note_use(_driver: object, record: ConnectionPoolEntry) -> None:
-    record.info["used"] = monotonic()
-
-
-def _check_after_rest(
-    dialect: Dialect, driver: Any, record: ConnectionPoolEntry, _proxy: object
-) -> None:
-    """Let the pool replace a connection that the server has closed meanwhile."""
-    if monotonic() - record.info.get("used", monotonic()) > REST_SECONDS:
-        try:
-            dialect.do_ping(driver)
-        except dialect.loaded_dbapi.Error as error:
-            raise DisconnectionError from error
 
 
 class _InTurn(sqlite3.Connection):

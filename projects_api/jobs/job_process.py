@@ -66,7 +66,10 @@ class JobProcess:
         return status
 
     def failure(self) -> dict[str, str]:
-        """Return the message, and perhaps the traceback, that the process left; else nothing."""
+        """Return the message, and perhaps the traceback, that the process left; else nothing.
+
+        It has `passes` where the same work may succeed later.
+        """
         try:
             with self._failure.open() as file:
                 found: dict[str, str] = json.loads(file.read(MAX_FAILURE))

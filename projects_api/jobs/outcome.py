@@ -11,8 +11,9 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from projects_api.jobs import KINDS
-from projects_api.models import job_lease
+from projects_api.models import job_lease, job_log
 from projects_api.models.job import CANCELLED
+from projects_api.settings import Settings
 
 MEBIBYTE = 1024 * 1024
 Job = Mapping[str, Any]
@@ -26,6 +27,8 @@ class Outcome:
     status: str
     message: str | None = None
     traceback: str | None = None
+    is_postponed: bool = False
+    """Whether that worker shall wait, because the database or the store did not answer this one."""
 
 
 REQUEUED = Outcome("queued")
@@ -55,11 +58,22 @@ def too_large(memory_bytes: int) -> Outcome:
     )
 
 
+def _tired(seconds: float) -> Outcome:
+    """Tell of work that was begun anew for so long, and always in vain."""
+    return Outcome(
+        "failed",
+        "The database or the artifact store did not answer in the midst of the work, and again "
+        f"more than {seconds:g} seconds later. Start it again when the server is well.",
+    )
+
+
 def of_process(exit_status: int, failure: Mapping[str, str]) -> Outcome:
     """Tell of a process that ended by itself; `failure` is what it left.
 
     One that recorded its success has ended its job, so that nothing of this is written.
     """
+    if failure.get("passes"):
+        return Outcome("queued", failure["message"], failure.get("traceback"), is_postponed=True)
     if failure:
         return Outcome("failed", failure["message"], failure.get("traceback"))
     how = f"exit status {exit_status}"
@@ -74,7 +88,7 @@ def of_process(exit_status: int, failure: Mapping[str, str]) -> Outcome:
     )
 
 
-def record(connection: Connection, job: Job, outcome: Outcome) -> str:
+def record(connection: Connection, job: Job, outcome: Outcome, settings: Settings) -> str:
     """Write down how work ended, unless the job was ended otherwise; return what it is now."""
     here = (job["id"], job["owner"])
     job_lease.hold_project(connection, job["project_id"])
@@ -83,7 +97,13 @@ def record(connection: Connection, job: Job, outcome: Outcome) -> str:
         return job_lease.find_status(connection, job["id"]) or "removed"
     if cancelled:
         outcome = ENDED_BY_CALLER
-    if outcome.status == "queued":
+    patience = settings.job_patience_seconds
+    if outcome.is_postponed and job_lease.was_postponed_before(connection, job["id"], patience):
+        outcome = _tired(patience)
+    if outcome.is_postponed:
+        job_lease.postpone(connection, *here, settings.job_retry_seconds)
+        job_log.append(connection, job["id"], [outcome.message or ""])
+    elif outcome.status == "queued":
         job_lease.give_back(connection, *here)
     else:
         job_lease.finish(connection, *here, outcome.status, outcome.message)

@@ -9,6 +9,7 @@ import socket
 import sys
 import tempfile
 import traceback
+from dataclasses import replace
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
@@ -16,17 +17,27 @@ from typing import Any, NoReturn
 from uuid import UUID
 
 from projects_api.database import Database
+from projects_api.database.postgresql import Limits
 from projects_api.jobs import messages
 from projects_api.jobs.repeatable import RepeatableOrigin
 from projects_api.jobs.running_job import JobFailed, JobLost, RunningJob
 from projects_api.settings import Settings
 from projects_api.storage.artifacts import Artifacts
+from projects_api.storage.faults import LOST, PASSING
 from projects_api.storage.store import ArtifactStore
 
 PR_SET_PDEATHSIG = 1
 SPARE_BYTES = 1 << 30
 NO_RESULT = "The work ended without a result. This is a fault of the server: tell its operator."
 NO_MEMORY = "The work needed more memory than the job may have. Try it with less data."
+WITHOUT_ANSWER = (
+    "The database or the artifact store did not answer. The work begins anew when it does."
+)
+FILE_LOST = (
+    "A file that the work needs is missing or damaged in the artifact store. Where it was "
+    "uploaded, upload the same file again, which repairs it; or ask the server's operator to "
+    "restore it."
+)
 UNEXPECTED = (
     "The work ended by a fault that nobody expected. The server's operator finds it in the log, "
     "under the id of this job."
@@ -85,22 +96,33 @@ def _work(task: dict[str, Any]) -> dict[str, str] | None:
             import_module(task["module"]).run(job)
         finally:
             job.close()
-    except JobFailed as failure:
-        return {"message": str(failure)}
     except JobLost:
         return None
-    except MemoryError:
-        return {"message": NO_MEMORY, "traceback": traceback.format_exc()}
-    except BaseException:  # noqa: BLE001 - whatever it is, the worker must hear of it
-        return {"message": UNEXPECTED, "traceback": traceback.format_exc()}
+    except BaseException as error:  # noqa: BLE001 - whatever it is, the worker must hear of it
+        return _told(error)
     return None if job.finished else {"message": NO_RESULT}
+
+
+def _told(error: BaseException) -> dict[str, str]:
+    if isinstance(error, JobFailed):
+        return {"message": str(error)}
+    told = {"message": UNEXPECTED, "traceback": "".join(traceback.format_exception(error))}
+    if isinstance(error, LOST):
+        told["message"] = FILE_LOST
+    elif isinstance(error, PASSING):
+        told |= {"message": WITHOUT_ANSWER, "passes": "later"}
+    elif isinstance(error, MemoryError):
+        told["message"] = NO_MEMORY
+    return told
 
 
 def _open(task: dict[str, Any]) -> RunningJob:
     if task["clock"]:
         _repeat(task["clock"], task["job"]["id"])
     settings = Settings(_env_file=None, **task["settings"])
-    database = Database(settings.database, connections=2)
+    # A statement may take its time here: nobody waits, and the work of hours hangs on it.
+    limits = replace(Limits(**settings.database_limits), statement=0, lock=0)
+    database = Database(settings.database, connections=2, limits=limits)
     artifacts = Artifacts(database, ArtifactStore(settings.artifacts))
     return RunningJob(task["job"], database, artifacts, Path(task["folder"]))
 

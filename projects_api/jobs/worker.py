@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from projects_api.database import Database
 from projects_api.database.endurance import Endurance
+from projects_api.database.postgresql import Limits
 from projects_api.jobs import KINDS, SHORT_KINDS, outcome
 from projects_api.jobs.hold import JobHold
 from projects_api.jobs.job_process import JobProcess, scratch_folder
@@ -66,7 +67,9 @@ class Worker:
         with JobHold(self._database, self._settings, job) as hold:
             found = self._begin(job) or self._have_done(job, hold)
             status = self._record(job, found)
-        if found.traceback:
+        if found.is_postponed:
+            log.warning("job_postponed", traceback=found.traceback)
+        elif found.traceback:
             log.error("job_broke", traceback=found.traceback)
         seconds = round(time.monotonic() - began, 3)
         message = found.message if status == found.status else None
@@ -142,7 +145,7 @@ class Worker:
         while True:
             try:
                 with self._database.transaction() as connection:
-                    return outcome.record(connection, job, found)
+                    return outcome.record(connection, job, found, self._settings)
             except SQLAlchemyError as error:
                 _log.warning("ending_not_written", job_id=job["id"], error=str(error))
                 if self._stopping.wait(self._settings.job_poll_seconds):
@@ -177,7 +180,11 @@ class Workers:
             return
         lanes: list[Collection[str]] = [KINDS] * self._count + [SHORT_KINDS]
         # Each worker needs one connection, and its hold another.
-        self._database = Database(self._settings.database, connections=2 * len(lanes))
+        self._database = Database(
+            self._settings.database,
+            connections=2 * len(lanes),
+            limits=Limits(**self._settings.database_limits),
+        )
         for number, kinds in enumerate(lanes):
             worker = Worker(self._settings, self._database, self._stopping, kinds=kinds)
             thread = threading.Thread(target=worker.run, name=f"worker-{number}", daemon=True)

@@ -38,8 +38,9 @@ class Job(SQLModel, table=True):
     `user_id` is who asked for it; `project_id` is null while a project is still to be made.
     `input_sha256` is a stored content that the job needs until it ends, such as an archive.
     `owner` is the worker that has it until `lease_expires_at`, which the worker moves on while it
-    lives. `progress` is in percent, times are in seconds, memory is in bytes; where a job has no
-    limit of its own, it has its worker's.
+    lives; one that was put back for a passing fault waits until then, and `faulted_since` is when
+    it was put back first. `progress` is in percent, times are in seconds, memory is in bytes; where
+    a job has no limit of its own, it has its worker's.
     """
 
     __tablename__ = "jobs"
@@ -70,6 +71,7 @@ class Job(SQLModel, table=True):
     cancel_requested: bool = Field(sa_type=Boolean)
     owner: str | None = Field(default=None, sa_type=Identifier)
     lease_expires_at: str | None = Field(default=None, sa_type=Timestamp)
+    faulted_since: str | None = Field(default=None, sa_type=Timestamp)
     created_at: str = Field(sa_type=Timestamp)
     started_at: str | None = Field(default=None, sa_type=Timestamp)
     finished_at: str | None = Field(default=None, sa_type=Timestamp)

@@ -168,11 +168,31 @@ def give_back(connection: Connection, job_id: str, owner: str) -> bool:
     )
 
 
+def postpone(connection: Connection, job_id: str, owner: str, seconds: float) -> bool:
+    """Queue a job again, to be taken in some seconds; tell whether it was this owner's to give.
+
+    The attempt does not count. The moment of the first time is kept.
+    """
+    given = give_back(connection, job_id, owner)
+    if given:
+        first = func.coalesce(jobs.c.faulted_since, _moment(connection))
+        values = {"lease_expires_at": _moment(connection, seconds), "faulted_since": first}
+        connection.execute(update(jobs).where(jobs.c.id == job_id).values(**values))
+    return given
+
+
+def was_postponed_before(connection: Connection, job_id: str, seconds: float) -> bool:
+    """Return whether a job was first postponed more than some seconds ago."""
+    early = jobs.c.faulted_since < _moment(connection, -seconds)
+    return connection.scalar(select(jobs.c.id).where(jobs.c.id == job_id, early)) is not None
+
+
 def _free(connection: Connection, kinds: Collection[str], job_id: str | None) -> Select[Any]:
-    abandoned = (jobs.c.status == "running") & (jobs.c.lease_expires_at < _moment(connection))
-    statement = select(jobs.c.id).where(
-        (jobs.c.status == "queued") | abandoned, jobs.c.kind.in_(kinds)
-    )
+    # A lease of one that is queued is the time that it still waits.
+    over = jobs.c.lease_expires_at < _moment(connection)
+    waits = (jobs.c.status == "queued") & (jobs.c.lease_expires_at.is_(None) | over)
+    abandoned = (jobs.c.status == "running") & over
+    statement = select(jobs.c.id).where(waits | abandoned, jobs.c.kind.in_(kinds))
     return statement if job_id is None else statement.where(jobs.c.id == job_id)
 
 

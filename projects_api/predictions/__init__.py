@@ -18,7 +18,8 @@ from projects_api.predictions.faults import EngineMissing, ModelFault
 from projects_api.predictions.rows import Row, read_rows
 from projects_api.processes.pool import ChildDied, ChildPool, OutOfTime
 from projects_api.storage.artifacts import Artifacts
-from projects_api.storage.store import ContentMissing
+from projects_api.storage.faults import LOST
+from projects_api.storage.store import ContentWrong
 
 PROCESS = "projects_api.predictions.process"
 TASK_SECONDS = 60.0
@@ -117,9 +118,11 @@ class Predictions:
         try:
             with self._artifacts.fetched(model["sha256"]) as path:
                 return self._attempt({**task, "source": source}, key, model["project_id"], path)
-        except ContentMissing as error:
+        except LOST as error:
+            is_there = isinstance(error, ContentWrong)
+            what = "damaged" if is_there else "no longer"
             raise ModelFault(
-                "The model's file is no longer in the artifact store. Restore it, or train the "
+                f"The model's file is {what} in the artifact store. Restore it, or train the "
                 "model again."
             ) from error
 

@@ -134,7 +134,7 @@ def test_models_beyond_the_bound_are_forgotten(store):
 
 def test_a_file_that_was_changed_is_not_loaded(store, shared, odd):
     store.stored(odd).write_bytes(b"PK\x03\x04 something else")
-    with pytest.raises(ModelFault, match="SHA-256 differs"):
+    with pytest.raises(ModelFault, match="damaged in the artifact store"):
         shared.predict(odd, ROWS)
 
 

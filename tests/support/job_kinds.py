@@ -102,6 +102,19 @@ def _wait(job: RunningJob) -> None:
     time.sleep(1000)
 
 
+def _stumble(job: RunningJob) -> None:
+    """Have the database fail, once or each time; then succeed."""
+    before = Path(job.arguments["file"])
+    if job.arguments.get("always") or not before.exists():
+        before.touch()
+        with job.database.transaction() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())")
+            connection.exec_driver_sql("PRAGMA max_page_count = 1")
+            connection.exec_driver_sql("CREATE TABLE no_room (a)")
+    _succeed(job)
+
+
 def _hang(job: RunningJob) -> None:
     """Hang where neither a signal's handler nor another thread of Python ever has its turn."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

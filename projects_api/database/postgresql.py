@@ -1,0 +1,123 @@
+"""Connections to PostgreSQL, and how long it may take to answer.
+
+A server that hangs, or that the network no longer reaches, keeps to no limit of its own: so each
+wait has one here, too.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from time import monotonic
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg.abc import PQGen
+from psycopg.pq import TransactionStatus
+from sqlalchemy import URL, Dialect, Engine, create_engine, event
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+REST_SECONDS = 1.0
+"""After so long without use, a connection is tried before it is used again."""
+LATE_SECONDS = 2.0
+"""What the server's own word that a statement took too long may take to come."""
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Seconds that things may take; 0 is for ever.
+
+    `connect` is for a connection and for the question whether one still works, `statement` for
+    each statement, `lock` for what it waits for, `silence` for a network that confirms nothing.
+    """
+
+    connect: float = 5
+    statement: float = 0
+    lock: float = 0
+    silence: float = 30
+
+
+NO_LIMITS = Limits()
+"""For commands, which may take long."""
+
+
+def create(url: URL, limits: Limits, options: Mapping[str, Any]) -> Engine:
+    """Make the engine; `options` are those of its pool."""
+    engine = create_engine(
+        url.set(drivername="postgresql+psycopg"), connect_args=_arguments(limits), **options
+    )
+    event.listen(engine, "do_connect", partial(_connect, limits))
+    event.listen(engine, "checkin", _note_use)
+    event.listen(engine, "checkout", partial(_check_after_rest, engine.dialect, limits))
+    return engine
+
+
+def _arguments(limits: Limits) -> dict[str, Any]:
+    own = {
+        "timezone": "UTC",
+        "statement_timeout": f"{limits.statement * 1000:.0f}",
+        "lock_timeout": f"{limits.lock * 1000:.0f}",
+    }
+    return {
+        "options": " ".join(f"-c {name}={value}" for name, value in own.items()),
+        "connect_timeout": max(2, round(limits.connect)),  # which is the least that it takes
+        # Or a network that swallows everything keeps a thread for a quarter of an hour.
+        "tcp_user_timeout": round(limits.silence * 1000),
+        "keepalives_idle": max(1, round(limits.silence)),
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+    }
+
+
+class _Impatient(psycopg.Connection[Any]):
+    """A connection that is closed where the server says nothing for too long."""
+
+    most_seconds: float | None = None
+
+    def wait(
+        self, gen: PQGen[Result], interval: float = 0.1, timeout: float | None = None
+    ) -> Result:
+        """Wait for an answer; raises OperationalError where there is none in time."""
+        try:
+            return super().wait(gen, interval, timeout or self.most_seconds)
+        except psycopg.OperationalError:
+            # The answer may still come, and would be taken for that of the next statement.
+            if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+                self.pgconn.finish()
+            raise
+
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """Wait at most so long for each answer while a block runs."""
+        before, self.most_seconds = self.most_seconds, seconds
+        try:
+            yield
+        finally:
+            self.most_seconds = before
+
+
+def _connect(
+    limits: Limits, _dialect: Dialect, _record: object, words: list[Any], named: dict[str, Any]
+) -> _Impatient:
+    connection = _Impatient.connect(*words, **named)
+    if limits.statement:
+        connection.most_seconds = limits.statement + LATE_SECONDS
+    return connection
+
+
+def _note_use(_driver: object, record: ConnectionPoolEntry) -> None:
+    record.info["used"] = monotonic()
+
+
+def _check_after_rest(
+    dialect: Dialect, limits: Limits, driver: Any, record: ConnectionPoolEntry, _proxy: object
+) -> None:
+    """Let the pool replace a connection that the server has closed meanwhile."""
+    if monotonic() - record.info.get("used", monotonic()) > REST_SECONDS:
+        try:
+            with driver.within(limits.connect):
+                dialect.do_ping(driver)
+        except dialect.loaded_dbapi.Error as error:
+            raise DisconnectionError from error

@@ -1,0 +1,12 @@
+"""The faults of the database and the store that go by, and those that stay."""
+
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from projects_api.files.spool import StorageUnavailable
+from projects_api.storage.store import ContentMissing, ContentWrong
+
+LOST = (ContentMissing, ContentWrong)
+"""The store answers, and no longer has what was put there. To be caught before `PASSING`."""
+PASSING = (OperationalError, InterfaceError, PoolTimeout, StorageUnavailable)
+"""The database or the store does not answer; it may answer later."""
