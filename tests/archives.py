@@ -10,6 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from projects_api.archive.importing import INTERRUPTED, LEFT_OUT
 from projects_api.archive.writer import MANIFEST, write_archive
 
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -85,6 +86,22 @@ def normalised(document: Document) -> Document:
     )
     again: Document = json.loads(text)
     return again
+
+
+def as_imported(document: Document) -> Document:
+    """Tell of a project as an import brings it in: nothing is at work, and reports are bare."""
+    document = json.loads(json.dumps(document))
+    for row in (*document["experiments"], *document["reports"]):
+        if row["status"] in {"running", "queued"}:
+            row |= {"status": "cancelled", "message": INTERRUPTED}
+    documents = set()
+    for row in document["reports"]:
+        documents |= {row["path"], row["pdf_path"]}
+        row.update(dict.fromkeys(("path", "artifact_id", "pdf_path", "pdf_artifact_id")))
+        if row["status"] == "succeeded":
+            row.update({"status": "failed", "message": LEFT_OUT})
+    document["files"] = [one for one in document["files"] if one["path"] not in documents]
+    return document
 
 
 def ids_in(document: Document) -> set[str]:

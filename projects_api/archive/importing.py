@@ -32,6 +32,8 @@ from projects_api.tables import NotATable, inspect_table
 READ_AT_ONCE_BYTES = 4 * 1024 * 1024
 """The largest manifest that is read while its sender waits; JSON may take 20 times that much."""
 INTERRUPTED = "It had not ended when its project was exported."
+LEFT_OUT = "Documents do not come with an imported project, for they could be anybody's."
+_DOCUMENTS = {"path": None, "artifact_id": None, "pdf_path": None, "pdf_artifact_id": None}
 
 Report = Callable[[float], None]
 
@@ -62,9 +64,17 @@ def check_archive(path: Path, max_bytes: int) -> None:
 
 
 def unpack(
-    path: Path, folder: Path, max_bytes: int | None = None, report: Report = lambda _percent: None
+    path: Path,
+    folder: Path,
+    max_bytes: int | None = None,
+    report: Report = lambda _percent: None,
+    *,
+    with_documents: bool = False,
 ) -> Unpacked:
     """Take a project out of an archive, each file under a number in the folder.
+
+    Reports have failed, for they have no documents, unless it is to be `with_documents`: what
+    such a file says and does to its reader would seem to be the server's own.
 
     Every size, CRC-32 and SHA-256 is compared. `report` is told how far that is, in percent.
     Raises ArchiveRefused; OSError where the folder has no room.
@@ -73,7 +83,19 @@ def unpack(
         _refuse(archive.directory_faults())
         manifest = _checked_manifest(archive, max_bytes)
         extracted = dict(_extract(archive, manifest.files, folder, report))
-    return Unpacked(completed(manifest.document), manifest.files, extracted)
+    unpacked = Unpacked(completed(manifest.document), manifest.files, extracted)
+    return unpacked if with_documents else _without_documents(unpacked)
+
+
+def _without_documents(unpacked: Unpacked) -> Unpacked:
+    rows = unpacked.document["reports"]
+    documents = {row[name] for row in rows for name in ("path", "pdf_path")}
+    kept = {name: one for name, one in unpacked.extracted.items() if name not in documents}
+    failed = {"status": "failed", "message": LEFT_OUT}
+    reports = [
+        {**row, **_DOCUMENTS, **(failed if row["status"] == "succeeded" else {})} for row in rows
+    ]
+    return replace(unpacked, document={**unpacked.document, "reports": reports}, extracted=kept)
 
 
 def read_tables(unpacked: Unpacked, report: Report = lambda _percent: None) -> None:

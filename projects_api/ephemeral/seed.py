@@ -52,7 +52,7 @@ def seed_database(services: Services, archive: Path | None, folder: Path) -> See
 
     Everything keeps its id. Without an archive there are only people. Raises ArchiveRefused.
     """
-    unpacked = unpack(archive, folder) if archive else None
+    unpacked = unpack(archive, folder, with_documents=True) if archive else None
     files = unpacked.contents if unpacked else {}
     for path, content in files.items():
         services.artifacts.store.put(content, path)
