@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from multiprocessing.connection import wait
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -20,10 +21,12 @@ from starlette.types import ASGIApp
 
 from projects_api.app.connections import shares_of
 from projects_api.app.http_protocol import HttpProtocol
+from projects_api.files.traces import held_folder, remove_abandoned
 from projects_api.jobs.worker import Workers
 from projects_api.logs import set_up_logs
 from projects_api.settings import Settings
 
+METRICS = "projects-api-metrics-"
 APPLICATION = "projects_api.app.run:application"
 
 
@@ -60,12 +63,13 @@ def run(settings: Settings, *, reload: bool = False) -> None:
 @contextmanager
 def _shared_metrics(processes: int) -> Iterator[None]:
     """Have what several processes count added up, in files that are gone when the block ends."""
+    remove_abandoned(Path(tempfile.gettempdir()), f"{METRICS}*")
     if processes == 1:
         yield
         return
-    with tempfile.TemporaryDirectory(prefix="projects-api-metrics-") as folder:
+    with held_folder(Path(tempfile.gettempdir()), METRICS) as folder:
         # Set before any process imports the metrics library.
-        os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", folder)
+        os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(folder))
         yield
 
 

@@ -4,13 +4,18 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
+from time import time
 from typing import IO, Self
 
 from projects_api.files.content import CHUNK_BYTES, Content, Digest
+from projects_api.files.traces import hold, remove_abandoned
 
 PREFIX = "projects-api-"
 SUFFIX = ".spool"
+_RANDOM = "?" * 8
+"""What `tempfile` puts between the two."""
 
 
 class StorageUnavailable(Exception):
@@ -38,11 +43,14 @@ class Spool:
         self._digest = Digest()
 
     def __enter__(self) -> Self:
-        with _disk_errors():
-            descriptor, name = tempfile.mkstemp(SUFFIX, PREFIX, self._folder)
-        self.path = Path(name)
-        self._file = os.fdopen(descriptor, "wb", buffering=CHUNK_BYTES)
-        return self
+        while True:
+            with _disk_errors():
+                descriptor, name = tempfile.mkstemp(SUFFIX, PREFIX, self._folder)
+            self.path = Path(name)
+            if hold(self.path, descriptor):
+                self._file = os.fdopen(descriptor, "wb", buffering=CHUNK_BYTES)
+                return self
+            os.close(descriptor)
 
     def __exit__(self, *_: object) -> None:
         # Closing flushes, which fails again where the disk is full.
@@ -67,6 +75,23 @@ class Spool:
         with _disk_errors():
             self._file.flush()
         return self._digest.content()
+
+
+def clean(folder: Path, older_than: timedelta) -> int:
+    """Remove spools that a killed process left in a folder; return how many there were.
+
+    A file whose name begins as a spool's belongs to it, and goes when the spool has gone.
+    `older_than` is for file systems without locks, and must exceed the time that any request takes.
+    """
+    limit = time() - older_than.total_seconds()
+    removed = remove_abandoned(folder, f"{PREFIX}{_RANDOM}{SUFFIX}")
+    for path in folder.glob(f"{PREFIX}*{SUFFIX}"):
+        whole = path.with_name(f"{path.name[: len(PREFIX) + _RANDOM.count('?')]}{SUFFIX}")
+        with suppress(FileNotFoundError):
+            if path.stat().st_mtime < limit or not whole.exists():
+                path.unlink()
+                removed += 1
+    return removed
 
 
 @contextmanager

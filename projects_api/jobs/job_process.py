@@ -1,25 +1,20 @@
 """The process of one job as its worker sees it: started, watched, ended."""
 
-import fcntl
 import json
 import os
-import shutil
-import tempfile
 import threading
-import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import structlog
 
+from projects_api.files.traces import held_folder, remove_abandoned
 from projects_api.jobs import fork_server
 
 MAX_LINE = 4_000
 MAX_FAILURE = 100_000
-SETTLED_SECONDS = 60.0
-"""A scratch folder that is younger may not be locked yet."""
 _PREFIX = "job-"
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _PROCESSES = Path("/proc")
@@ -98,28 +93,12 @@ def _memory_bytes(folder: Path, session: int) -> int:
 def scratch_folder(root: Path) -> Iterator[Path]:
     """Make a folder for a job, removed when the block ends; remove those of dead workers."""
     root.mkdir(parents=True, exist_ok=True)
-    for other in root.glob(f"{_PREFIX}*"):
-        _remove_if_abandoned(other)
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=root.resolve()))
-    lock = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    clean_scratch(root)
+    with held_folder(root.resolve(), _PREFIX) as folder:
         yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(lock)
 
 
-def _remove_if_abandoned(folder: Path) -> None:
-    with suppress(FileNotFoundError):
-        if time.time() - folder.stat().st_mtime < SETTLED_SECONDS:
-            return
-        lock = os.open(folder, os.O_RDONLY)
-        try:
-            # The system unlocks what a dead process had locked.
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(folder, ignore_errors=True)
-        except BlockingIOError:
-            return
-        finally:
-            os.close(lock)
+def clean_scratch(root: Path) -> None:
+    """Remove what killed workers left."""
+    if removed := remove_abandoned(root, f"{_PREFIX}*"):
+        _log.info("scratch_cleaned", count=removed)

@@ -16,7 +16,7 @@ from projects_api.database.endurance import Endurance
 from projects_api.database.postgresql import Limits
 from projects_api.jobs import KINDS, SHORT_KINDS, outcome
 from projects_api.jobs.hold import JobHold
-from projects_api.jobs.job_process import JobProcess, scratch_folder
+from projects_api.jobs.job_process import JobProcess, clean_scratch, scratch_folder
 from projects_api.jobs.outcome import Outcome
 from projects_api.models import job_lease
 from projects_api.models.base import now, origin
@@ -178,6 +178,7 @@ class Workers:
         self._stopping.clear()
         if not self._count:
             return
+        clean_scratch(self._settings.data_dir / "scratch")
         lanes: list[Collection[str]] = [KINDS] * self._count + [SHORT_KINDS]
         # Each worker needs one connection, and its hold another.
         self._database = Database(

@@ -9,14 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
-from time import time
 
 import structlog
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, S3Store
 
 from projects_api.files.content import CHUNK_BYTES, MEBIBYTE, Content
-from projects_api.files.spool import PREFIX, SUFFIX, Spool, StorageUnavailable
+from projects_api.files.spool import Spool, StorageUnavailable, clean
 from projects_api.storage.addresses import folder_of, s3_store
 
 REQUEST_BYTES = 8 * MEBIBYTE
@@ -218,19 +217,9 @@ class ArtifactStore:
                 spool.content()
 
     def clean_spool(self, older_than: timedelta) -> int:
-        """Remove spooled files that a killed process left; return how many there were.
-
-        `older_than` must exceed the time that any request takes.
-        """
-        limit = time() - older_than.total_seconds()
-        removed = 0
+        """Remove spooled files that a killed process left; return how many there were."""
         with _store_errors():
-            for path in self.spool_folder.glob(f"{PREFIX}*{SUFFIX}"):
-                with suppress(FileNotFoundError):
-                    if path.stat().st_mtime < limit:
-                        path.unlink()
-                        removed += 1
-        return removed
+            return clean(self.spool_folder, older_than)
 
     def _size(self, key: str) -> int | None:
         with _store_errors():
