@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from projects_api.app.application import create_application
 from projects_api.database import Database, schema
 from projects_api.files.spool import StorageUnavailable
+from projects_api.models import artifact
 from projects_api.models.artifact import artifacts
 from projects_api.models.blob import blobs
 from projects_api.models.dataset import datasets
@@ -173,9 +174,8 @@ def _check_store(settings: Settings, connection: Connection) -> list[str]:
 def _verify_contents(settings: Settings, connection: Connection) -> list[str]:
     """Read what is used; what is missing is told by the check of the store."""
     store = ArtifactStore(settings.artifacts)
-    used = connection.scalars(select(artifacts.c.sha256).distinct().order_by(artifacts.c.sha256))
     faults = []
-    for sha256 in used.all():
+    for sha256 in sorted(artifact.list_used_contents(connection)):
         with suppress(ContentMissing):
             if not store.verify(sha256):
                 faults.append(f"content {sha256} has other bytes than were stored")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from projects_api.cli import archives, demo, people, serving, upkeep
+from projects_api.cli import archives, backups, demo, people, serving, upkeep
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -22,6 +22,8 @@ app.command()(serving.worker)
 app.command()(demo.demo)
 app.command()(archives.verify)
 app.command("import")(archives.import_file)
+app.command()(backups.backup)
+app.command()(backups.restore)
 app.command()(upkeep.doctor)
 
 

@@ -34,6 +34,12 @@ def head() -> str | None:
     return ScriptDirectory.from_config(_config(None)).get_current_head()
 
 
+def knows(revision: str | None) -> bool:
+    """Return whether the code can bring a database of a revision up to date."""
+    known = {one.revision for one in ScriptDirectory.from_config(_config(None)).walk_revisions()}
+    return revision in known
+
+
 def differences(connection: Connection) -> list[str]:
     """Say where the database differs from the models."""
     context = MigrationContext.configure(connection, opts={"compare_type": True})

@@ -7,7 +7,7 @@ in the store is ever without a row that leads to it, whatever crashes when.
 from collections.abc import Iterable
 from datetime import timedelta
 
-from sqlalchemy import BigInteger, Connection, delete, insert
+from sqlalchemy import BigInteger, Connection, delete, insert, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Field, SQLModel
 
@@ -56,6 +56,14 @@ def lease(connection: Connection, contents: Iterable[str]) -> str:
     if rows:
         connection.execute(insert(blob_leases), rows)
     return lease_id
+
+
+def renew(connection: Connection, lease_id: str) -> None:
+    """Let a lease last as long from now as it did from its beginning."""
+    later = to_text(present() + LEASE_TIME)
+    connection.execute(
+        update(blob_leases).where(blob_leases.c.id == lease_id).values(expires_at=later)
+    )
 
 
 def release(connection: Connection, lease_id: str) -> None:

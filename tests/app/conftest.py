@@ -1,5 +1,5 @@
 """Fixtures of this room's tests."""
 
-from tests.support.fixtures import deployment, local, workers
+from tests.support.fixtures import deployment, local, s3_server, workers
 
-__all__ = ["deployment", "local", "workers"]
+__all__ = ["deployment", "local", "s3_server", "workers"]

@@ -31,7 +31,10 @@ from tests.support.crashing_upload import keep
 from tests.support.processes import COMMAND, PATIENCE, Deployment, Process, person_of, wait_until
 
 COMMANDS = {
-    (): ["serve", "worker", "db", "users", "keys", "demo", "verify", "import", "doctor"],
+    (): [
+        *("serve", "worker", "db", "users", "keys", "demo", "verify", "import"),
+        *("backup", "restore", "doctor"),
+    ],
     ("serve",): ["--host", "--port", "--workers", "--reload"],
     ("worker",): ["--concurrency"],
     ("db",): ["upgrade"],
@@ -43,6 +46,8 @@ COMMANDS = {
     ("demo",): ["--email"],
     ("verify",): ["file"],
     ("import",): ["file", "--owner", "--name"],
+    ("backup",): ["folder"],
+    ("restore",): ["folder"],
     ("doctor",): ["--verify"],
 }
 
