@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 import pytest
 
 from projects_api.database import Database
+from projects_api.database.postgresql import Limits
 from projects_api.storage.readiness import Readiness, SharedAnswer
 from projects_api.storage.store import ArtifactStore
 from tests.support.processes import PATIENCE, wait_until
@@ -36,7 +37,8 @@ def silent_postgresql(_folder):
     """A server that takes connections and says nothing."""
     with closing(socket.create_server(("127.0.0.1", 0))) as silent:
         port = silent.getsockname()[1]
-        database = Database(f"postgresql://nobody@127.0.0.1:{port}/nothing?sslmode=disable")
+        url = f"postgresql://nobody@127.0.0.1:{port}/nothing?sslmode=disable"
+        database = Database(url, limits=Limits(connect=10))  # more than two checks take
         yield database
     database.close()
 
