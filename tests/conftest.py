@@ -76,6 +76,9 @@ class Person:
     def put(self, path: str, **options: Any) -> requests.Response:
         return self.send("PUT", path, **options)
 
+    def patch(self, path: str, **options: Any) -> requests.Response:
+        return self.send("PATCH", path, **options)
+
     def delete(self, path: str, **options: Any) -> requests.Response:
         return self.send("DELETE", path, **options)
 

@@ -26,6 +26,10 @@ class Fault:
         return f"{self.pointer}: {self.message}"
 
 
+class DanglingReferenceError(LookupError):
+    """A reference leads to nothing; the text names its place."""
+
+
 class Place:
     """A value of the contract and the path that leads to it; a reference is followed at once."""
 
@@ -36,7 +40,12 @@ class Place:
         for part in path:
             self.value = self.value[part]
         if isinstance(self.value, dict) and "$ref" in self.value:
-            target = Place(root, tuple(self.value["$ref"].removeprefix("#/").split("/")))
+            reference = self.value["$ref"]
+            try:
+                target = Place(root, tuple(reference.removeprefix("#/").split("/")))
+            except KeyError as missing:
+                where = "/".join(map(str, path))
+                raise DanglingReferenceError(f"#/{where}: there is no {reference}") from missing
             self.path, self.value = target.path, target.value
 
     def __getitem__(self, part: str | int) -> "Place":

@@ -15,6 +15,7 @@ from projects_api.contract.checker import Checker, parse_yaml
 from projects_api.models.api_key import SCOPES
 from projects_api.models.member import ROLES
 from tools.contract_tree import (
+    DanglingReferenceError,
     Fault,
     Place,
     Steps,
@@ -292,7 +293,11 @@ def _securities(tree: Place) -> Iterator[dict[str, Any]]:
 
 def main() -> int:
     """Lint the contract of this checkout."""
-    found = lint(parse_yaml((ROOT / "openapi.yaml").read_bytes()))
+    try:
+        found = lint(parse_yaml((ROOT / "openapi.yaml").read_bytes()))
+    except DanglingReferenceError as dangling:
+        print(f"openapi.yaml {dangling}")
+        return 1
     for fault in found:
         print(f"openapi.yaml {fault}")
     print(f"{len(found)} faults" if found else "The contract is a true map.")

@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from projects_api.contract.checker import parse_yaml
+from tools.contract_tree import DanglingReferenceError, Place
 from tools.lint_contract import ROOT, lint
 
 CONTRACT = parse_yaml((ROOT / "openapi.yaml").read_bytes())
@@ -36,6 +37,12 @@ def changed(*changes: tuple[str, str, object]) -> dict:
         else:
             holder[int(key) if isinstance(holder, list) else key] = value
     return contract
+
+
+def test_a_reference_that_leads_to_nothing_is_named_with_its_place():
+    broken = {"paths": {"/x": {"$ref": "#/components/nothing"}}}
+    with pytest.raises(DanglingReferenceError, match="#/paths//x: there is no #/components/n"):
+        Place(broken, ("paths", "/x"))
 
 
 def test_the_contract_has_no_fault():
