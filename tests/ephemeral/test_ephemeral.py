@@ -134,7 +134,7 @@ class TestCommand:
             (["--seed=nothing.zip"], "No such file"),
             (["--seed=text.zip"], "text.zip is no seed"),
             (["--workers=2"], "one process"),
-            (["--port=70000"], "port"),
+            (["--port=70000"], "PROJECTS_API_PORT"),
         ],
     )
     def test_it_says_what_it_refuses(self, tmp_path, options, reason):

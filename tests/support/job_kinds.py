@@ -111,7 +111,8 @@ def _stumble(job: RunningJob) -> None:
             if connection.dialect.name == "postgresql":
                 connection.exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())")
             connection.exec_driver_sql("PRAGMA max_page_count = 1")
-            connection.exec_driver_sql("CREATE TABLE no_room (a)")
+            # More than the pages that are free in the file.
+            connection.exec_driver_sql("CREATE TABLE no_room AS SELECT zeroblob(100000000)")
     _succeed(job)
 
 
