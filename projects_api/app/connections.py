@@ -1,12 +1,38 @@
-"""Connections: how many one address may hold, so that nobody shuts the others out."""
+"""Connections: how long things on one may take, and how many one address may hold."""
 
+import asyncio
 import resource
 from collections import Counter
+from collections.abc import Callable
 
 MAX_FILES = 65_536
 """Descriptors that a server process asks the system for, where it may have so many."""
 RESERVED_FILES = 200
 """Descriptors for the database, the store and child processes."""
+
+
+class Clock:
+    """Calls `end` where what it times goes on for so many seconds; may be run again then."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, seconds: float, end: Callable[[], None]
+    ) -> None:
+        self._loop, self._seconds, self._end = loop, seconds, end
+        self._timer: asyncio.TimerHandle | None = None
+
+    def run(self, goes_on: bool) -> bool:
+        """Start it or stop it, unless it is so already; return whether it starts."""
+        starts = goes_on and self._timer is None
+        if starts:
+            self._timer = self._loop.call_later(self._seconds, self._ring)
+        elif not goes_on and self._timer:
+            self._timer.cancel()
+            self._timer = None
+        return starts
+
+    def _ring(self) -> None:
+        self._timer = None
+        self._end()
 
 
 class Shares:

@@ -9,7 +9,7 @@ import orjson
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from projects_api.access.rules import ProjectsRules
-from projects_api.app.connections import Shares
+from projects_api.app.connections import Clock, Shares
 from projects_api.contract.problems import MEDIA_TYPE, Problem
 from projects_api.contract.rules import BODY_ARRIVED
 
@@ -96,9 +96,9 @@ class HttpProtocol(HttpToolsProtocol):
         super().__init__(*args, **options)
         self._max_head_bytes = max_head_bytes
         self._head_seconds = head_seconds
-        self._head_timer: asyncio.TimerHandle | None = None
+        self._head_clock = Clock(self.loop, head_seconds, self._end_head)
         self._body_seconds = body_seconds
-        self._body_timer: asyncio.TimerHandle | None = None
+        self._body_clock = Clock(self.loop, body_seconds, self._judge_body)
         self._in_body = False
         self._body_bytes = 0
         self._shares = shares
@@ -155,14 +155,9 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _time_head(self) -> None:
         """Start or stop the clock of a head; one that comes in one piece needs none."""
-        if self._in_head and self._head_timer is None:
-            self._head_timer = self.loop.call_later(self._head_seconds, self._end_head)
-        elif not self._in_head and self._head_timer:
-            self._head_timer.cancel()
-            self._head_timer = None
+        self._head_clock.run(self._in_head)
 
     def _end_head(self) -> None:
-        self._head_timer = None
         if self.cycle is not None and not self.cycle.response_complete:
             self._time_head()  # An answer is on its way; meanwhile perhaps nothing is read.
         elif self.headers is not None:  # else nothing has come at all
@@ -173,16 +168,11 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _time_body(self) -> None:
         """Start or stop the clock of a body; one that comes with its head needs none."""
-        if self._in_body and self._body_timer is None:
+        if self._body_clock.run(self._in_body):
             self._body_bytes = 0
-            self._body_timer = self.loop.call_later(self._body_seconds, self._judge_body)
-        elif not self._in_body and self._body_timer:
-            self._body_timer.cancel()
-            self._body_timer = None
 
     def _judge_body(self) -> None:
         """End a body that is slow by itself, and not because nobody has asked for it."""
-        self._body_timer = None
         is_unread = self.flow.read_paused or self.cycle.waiting_for_100_continue
         if is_unread or self._body_bytes >= BODY_PACE * self._body_seconds:
             self._time_body()
