@@ -14,7 +14,6 @@ from projects_api.app.application import create_application
 from projects_api.database import Database, schema
 from projects_api.files.spool import StorageUnavailable
 from projects_api.models import artifact
-from projects_api.models.artifact import artifacts
 from projects_api.models.blob import blobs
 from projects_api.models.dataset import datasets
 from projects_api.models.deployment_input import deployment_inputs
@@ -157,15 +156,10 @@ def _check_store(settings: Settings, connection: Connection) -> list[str]:
     store = ArtifactStore(settings.artifacts)
     store.check()
     stored = dict(store.list())
-    used = connection.execute(
-        select(blobs.c.sha256, blobs.c.size_bytes).join(
-            artifacts, artifacts.c.sha256 == blobs.c.sha256
-        )
-    )
     faults = [
-        f"content {row.sha256} should have {row.size_bytes} bytes, and has {stored.get(row.sha256)}"
-        for row in used
-        if stored.get(row.sha256) != row.size_bytes
+        f"content {sha256} should have {size} bytes, and has {stored.get(sha256)}"
+        for sha256, size in artifact.list_used_contents(connection).items()
+        if stored.get(sha256) != size
     ]
     known = set(connection.scalars(select(blobs.c.sha256)))
     return faults + [f"content {sha256} has no row" for sha256 in stored if sha256 not in known]

@@ -76,14 +76,16 @@ def remove_unused_content(connection: Connection, sha256: str) -> bool:
 
 def list_used_contents(connection: Connection) -> dict[str, int]:
     """List the sizes of all contents that an artifact has or a job needs."""
+    statement = select(blobs.c.sha256, blobs.c.size_bytes).where(_used())
+    return {row.sha256: row.size_bytes for row in connection.execute(statement)}
+
+
+def _used() -> ColumnElement[bool]:
     has_file = exists().where(artifacts.c.sha256 == blobs.c.sha256)
     has_job = exists().where(jobs.c.input_sha256 == blobs.c.sha256)
-    statement = select(blobs.c.sha256, blobs.c.size_bytes).where(has_file | has_job)
-    return {row.sha256: row.size_bytes for row in connection.execute(statement)}
+    return has_file | has_job
 
 
 def _unused() -> ColumnElement[bool]:
     live = (blob_leases.c.sha256 == blobs.c.sha256) & (blob_leases.c.expires_at > now())
-    has_file = exists().where(artifacts.c.sha256 == blobs.c.sha256)
-    has_job = exists().where(jobs.c.input_sha256 == blobs.c.sha256)
-    return ~has_file & ~has_job & ~exists().where(live)
+    return ~_used() & ~exists().where(live)
