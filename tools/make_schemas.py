@@ -11,6 +11,7 @@ from typing import Any
 
 from projects_api.contract.resolver import operations
 from projects_api.openapi import contract
+from tools.contract_tree import references
 
 TARGET = Path(__file__).parents[1] / "projects_api" / "schemas.py"
 PREFIX = "#/components/schemas/"
@@ -37,7 +38,7 @@ def render() -> str:
     written: dict[str, str] = {}
 
     def write(name: str) -> None:
-        for other in references(SCHEMAS[name]):
+        for other in names_in(SCHEMAS[name]):
             write(other)
         if name not in written and is_named(SCHEMAS[name]):
             written[name] = definition(name, SCHEMAS[name])
@@ -45,21 +46,16 @@ def render() -> str:
     for operation in operations(contract()):
         for status, response in operation["responses"].items():
             if str(status).startswith("2"):
-                for other in references(response):
+                for other in names_in(response):
                     write(other)
     return "\n\n".join([HEAD, *written.values()]) + "\n"
 
 
-def references(part: Any) -> Iterator[str]:
+def names_in(part: Any) -> Iterator[str]:
     """Yield the names of the schemas that a part of the contract refers to."""
-    if isinstance(part, list):
-        for one in part:
-            yield from references(one)
-    elif isinstance(part, dict):
-        if isinstance(reference := part.get("$ref"), str) and reference.startswith(PREFIX):
+    for reference in references(part):
+        if reference.startswith(PREFIX):
             yield reference.removeprefix(PREFIX)
-        for one in part.values():
-            yield from references(one)
 
 
 def is_named(schema: Schema) -> bool:

@@ -118,22 +118,24 @@ class Access:
         What is locked is read behind the lock. Refuses a stranger.
         """
         assert self.project_parameter is not None
-        wanted, row = values[self.project_parameter], None
-        if self.resource and not lock:
-            row = self.resource.find(connection, wanted)
-            project_id = row and row["project_id"]
-        elif self.project_parameter in RESOURCES:
-            project_id = project_of(connection, RESOURCES[self.project_parameter].table, wanted)
-        else:
-            project_id = wanted
+        wanted = values[self.project_parameter]
+        row = None if lock else self._find_row(connection, wanted)
+        project_id = row["project_id"] if row else self._find_project_id(connection, wanted)
         found = project_id and project.find_for_member(
             connection, project_id, caller.user_id, lock=lock
         )
-        if self.resource and lock and found:
-            row = self.resource.find(connection, wanted)
+        if found and lock:
+            row = self._find_row(connection, wanted)
         if not found or (self.resource and not row):
             raise NOT_FOUND[self.project_parameter]
         return found, {self.resource.name: row} if self.resource and row else {}
+
+    def _find_row(self, connection: Connection, wanted: str) -> Mapping[str, Any] | None:
+        return self.resource.find(connection, wanted) if self.resource else None
+
+    def _find_project_id(self, connection: Connection, wanted: str) -> str | None:
+        owning = RESOURCES.get(self.project_parameter or "")
+        return project_of(connection, owning.table, wanted) if owning else wanted
 
     def check_role(self, role: str) -> None:
         """Refuse too low a role."""

@@ -10,12 +10,11 @@ from typing import Any
 import orjson
 from starlette.types import Receive, Scope
 
-from projects_api.contract.body import JSON_LIMIT, Body, ClientGone, Received, chunks
+from projects_api.contract.body import JSON_LIMIT, Body, Received, chunks
 from projects_api.contract.multipart import MultipartBody
 from projects_api.contract.problems import ContractViolation, NotJson, TooLarge
 from projects_api.contract.resolver import MismatchError
 
-__all__ = ["ClientGone", "JsonBody", "Received", "compile_body"]
 DEFAULT_LIMIT = "max_upload_bytes"
 
 

@@ -10,7 +10,7 @@ from connexion.lifecycle import ConnexionRequest, ConnexionResponse
 from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from projects_api.contract.bodies import ClientGone
+from projects_api.contract.body import ClientGone
 from projects_api.contract.connexion_seams import (
     BEFORE_ROUTING,
     SECURITY_MAP,
