@@ -168,6 +168,8 @@ def test_lines_that_cannot_be_written_have_a_bound_too(work: Work, told):
     with work.server.services.database.transaction() as connection:
         this = jobs.c.id == told.id
         connection.execute(update(jobs).where(this).values(progress=1.0))  # and nobody else writes
+        told.log("the first")
+        wait_until(lambda: not told._teller._lines, "it is being written, and waits")
         for _ in range(MAX_LINES + 100):
             told.log("x" * (MAX_CHARACTERS + 1))
         assert len(told._teller._lines) <= MAX_LINES
