@@ -88,7 +88,8 @@ class TestTheReadmeAndTheTutorial:
     def test_the_export_that_comes_back(self, printed):
         text = printed["sh: Take an export back"]
         assert "export.zip is whole." in text
-        assert '"kind":"import_project","status":"queued"' in text
+        # How far it is by then is the machine's affair.
+        assert re.search(r'"kind":"import_project","status":"(queued|running|succeeded)"', text)
 
     def test_the_training(self, printed):
         text = printed["sh: Train models"]
