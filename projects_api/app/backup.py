@@ -60,7 +60,7 @@ def back_up(settings: Settings, folder: Path) -> Summary:
         revision, lease, contents = _attempt(lambda: copy_out(database, copy, _hold))
         try:
             target = ArtifactStore(str(folder / _ARTIFACTS))
-            faults = _copy(store, target, contents, _Renewal(database, lease))
+            faults = copy_contents(store, target, contents, _Renewal(database, lease))
         finally:
             with database.transaction() as connection:
                 blob.release(connection, lease)
@@ -82,7 +82,7 @@ def restore(settings: Settings, folder: Path) -> Summary:
     with closing(Database(settings.database)) as database:
         _check_target(summary, database, store)
         # Files first: no row ever refers to what is not there.
-        faults = _copy(source, store, dict(source.list()), lambda: None)
+        faults = copy_contents(source, store, dict(source.list()))
         if faults:
             raise BackupRefused(" ".join(faults))
         _attempt(lambda: copy_in(database, folder / _DATABASE))
@@ -92,6 +92,26 @@ def restore(settings: Settings, folder: Path) -> Summary:
             contents = artifact.list_used_contents(connection)
     _compare(summary, contents, store)
     return summary
+
+
+def copy_contents(
+    source: ArtifactStore,
+    target: ArtifactStore,
+    contents: Contents,
+    go_on: Callable[[], None] = lambda: None,
+) -> list[str]:
+    """Copy contents, each compared with its SHA-256; return what is wrong with some."""
+    faults = []
+    for sha256 in contents:
+        go_on()
+        try:
+            with Spool(target.spool_folder) as spool:
+                for chunk in source.read(sha256):
+                    spool.write(chunk)
+                target.put(spool.content(), spool.path)
+        except LOST:
+            faults.append(f"The content {sha256} is missing or damaged.")
+    return faults
 
 
 def _hold(connection: Connection) -> tuple[str | None, str, dict[str, int]]:
@@ -123,23 +143,6 @@ class _Renewal:
             with self._database.transaction() as connection:
                 blob.renew(connection, self._lease)
             self._last = monotonic()
-
-
-def _copy(
-    source: ArtifactStore, target: ArtifactStore, contents: Contents, go_on: Callable[[], None]
-) -> list[str]:
-    """Copy contents, each compared with its SHA-256; return what is wrong with some."""
-    faults = []
-    for sha256 in contents:
-        go_on()
-        try:
-            with Spool(target.spool_folder) as spool:
-                for chunk in source.read(sha256):
-                    spool.write(chunk)
-                target.put(spool.content(), spool.path)
-        except LOST:
-            faults.append(f"The content {sha256} is missing or damaged.")
-    return faults
 
 
 def _read_summary(folder: Path) -> Summary:

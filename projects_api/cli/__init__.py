@@ -24,6 +24,7 @@ app.command()(archives.verify)
 app.command("import")(archives.import_file)
 app.command()(backups.backup)
 app.command()(backups.restore)
+app.command()(backups.migrate)
 app.command()(upkeep.doctor)
 
 

@@ -1,4 +1,4 @@
-"""Commands about backups: backup, restore."""
+"""Commands about a whole installation: backup, restore, migrate."""
 
 # Commands import what they need when they run: `--help` should not wait for a database library.
 # ruff: noqa: PLC0415
@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from projects_api.cli.common import fail, settings_or_end
+from projects_api.cli.common import fail, fault_text, settings_or_end
 
 Folder = Annotated[Path, typer.Argument(help="The folder of the backup.", file_okay=False)]
 
@@ -36,14 +36,55 @@ def restore(folder: Folder) -> None:
         )
 
 
+def migrate(
+    *,
+    to: Annotated[
+        str,
+        typer.Option(
+            envvar="MIGRATE_TO",
+            show_envvar=True,
+            help="The URL of the new database, which is empty: sqlite:///... or postgresql://...",
+        ),
+    ],
+    artifacts: Annotated[
+        str,
+        typer.Option(
+            envvar="MIGRATE_ARTIFACTS_TO",
+            show_envvar=True,
+            help="The new artifact store: a folder or s3://... It stays where it is by default.",
+        ),
+    ] = "",
+) -> None:
+    """Copy everything to another database and store of whatever kind. Stop the server first."""
+    from projects_api.app.move import move
+
+    source = settings_or_end()
+    with _faults_told():
+        target = type(source)(database_url=to, artifact_url=artifacts or source.artifacts)
+        moved = move(source, target)
+    for name, summary in moved.tables.items():
+        typer.echo(f"{summary.rows:>12,} {name}")
+    typer.echo(
+        f"{moved.rows:,} rows and {moved.contents:,} files of {moved.bytes:,} bytes are there, "
+        "compared with those that are here. From now on the server needs:"
+    )
+    typer.echo("  PROJECTS_API_DATABASE_URL as --to said")
+    typer.echo(f"  PROJECTS_API_ARTIFACT_URL={target.artifacts}")
+
+
 @contextmanager
 def _faults_told() -> Iterator[None]:
     from sqlalchemy.exc import SQLAlchemyError
 
     from projects_api.app.backup import BackupRefused
+    from projects_api.app.move import MoveRefused
     from projects_api.files.spool import StorageUnavailable
 
     try:
         yield
-    except (BackupRefused, SQLAlchemyError, StorageUnavailable, OSError, ValueError) as error:
+    except (BackupRefused, MoveRefused, StorageUnavailable, OSError) as error:
         fail(str(error))
+    except ValueError as error:
+        fail(fault_text(error))
+    except SQLAlchemyError as error:
+        fail(f"the database does not answer as it should: {getattr(error, 'orig', error)}")

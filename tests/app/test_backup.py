@@ -138,7 +138,7 @@ def backed_up(deployment, tmp_path):
 
 def test_what_is_deleted_meanwhile_is_in_it(deployment, backed_up, tmp_path, request, monkeypatch):
     """The moment between the copy of the database and those of the files, at its worst."""
-    services, copy = deployment.services, backup._copy
+    services, copy = deployment.services, backup.copy_contents
 
     def after_deletion(*arguments):
         with services.database.transaction() as connection:
@@ -146,11 +146,11 @@ def test_what_is_deleted_meanwhile_is_in_it(deployment, backed_up, tmp_path, req
         assert services.artifacts.collect() == 0
         return copy(*arguments)
 
-    monkeypatch.setattr(backup, "_copy", after_deletion)
+    monkeypatch.setattr(backup, "copy_contents", after_deletion)
     folder = tmp_path / "another"
     assert backup.back_up(services.settings, folder).contents == 2
     assert services.artifacts.collect() == 2
-    monkeypatch.setattr(backup, "_copy", copy)
+    monkeypatch.setattr(backup, "copy_contents", copy)
     target = tmp_path / "target"
     target.mkdir()
     other = Deployment(target, another_database(deployment, target, request))

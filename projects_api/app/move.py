@@ -1,0 +1,77 @@
+"""A whole installation moved to another database and another artifact store, of whatever kind."""
+
+from contextlib import closing
+from dataclasses import dataclass
+
+from sqlalchemy import delete
+
+from projects_api.app.backup import copy_contents
+from projects_api.database import Database, schema, transfer
+from projects_api.database.copies import is_empty
+from projects_api.database.transfer import Summary
+from projects_api.models import artifact, blob
+from projects_api.settings import Settings
+from projects_api.storage.store import ArtifactStore
+
+
+class MoveRefused(Exception):
+    """An installation cannot be moved; the text says why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Moved:
+    """What was moved: rows by table, files, and their bytes."""
+
+    tables: dict[str, Summary]
+    contents: int
+    bytes: int
+
+    @property
+    def rows(self) -> int:
+        """Return how many rows there are in all tables."""
+        return sum(summary.rows for summary in self.tables.values())
+
+
+def move(source: Settings, target: Settings) -> Moved:
+    """Copy rows and files, and compare both; raises MoveRefused, and then no row was copied.
+
+    Nothing is changed in the source, and nobody can change it meanwhile. What a content refers
+    to is there before the row that says so.
+    """
+    with closing(Database(source.database)) as old, closing(Database(target.database)) as new:
+        if old.engine.url == new.engine.url:
+            raise MoveRefused("That is the database that is used already. Name another one.")
+        if _revision(old) != schema.head():
+            raise MoveRefused("Run `projects-api db upgrade` first.")
+        if not is_empty(new) and _revision(new) != schema.head():
+            raise MoveRefused("The new database is not empty. Name another one.")
+        schema.upgrade(new)
+        with transfer.held_still(old) as reader:
+            contents = artifact.list_used_contents(reader)
+            _copy_files(source, target, contents)
+            with new.transaction() as writer:
+                before = transfer.summarize(writer)
+                if any(summary.rows for summary in before.values()):
+                    raise MoveRefused("The new database is not empty. Name another one.")
+                transfer.copy_rows(reader, writer)
+                tables = transfer.summarize(writer)
+                if tables != transfer.summarize(reader):
+                    raise MoveRefused("Some rows are others in the new database. Nothing is kept.")
+                # Those who hold contents are at work in the old place.
+                writer.execute(delete(blob.blob_leases))
+    return Moved(tables, len(contents), sum(contents.values()))
+
+
+def _revision(database: Database) -> str | None:
+    with database.transaction(writing=False) as connection:
+        return schema.current(connection)
+
+
+def _copy_files(source: Settings, target: Settings, contents: dict[str, int]) -> None:
+    if source.artifacts == target.artifacts:
+        return
+    faults = copy_contents(
+        ArtifactStore(source.artifacts), ArtifactStore(target.artifacts), contents
+    )
+    if faults:
+        raise MoveRefused(" ".join(faults))
