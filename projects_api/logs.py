@@ -39,6 +39,7 @@ def set_up_logs(level: str, form: Literal["json", "console"]) -> None:
     )
     logging.basicConfig(handlers=[handler], level=number, force=True)
     logging.getLogger("connexion").setLevel(logging.ERROR)
+    logging.getLogger("alembic").setLevel(max(number, logging.WARNING))  # It tells of its imports.
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # They speak to developers, who can ask for them.
 

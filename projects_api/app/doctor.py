@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from sqlalchemy import Connection, func, make_url, or_, select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Connection, func, make_url, or_, select, text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from projects_api.app.application import create_application
 from projects_api.database import Database, schema
@@ -46,6 +46,7 @@ def examine(settings: Settings, *, verify: bool = False) -> Iterator[tuple[str, 
     yield "the data are its owner's alone", _check_modes(settings)
     with_database: dict[str, Callable[[Connection], list[str]]] = {
         f"database {make_url(settings.database)!r}": _check_schema,
+        "pages of the database's file": _check_pages,
         "counts equal what they count": _check_counts,
         "memberships are sorted and searched as their projects are": _check_copies,
         f"artifact store {settings.artifacts.partition('?')[0]}": partial(_check_store, settings),
@@ -59,7 +60,10 @@ def examine(settings: Settings, *, verify: bool = False) -> Iterator[tuple[str, 
         return
     with closing(opened) as database:
         for name, check in with_database.items():
-            yield name, _attempt(partial(_connected, database, check))
+            faults = _attempt(partial(_connected, database, check))
+            yield name, faults
+            if faults and check is _check_schema:
+                return  # Whatever is asked of such a database fails, or says nothing.
         with suppress(SQLAlchemyError), database.transaction(writing=False) as connection:
             yield _what_grows(connection), []
 
@@ -67,7 +71,12 @@ def examine(settings: Settings, *, verify: bool = False) -> Iterator[tuple[str, 
 def _attempt(check: Callable[[], list[str]]) -> list[str]:
     try:
         return check()[:_LIMIT]
-    except (OSError, SQLAlchemyError, StorageUnavailable, ValueError) as error:
+    except DBAPIError as error:
+        return [f"the database says: {error.orig}"]
+    except (
+        *(OSError, SQLAlchemyError, StorageUnavailable, ValueError),
+        schema.NewerSchemaError,
+    ) as error:
         return [str(error)]
 
 
@@ -119,10 +128,18 @@ def _others_may(path: Path) -> bool:
 
 
 def _check_schema(connection: Connection) -> list[str]:
-    found, expected = schema.current(connection), schema.head()
-    if found != expected:
-        return [f"the schema is at {found}, not at {expected}: run `projects-api db upgrade`"]
+    found = schema.current(connection)
+    if not schema.is_current(connection):
+        return [f"the schema is at {found}, not at {schema.head()}: run `projects-api db upgrade`"]
     return schema.differences(connection)
+
+
+def _check_pages(connection: Connection) -> list[str]:
+    """Have SQLite look through its file; PostgreSQL checks each page that it reads by itself."""
+    if connection.dialect.name != "sqlite":
+        return []
+    found = list(connection.scalars(text(f"PRAGMA quick_check({_LIMIT})")))
+    return [] if found == ["ok"] else [f"{one}: restore a backup" for one in found]
 
 
 def _check_counts(connection: Connection) -> list[str]:

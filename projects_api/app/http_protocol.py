@@ -11,7 +11,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from projects_api.access.rules import ProjectsRules
 from projects_api.app.connections import Clock, Shares
 from projects_api.contract.problems import MEDIA_TYPE, Problem
-from projects_api.contract.rules import BODY_ARRIVED
+from projects_api.contract.rules import BODY_ARRIVED, REQUEST_ID
 
 BODY_PACE = 256
 """Bytes a second that a body brings at least; the slowest lines of today are fifty times faster."""
@@ -241,7 +241,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _refuse(self, problem: Problem) -> None:
         """Answer with a problem, where this is not in the midst of another answer; close."""
-        request_id = uuid.uuid4().hex
+        request_id = self._request_id()
         self.logger.warning("%s: %s (request_id %s)", problem.slug, problem.detail, request_id)
         if self._is_next_to_be_answered():
             body = orjson.dumps(problem.as_document(ProjectsRules.name, request_id))
@@ -258,6 +258,12 @@ class HttpProtocol(HttpToolsProtocol):
             lines = b"".join(b"%b: %b\r\n" % header for header in headers)
             self.transport.write(STATUS_LINE[problem.status] + lines + b"\r\n" + body)
         self.transport.close()
+
+    def _request_id(self) -> str:
+        """Return the id of the request that is under way, or make one where there is none."""
+        under_way = self.cycle is not None and not self.cycle.response_complete
+        known = self.cycle.scope.get(REQUEST_ID) if under_way else None
+        return str(known or uuid.uuid4().hex)
 
     def shutdown(self) -> None:
         """Close when the running request has been answered, and at once where none runs.

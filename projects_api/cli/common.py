@@ -61,6 +61,7 @@ def opened_database(settings: "Settings | None" = None) -> "Iterator[Database]":
     from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
 
     from projects_api.database import Database
+    from projects_api.database.schema import NewerSchemaError
 
     wanted = (settings or settings_or_end()).database
     try:
@@ -71,6 +72,8 @@ def opened_database(settings: "Settings | None" = None) -> "Iterator[Database]":
         yield database
     except (InterfaceError, OperationalError, ProgrammingError) as error:
         fail(f"{error.orig}: is the database there, and up to date (`projects-api db upgrade`)?")
+    except NewerSchemaError as error:
+        fail(str(error))
     finally:
         database.close()
 

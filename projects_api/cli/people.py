@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 users = typer.Typer(no_args_is_help=True, help="People who may have keys and projects.")
+NAME_LENGTH = 255
 keys = typer.Typer(no_args_is_help=True, help="API keys.")
 
 
@@ -100,9 +101,10 @@ def create_key(
     scopes: Annotated[
         str, typer.Option(help="Of read, write, predict, admin; commas between.")
     ] = "read,write,predict",
-    name: Annotated[str, typer.Option(help="What the key is for.")] = "",
+    name: Annotated[str, typer.Option(help="What the key is for: at most 255 letters.")] = "",
     days: Annotated[
-        float | None, typer.Option(help="Days until the key expires.", min=0, max=36_500)
+        float | None,
+        typer.Option(help="Days until the key expires: more than 0, or a part of one.", max=36_500),
     ] = None,
 ) -> None:
     """Make an API key. It is shown once, and never again."""
@@ -112,6 +114,10 @@ def create_key(
     wanted = tuple(dict.fromkeys(scope.strip() for scope in scopes.split(",")))
     if unknown := set(wanted) - set(api_key.SCOPES):
         raise typer.BadParameter(f"unknown scopes: {', '.join(sorted(unknown))}")
+    if len(name) > NAME_LENGTH:
+        raise typer.BadParameter(f"--name has {len(name)} letters; at most {NAME_LENGTH} are kept")
+    if days is not None and days <= 0:
+        raise typer.BadParameter("--days takes more than 0; without it a key does not expire")
     expires_at = None if days is None else to_text(datetime.now(UTC) + timedelta(days=days))
     with opened_database() as database, database.transaction() as connection:
         user_id = user.find_id(connection, email)
@@ -130,10 +136,18 @@ def list_keys() -> None:
 
     with opened_database() as database, database.transaction(writing=False) as connection:
         for row in api_key.list_all(connection):
-            state = f"revoked {row['revoked_at']}" if row["revoked_at"] else "live"
-            if not row["revoked_at"] and row["expires_at"]:
-                state = f"expires {row['expires_at']}"
-            typer.echo(f"{row['id']}  {row['email']}  {row['scopes']}  {state}  {row['name']}")
+            told = (row["id"], row["email"], row["scopes"], _state(row), row["name"])
+            typer.echo("  ".join(map(str, told)))
+
+
+def _state(key: dict[str, str | None]) -> str:
+    """Say whether a key is live."""
+    if key["revoked_at"]:
+        return f"revoked {key['revoked_at']}"
+    if key["expires_at"]:
+        is_past = datetime.fromisoformat(key["expires_at"]) <= datetime.now(UTC)
+        return f"{'expired' if is_past else 'expires'} {key['expires_at']}"
+    return "live"
 
 
 @keys.command("revoke")

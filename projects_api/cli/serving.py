@@ -6,6 +6,7 @@
 import os
 import shlex
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,6 +24,9 @@ from projects_api.cli.common import (
 if TYPE_CHECKING:
     from projects_api.database import Database
     from projects_api.settings import Settings
+
+
+SCHEMA_POLL_SECONDS = 0.5
 
 
 def serve(
@@ -75,10 +79,31 @@ def worker(
 ) -> None:
     """Work on jobs, beside the worker that `serve` has; on any machine, and as many as you like."""
     from projects_api.app.run import run_workers
+    from projects_api.logs import set_up_logs
 
     settings = settings_or_end()
     check_store(settings)
+    set_up_logs(settings.log_level, settings.log_format)
+    with opened_database(settings) as database:
+        await_schema(database)
     run_workers(settings, concurrency)
+
+
+def await_schema(database: "Database") -> None:
+    """Wait until somebody has brought the schema up to date: the server, or `db upgrade`."""
+    import structlog
+
+    from projects_api.database.schema import is_current
+
+    waits = False
+    while True:
+        with database.transaction(writing=False) as connection:
+            if is_current(connection):
+                return
+        if not waits:
+            structlog.get_logger().info("waits_for_schema")
+        waits = True
+        time.sleep(SCHEMA_POLL_SECONDS)
 
 
 def _serve_ephemeral(seed: str, clock: str | None, *, print_env: bool, tied: bool) -> None:

@@ -16,9 +16,23 @@ _MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 _LOCK = 0x70726F6A  # Any number that nothing else on the database server locks.
 
 
+class NewerSchemaError(Exception):
+    """The database was made by a newer version, and this one must leave it alone."""
+
+    def __init__(self, revision: str) -> None:
+        super().__init__(
+            f"the database's schema is {revision}, of a newer version than this one: install that "
+            "version or a later one, or restore a backup that was made before"
+        )
+
+
 def upgrade(database: Database) -> None:
-    """Bring the schema up to date. Processes that start together wait for one another."""
+    """Bring the schema up to date; raises NewerSchemaError.
+
+    Processes that start together wait for one another.
+    """
     with database.transaction() as connection:
+        is_current(connection)
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         command.upgrade(_config(connection), "head")
@@ -27,6 +41,14 @@ def upgrade(database: Database) -> None:
 def current(connection: Connection) -> str | None:
     """Return the revision of the database."""
     return MigrationContext.configure(connection).get_current_revision()
+
+
+def is_current(connection: Connection) -> bool:
+    """Return whether the schema is what the code expects; raises NewerSchemaError."""
+    found = current(connection)
+    if found is not None and not knows(found):
+        raise NewerSchemaError(found)
+    return found == head()
 
 
 def head() -> str | None:

@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from projects_api.app.connections import Shares, allowed_files
-from tests.support.processes import person_of
+from tests.support.processes import person_of, wait_until
 
 from .test_heads import connect, last_problem, received
 
@@ -30,6 +30,10 @@ def test_a_body_that_does_not_come_is_ended(process):
         connection.sendall(head + JSON + b"{")
         problem = last_problem(received(connection))
     assert (problem["status"], problem["type"].rpartition(":")[2]) == (408, "body-timeout")
+    known = problem["request_id"]
+    wait_until(
+        lambda: any(known == one["request_id"] for one in process.lines("request")), "a line"
+    )
 
 
 def test_a_body_that_drips_is_ended_and_one_that_flows_is_read(process):
