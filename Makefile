@@ -44,6 +44,15 @@ fuzz: install ## Fuzz the server and its reading of tables for long: FUZZING_EXA
 	FUZZING_EXAMPLES=$${FUZZING_EXAMPLES:-2000} $(BIN)/python -m pytest tests/contract/test_fuzzing.py -n0 -s
 	GENERATED_TABLES=$${GENERATED_TABLES:-100000} $(BIN)/python -m pytest tests/tables/test_generated.py
 
+.venv-mutants/.installed: tools/mutants/requirements.txt
+	test -x .venv-mutants/bin/python || $(PYTHON) -m venv .venv-mutants
+	.venv-mutants/bin/python -m pip install --quiet '$(PIP)'
+	.venv-mutants/bin/python -m pip install --quiet --requirement tools/mutants/requirements.txt
+	touch $@
+
+mutants: install .venv-mutants/.installed ## Plant faults in contract, access and tables, and see which the tests notice
+	.venv-mutants/bin/python tools/mutants/__main__.py $(ROOMS)
+
 types: install ## Check the types
 	$(BIN)/mypy
 
