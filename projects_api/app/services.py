@@ -12,6 +12,7 @@ from projects_api.database.postgresql import Limits
 from projects_api.predictions import Predictions
 from projects_api.settings import Settings
 from projects_api.storage.artifacts import Artifacts
+from projects_api.storage.quotas import Quotas
 from projects_api.storage.readiness import Readiness, SharedAnswer
 from projects_api.storage.store import ArtifactStore
 
@@ -34,7 +35,8 @@ class Services:
             connections=settings.threads,
             limits=Limits(**settings.database_limits),
         )
-        artifacts = Artifacts(database, ArtifactStore(settings.artifacts))
+        quotas = Quotas(**settings.quotas)
+        artifacts = Artifacts(database, ArtifactStore(settings.artifacts), quotas)
         return cls(
             settings,
             database,

@@ -176,7 +176,9 @@ class TestPeopleAndKeys:
     def test_a_story(self, deployment):
         with deployment.serve() as process:
             user_id = deployment.run("users", "add", "Alice@Example.com", "--name", "Alice").strip()
-            assert f"{user_id}  alice@example.com  Alice\n" in deployment.run("users", "list")
+            assert f"{user_id}  alice@example.com  0 bytes  Alice\n" in deployment.run(
+                "users", "list"
+            )
             printed = deployment.run(
                 "keys", "create", "alice@example.com", "--scopes", "read", "--name", "CI"
             )

@@ -49,6 +49,7 @@ def _unpacked(job: RunningJob) -> Unpacked:
         folder,
         job.arguments["max_bytes"],
         lambda percent: job.report(5 + 0.45 * percent, stage="Checking the files"),
+        max_ratio=job.artifacts.quotas.import_ratio,
     )
     archive.unlink()
     read_tables(
