@@ -69,6 +69,10 @@ class Settings(BaseSettings):
     """Seconds between two collections of files that nothing refers to."""
     job_days: float = Field(default=90, ge=0)
     """Days after which a job that has ended is forgotten with its log; 0 keeps all."""
+    audit_days: float = Field(default=90, ge=0)
+    """Days after which entries of the audit log are forgotten; 0 keeps all."""
+    audit_refusals_per_minute: int = Field(default=10, ge=0, le=1000)
+    """Refused requests of a caller that have an entry each in a minute; more are counted."""
     embedded_workers: int = Field(default=1, ge=0, le=64)
     """Jobs that `serve` itself works on at once; `projects-api worker` adds more."""
     job_poll_seconds: float = Field(default=0.5, ge=0.01, le=60)

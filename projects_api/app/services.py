@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
 
+from projects_api.access.audit import Refusals
 from projects_api.access.rate_limit import RateLimit
 from projects_api.access.rules import Means, ProjectsRules
 from projects_api.database import Database
@@ -67,6 +68,11 @@ class Services:
         return SharedAnswer()
 
     @cached_property
+    def refusals(self) -> Refusals:
+        """What writes down who was refused."""
+        return Refusals(self.database, each_minute=self.settings.audit_refusals_per_minute)
+
+    @cached_property
     def rules(self) -> ProjectsRules:
         """What requests must keep to."""
         means = Means(
@@ -89,6 +95,7 @@ class Services:
         self.threads.shutdown()
         self.shared.close()
         self.predictions.close()
+        self.refusals.close()
         self.database.close()
 
 

@@ -10,11 +10,11 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, Index, Integer, bindparam, delete, insert, select
 from sqlmodel import Field, SQLModel
 
-from projects_api.models.base import Identifier, Timestamp, new_id, now, rows_of, table_of
+from projects_api.models.base import Identifier, Timestamp, new_id, rows_of, table_of
 from projects_api.models.statements import DriverStatement, Listing
 
 Entry = dict[str, Any]
-"""The columns of an entry but for its `id`."""
+"""The columns of an entry."""
 
 
 class AuditEntry(SQLModel, table=True):
@@ -60,13 +60,13 @@ _LISTING = Listing(
 
 
 def add(connection: Connection, entry: Entry) -> None:
-    """Write an entry in the transaction of what it tells of."""
-    _ADD.execute(connection, **{"id": new_id(), "created_at": now(), "request_count": 1, **entry})
+    """Write an entry, which gets an id, in the transaction of what it tells of."""
+    _ADD.execute(connection, id=new_id(), **entry)
 
 
 def add_all(connection: Connection, entries: Sequence[Entry]) -> None:
-    """Write entries that tell when they were, and of how many requests."""
-    connection.execute(insert(audit_entries), [{"id": new_id(), **entry} for entry in entries])
+    """Write entries that have their ids."""
+    connection.execute(insert(audit_entries), list(entries))
 
 
 def list_for_project(
