@@ -119,6 +119,15 @@ def test_each_minute_has_its_own_share(database, refusals, clock):
     assert count(database) == (3 * (EACH_MINUTE + 1), 30)
 
 
+def test_what_was_counted_is_written_when_its_minute_ends(database, refusals, clock):
+    clock.seconds = 659.99
+    for _ in range(10):
+        refusals.note(scope(), 401)
+    wait_until(lambda: count(database)[0] == EACH_MINUTE, "those with an entry each")
+    clock.seconds = 660.0
+    wait_until(lambda: count(database) == (EACH_MINUTE + 1, 10), "the others")
+
+
 def test_the_kinds_that_are_counted_are_bounded(database, refusals):
     caller = new_id()
     for number in range(MAX_COUNTED * 3):
