@@ -3,6 +3,7 @@
 import hashlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from zipfile import ZIP_DEFLATED, ZIP_STORED
 
 import pytest
@@ -12,6 +13,8 @@ from projects_api.archive.importing import check_archive, unpack
 from projects_api.archive.reader import DENSE_FROM_BYTES, ArchiveRefused, ArchiveTooDense
 from projects_api.models.blob import blobs
 from projects_api.settings import Settings
+from projects_api.storage.quotas import Quotas
+from projects_api.storage.store import ArtifactStore
 from tests.archives import first_file, rewrite, told
 from tests.conftest import running
 from tests.handlers.conftest import assert_problem
@@ -74,6 +77,15 @@ def test_a_project_takes_what_fits_to_the_byte(limited, alice):
     assert used(alice) == PROJECT
 
 
+def test_what_cannot_stay_is_not_even_stored(alice, monkeypatch):
+    project_id = alice.create_project()
+    assert alice.upload(project_id, table(50_000)).status_code == 201
+    stored = []
+    monkeypatch.setattr(ArtifactStore, "put", lambda *arguments: stored.append(arguments))
+    assert_problem(alice.upload(project_id, table(10_001, "never")), 413, "quota-exceeded")
+    assert stored == []
+
+
 def test_a_person_takes_what_fits_to_the_byte_in_all_projects_together(limited, alice):
     for size in (50_000, 45_000):
         assert alice.upload(alice.create_project(), table(size)).status_code == 201
@@ -126,14 +138,23 @@ def test_who_leaves_takes_the_bytes_along(limited, alice):
 @pytest.mark.parametrize("together", ["in a project", "of a person"])
 def test_requests_at_once_do_not_pass_it_together(limited, alice, monkeypatch, together):
     """Each has found that it fits before any of them has kept its file."""
-    store = limited.services.artifacts.store
-    arrived, put = threading.Barrier(AT_ONCE), store.put
+    arrived, put = threading.Barrier(AT_ONCE), ArtifactStore.put
 
     def put_together(*arguments):
         arrived.wait(timeout=60)
         put(*arguments)
 
-    monkeypatch.setattr(store, "put", put_together)
+    # Who has added up for the last time lets others do so before it commits, if they can.
+    adding, check = threading.Barrier(2), Quotas.check
+
+    def check_and_linger(quotas, connection, claim, more_bytes=0):
+        check(quotas, connection, claim, more_bytes)
+        if not more_bytes:
+            with suppress(threading.BrokenBarrierError):
+                adding.wait(timeout=1)
+
+    monkeypatch.setattr(ArtifactStore, "put", put_together)
+    monkeypatch.setattr(Quotas, "check", check_and_linger)
     size, fit = {"in a project": (25_000, 2), "of a person": (40_000, 2)}[together]
     ids = [alice.create_project() for _ in range(AT_ONCE)]
     if together == "in a project":

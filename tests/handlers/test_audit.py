@@ -2,6 +2,7 @@
 
 from sqlalchemy import func, select
 
+from projects_api.access.idempotency import IdempotentRequest
 from projects_api.models.api_key import api_keys
 from projects_api.models.audit import audit_entries
 from tests.handlers.conftest import assert_problem
@@ -129,6 +130,16 @@ class TestListAuditEntries:
         assert answer.status_code == 500
         monkeypatch.undo()
         assert owner.get(f"/api/projects/{project_id}").json()["project"]["name"] != "Unseen"
+        assert what(log_of(owner, project_id)) == [("create_project", 201)]
+
+    def test_what_a_change_leaves_that_fails_behind_its_entry(self, owner, project_id, monkeypatch):
+        def fail(*_arguments):
+            raise RuntimeError("a bug behind the entry")
+
+        monkeypatch.setattr(IdempotentRequest, "keep", fail)
+        headers = {"Idempotency-Key": "fails"}
+        path, body = f"/api/projects/{project_id}/members", {"email": owner.email, "role": "owner"}
+        assert owner.post(path, json=body, headers=headers).status_code == 500
         assert what(log_of(owner, project_id)) == [("create_project", 201)]
 
     def test_pages(self, owner, project_id):
