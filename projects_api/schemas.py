@@ -734,6 +734,54 @@ class DeploymentDrift(TypedDict):
     drift: Drift
 
 
+class ProjectUsage(TypedDict):
+    """What is kept in a project."""
+
+    project_id: str
+    name: str
+    stored_bytes: int
+    file_count: int
+    quota_bytes: int | None
+    left_bytes: int | None
+
+
+class Usage(TypedDict):
+    """What is kept for the caller, and a page of the projects that the caller owns."""
+
+    stored_bytes: int
+    file_count: int
+    quota_bytes: int | None
+    left_bytes: int | None
+    items: list[ProjectUsage]
+    total: int
+    limit: int
+    offset: int
+
+
+class AuditEntry(TypedDict):
+    """A request that changed something or was refused."""
+
+    id: str
+    created_at: str
+    operation: str | None
+    status: int
+    user_id: str | None
+    key_id: str | None
+    resource_id: str | None
+    request_id: str | None
+    client: str | None
+    request_count: int
+
+
+class AuditList(TypedDict):
+    """A page of a project's audit log."""
+
+    items: list[AuditEntry]
+    total: int
+    limit: int
+    offset: int
+
+
 class LivenessReport(TypedDict):
     """Says that the server answers."""
 

@@ -47,6 +47,12 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(default=500 * 1024 * 1024, ge=1)
     max_import_bytes: int = Field(default=5 * 1024 * 1024 * 1024, ge=1)
     """Bytes of an archive that is imported, and again of all the files in it."""
+    max_import_ratio: float = Field(default=100, ge=0)
+    """How many times its own bytes the files of a large archive may have; 0 is any number."""
+    person_quota_bytes: int = Field(default=100 * 1024**3, ge=0)
+    """Bytes of all files that one person brought or had made; 0 is any number."""
+    project_quota_bytes: int = Field(default=50 * 1024**3, ge=0)
+    """Bytes of all files of one project; 0 is any number."""
     prediction_processes: int = Field(default=2, ge=1, le=256)
     """Processes in which models are asked, at most, for each server process."""
     hot_model_bytes: int = Field(default=256 * 1024 * 1024, ge=0)
@@ -63,6 +69,10 @@ class Settings(BaseSettings):
     """Seconds between two collections of files that nothing refers to."""
     job_days: float = Field(default=90, ge=0)
     """Days after which a job that has ended is forgotten with its log; 0 keeps all."""
+    audit_days: float = Field(default=90, ge=0)
+    """Days after which entries of the audit log are forgotten; 0 keeps all."""
+    audit_refusals_per_minute: int = Field(default=10, ge=0, le=1000)
+    """Refused requests of a caller that have an entry each in a minute; more are counted."""
     embedded_workers: int = Field(default=1, ge=0, le=64)
     """Jobs that `serve` itself works on at once; `projects-api worker` adds more."""
     job_poll_seconds: float = Field(default=0.5, ge=0.01, le=60)
@@ -161,6 +171,15 @@ class Settings(BaseSettings):
             "statement": self.database_statement_seconds,
             "lock": self.database_lock_seconds,
             "silence": self.database_silence_seconds,
+        }
+
+    @property
+    def quotas(self) -> dict[str, float]:
+        """How much may be kept, by what for."""
+        return {
+            "person": self.person_quota_bytes,
+            "project": self.project_quota_bytes,
+            "import_ratio": self.max_import_ratio,
         }
 
     @property

@@ -302,6 +302,7 @@ def server(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
         max_upload_bytes=1_000_000,
         max_import_bytes=2_000_000,
         maintenance_seconds=3600,
+        audit_refusals_per_minute=1000,
         threads=8,
     )
     with running(settings) as server:

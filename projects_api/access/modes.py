@@ -54,6 +54,11 @@ class Mode(Enum):
         return self in {Mode.WRITE, Mode.DOWNLOAD, Mode.UPLOAD}
 
     @property
+    def changes(self) -> bool:
+        """Return whether what is kept is another one afterwards, which the audit log tells of."""
+        return self in {Mode.WRITE, Mode.UPLOAD}
+
+    @property
     def ends_first(self) -> bool:
         """Return whether the rules' own transaction has ended when the handler is called."""
         return self in {Mode.DOWNLOAD, Mode.UPLOAD, Mode.OWN_TRANSACTIONS}

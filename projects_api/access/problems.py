@@ -198,6 +198,22 @@ class PreconditionFailed(Problem):
     detail = "The project is not the one that If-Match names. Get it again, then repeat the change."
 
 
+class QuotaReached(Problem):
+    """What is to be kept does not fit into the quota of the person or of the project."""
+
+    status = 413
+    slug = "quota-exceeded"
+    title = "The quota is used up"
+
+
+class CompressionRefused(Problem):
+    """The files of an archive are too many times as large as the archive."""
+
+    status = 413
+    slug = "compression-ratio-exceeded"
+    title = "The archive is packed too densely"
+
+
 class TableRefused(Problem):
     """The uploaded file is no table."""
 

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from projects_api.access.access import NOT_FOUND, RESOURCES, Access
+from projects_api.access.audit import CALLER, CHANGE, KEY, PROJECT, entry_of
 from projects_api.access.authentication import authenticate
 from projects_api.access.idempotency import HEADER, IdempotentRequest
 from projects_api.access.modes import Mode
@@ -21,6 +22,7 @@ from projects_api.contract import Answer, Call, NotFound, Operation, Problem, Un
 from projects_api.contract.conditional import entity_tag, matches
 from projects_api.database import Database
 from projects_api.files.spool import Spool
+from projects_api.models import audit
 from projects_api.models.admission import Membership
 from projects_api.models.api_key import Caller
 from projects_api.models.job import TooManyWaiting
@@ -28,8 +30,6 @@ from projects_api.storage.artifacts import Artifacts
 from projects_api.storage.faults import LOST, PASSING
 from projects_api.storage.readiness import SharedAnswer
 
-CALLER = "projects_api.caller"
-"""The place in a request's scope where its caller's user id stands, once the key is known."""
 IF_MATCH = "if-match"
 NOWHERE = "No operation has this path. /openapi.json lists those that exist."
 
@@ -124,6 +124,7 @@ class KeyedUnit:
         self._mode = Mode.of(operation, scope, is_embedded=means.database.is_embedded)
         # Asked of the mode once, and not by every request.
         self._is_quick = self._mode is Mode.QUICK_READ
+        self._changes = self._mode.changes
         self._writes, self._ends_first = self._mode.writes, self._mode.ends_first
         self.used_up = frozenset(filter(None, [access.project_parameter]))
 
@@ -167,6 +168,9 @@ class KeyedUnit:
             if self._ends_first:
                 connection.rollback()
             made = answer(injected)
+            if self._changes:
+                location = made.headers.get("location", "")
+                audit.add(connection, entry_of(call.scope, made.status, location))
             if request:
                 request.keep(connection, made)
             if self._writes or request:
@@ -180,12 +184,14 @@ class KeyedUnit:
         return database.connect(writing=self._writes, snapshot=self._mode is Mode.DOWNLOAD)
 
     def _admit(self, connection: Connection, call: Call) -> tuple[Caller, Membership | None]:
+        if self._changes:
+            call.scope[CHANGE] = True
         # A project that will change is found, and locked, by a statement of its own.
         project_id = None if self._writes else call.values.get("project_id")
         caller, membership = authenticate(connection, call.token, project_id)
         if self._means.rate_limit and CALLER not in call.scope:
             self._means.rate_limit.check(caller.key_id)
-        call.scope[CALLER] = caller.user_id
+        call.scope[CALLER], call.scope[KEY] = caller.user_id, caller.key_id
         self._access.check_scope(caller)
         return caller, membership
 
@@ -199,6 +205,7 @@ class KeyedUnit:
                 connection, caller, call.values, lock=self._mode is Mode.WRITE
             )
         project, role = membership
+        call.scope[PROJECT] = project["id"]
         self._access.check_role(role)
         condition = call.headers.get(IF_MATCH)
         if condition is not None and not matches(condition, entity_tag(project), weak=False):

@@ -42,7 +42,7 @@ def create_application(
         HANDLERS,
         services.rules,
         routes=[*documents, Route("/metrics", _metrics), *routes],
-        outer=_outer_layers(settings),
+        outer=_outer_layers(settings, services),
         inner=layers,
         lifespan=partial(_lifespan, services),
     )
@@ -72,8 +72,9 @@ def _methods() -> list[str]:
     return [method.upper() for method in METHODS if method in used]
 
 
-def _outer_layers(settings: Settings) -> list[Any]:
-    layers: list[Any] = [partial(ObservabilityMiddleware, tls=settings.tls_key is not None)]
+def _outer_layers(settings: Settings, services: Services) -> list[Any]:
+    tls, refusals = settings.tls_key is not None, services.refusals
+    layers: list[Any] = [partial(ObservabilityMiddleware, tls=tls, refusals=refusals)]
     if settings.cors_origins:
         layers.append(
             partial(

@@ -85,6 +85,7 @@ def _begin(
         name="breast_cancer.csv",
         description="569 tumours with 30 measurements each",
         sha256=content.sha256,
+        user_id=owner_id,
         **facts.as_columns(),
     )
     assert ids is not None

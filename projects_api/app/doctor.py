@@ -14,6 +14,8 @@ from projects_api.app.application import create_application
 from projects_api.database import Database, schema
 from projects_api.files.spool import StorageUnavailable
 from projects_api.models import artifact
+from projects_api.models.artifact import artifacts
+from projects_api.models.audit import audit_entries
 from projects_api.models.blob import blobs
 from projects_api.models.dataset import datasets
 from projects_api.models.deployment_input import deployment_inputs
@@ -48,6 +50,7 @@ def examine(settings: Settings, *, verify: bool = False) -> Iterator[tuple[str, 
         f"database {make_url(settings.database)!r}": _check_schema,
         "pages of the database's file": _check_pages,
         "counts equal what they count": _check_counts,
+        "files are as large as what they hold": _check_sizes,
         "memberships are sorted and searched as their projects are": _check_copies,
         f"artifact store {settings.artifacts.partition('?')[0]}": partial(_check_store, settings),
     }
@@ -91,6 +94,7 @@ def _what_grows(connection: Connection) -> str:
         "jobs": jobs,
         "lines of logs": job_logs,
         "answers to repeat": stored_answers,
+        "entries of the audit log": audit_entries,
         "rows that deployments were asked": deployment_inputs,
     }
     counts = (
@@ -157,6 +161,16 @@ def _check_counts(connection: Connection) -> list[str]:
             for row in connection.execute(wrong.where(projects.c[column] != counted).limit(_LIMIT))
         ]
     return faults
+
+
+def _check_sizes(connection: Connection) -> list[str]:
+    differ = artifacts.c.size_bytes != blobs.c.size_bytes
+    wrong = select(artifacts.c.id, artifacts.c.size_bytes, blobs.c.size_bytes.label("held"))
+    wrong = wrong.join(blobs, blobs.c.sha256 == artifacts.c.sha256).where(differ)
+    return [
+        f"file {row.id} counts for {row.size_bytes} bytes, and has {row.held}"
+        for row in connection.execute(wrong.limit(_LIMIT))
+    ]
 
 
 def _check_copies(connection: Connection) -> list[str]:

@@ -11,7 +11,7 @@ import structlog
 from prometheus_client import Counter, Gauge, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from projects_api.access.rules import CALLER
+from projects_api.access.audit import CALLER, Refusals, is_refusal
 from projects_api.contract.rules import OPERATION, REQUEST_ID
 
 _REQUESTS = Counter(
@@ -36,8 +36,9 @@ _log = structlog.get_logger("projects_api.access")
 class ObservabilityMiddleware:
     """The outermost layer: it sees every request and every answer."""
 
-    def __init__(self, app: ASGIApp, *, tls: bool) -> None:
+    def __init__(self, app: ASGIApp, *, tls: bool, refusals: Refusals) -> None:
         self.app = app
+        self.refusals = refusals
         self.headers: list[tuple[bytes, bytes]] = [
             (b"x-content-type-options", b"nosniff"),
             (b"referrer-policy", b"no-referrer"),
@@ -78,6 +79,8 @@ class ObservabilityMiddleware:
         finally:
             _RUNNING.dec()
             _record(scope, status, sent, time.perf_counter() - began)
+            if is_refusal(scope, status):
+                self.refusals.note(scope, status)
 
     def _missing(self, headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         present = {name.lower() for name, _ in headers}

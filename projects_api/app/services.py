@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
 
+from projects_api.access.audit import Refusals
 from projects_api.access.rate_limit import RateLimit
 from projects_api.access.rules import Means, ProjectsRules
 from projects_api.database import Database
@@ -12,6 +13,7 @@ from projects_api.database.postgresql import Limits
 from projects_api.predictions import Predictions
 from projects_api.settings import Settings
 from projects_api.storage.artifacts import Artifacts
+from projects_api.storage.quotas import Quotas
 from projects_api.storage.readiness import Readiness, SharedAnswer
 from projects_api.storage.store import ArtifactStore
 
@@ -34,7 +36,8 @@ class Services:
             connections=settings.threads,
             limits=Limits(**settings.database_limits),
         )
-        artifacts = Artifacts(database, ArtifactStore(settings.artifacts))
+        quotas = Quotas(**settings.quotas)
+        artifacts = Artifacts(database, ArtifactStore(settings.artifacts), quotas)
         return cls(
             settings,
             database,
@@ -65,6 +68,11 @@ class Services:
         return SharedAnswer()
 
     @cached_property
+    def refusals(self) -> Refusals:
+        """What writes down who was refused."""
+        return Refusals(self.database, each_minute=self.settings.audit_refusals_per_minute)
+
+    @cached_property
     def rules(self) -> ProjectsRules:
         """What requests must keep to."""
         means = Means(
@@ -87,6 +95,7 @@ class Services:
         self.threads.shutdown()
         self.shared.close()
         self.predictions.close()
+        self.refusals.close()
         self.database.close()
 
 

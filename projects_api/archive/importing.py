@@ -52,15 +52,18 @@ class Unpacked:
         return dict(self.extracted.values())
 
 
-def check_archive(path: Path, max_bytes: int) -> None:
+def check_archive(path: Path, max_bytes: int, max_ratio: float = 0) -> int:
     """Find what is wrong with an archive without reading its files; raises ArchiveRefused.
 
-    `max_bytes` is how large its files may be together. A very large manifest is left to `unpack`.
+    `max_bytes` is how large its files may be together, `max_ratio` how many times its own size.
+    A very large manifest is left to `unpack`. Return how large they are said to be.
     """
     with open_archive(path) as archive:
         _refuse(archive.directory_faults())
+        archive.check_ratio(max_ratio)
         if archive.manifest_bytes <= READ_AT_ONCE_BYTES:
             _checked_manifest(archive, max_bytes)
+        return archive.unpacked_bytes - archive.manifest_bytes
 
 
 def unpack(
@@ -69,6 +72,7 @@ def unpack(
     max_bytes: int | None = None,
     report: Report = lambda _percent: None,
     *,
+    max_ratio: float = 0,
     with_documents: bool = False,
 ) -> Unpacked:
     """Take a project out of an archive, each file under a number in the folder.
@@ -81,6 +85,7 @@ def unpack(
     """
     with open_archive(path) as archive:
         _refuse(archive.directory_faults())
+        archive.check_ratio(max_ratio)
         manifest = _checked_manifest(archive, max_bytes)
         extracted = dict(_extract(archive, manifest.files, folder, report))
     unpacked = Unpacked(completed(manifest.document), manifest.files, extracted)
@@ -170,7 +175,8 @@ def insert_unpacked(
         "reports": [_ended(row) for row in document["reports"]],
     }
     new_ids = _NewIds({project["id"]: project_id})
-    insert_project(connection, {**document, **changed}, unpacked.listed, new_ids.__getitem__)
+    rows = {**document, **changed}
+    insert_project(connection, rows, unpacked.listed, new_ids.__getitem__, user_id=owner_id)
     if with_members:
         return _add_members(connection, document["members"], project_id, owner_id)
     _add_members(connection, [], project_id, owner_id)

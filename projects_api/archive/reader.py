@@ -22,6 +22,9 @@ from projects_api.files.content import Content, Digest
 MAX_MANIFEST_BYTES = 64 * 1024 * 1024
 """The largest manifest that is read back; it describes about 100,000 files."""
 MAX_FILES = 100_000
+DENSE_FROM_BYTES = 16 * 1024 * 1024
+"""Of less than this, an archive may make what it likes: that is no harm, and small tables shrink
+well."""
 MAX_DIRECTORY_BYTES = 32 * 1024 * 1024
 
 _CHUNK_BYTES = 256 * 1024
@@ -51,6 +54,10 @@ class ArchiveRefused(Exception):
         self.faults = list(faults)
 
 
+class ArchiveTooDense(ArchiveRefused):
+    """An archive's files are many times as large as the archive."""
+
+
 @dataclass(frozen=True, slots=True)
 class ListedFile:
     """What a manifest says of a file."""
@@ -73,6 +80,7 @@ class ArchiveReader:
 
     def __init__(self, archive: ZipFile, size: int) -> None:
         self._archive = archive
+        self._size = size
         self._directory = archive.infolist()
         self._members = {member.filename: member for member in self._directory}
         if _overlap(self._directory, size):
@@ -93,6 +101,21 @@ class ArchiveReader:
         """The size that the manifest is declared to have; 0 where there is none."""
         member = self._members.get(MANIFEST)
         return member.file_size if member else 0
+
+    @property
+    def unpacked_bytes(self) -> int:
+        """What all of it is declared to have; nobody reads more of it than that."""
+        return sum(member.file_size for member in self._directory)
+
+    def check_ratio(self, most: float) -> None:
+        """Refuse much that comes out of little; raises ArchiveTooDense. 0 is any ratio."""
+        unpacked = self.unpacked_bytes
+        if most and unpacked > max(most * self._size, DENSE_FROM_BYTES):
+            raise ArchiveTooDense(
+                f"The archive has {self._size} bytes and its files {unpacked}, which is more than "
+                f"the {most:g} times that this server takes. Pack the same files again without "
+                "compression (as `zip -0` does), or have the server's operator import it."
+            )
 
     def read_manifest(self) -> Manifest:
         """Read what the archive says that it holds; raises ArchiveRefused."""

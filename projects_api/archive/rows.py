@@ -27,11 +27,14 @@ def insert_project(
     document: Row,
     listed: Mapping[str, ListedFile],
     rename: Rename = str,
+    *,
+    user_id: str | None = None,
 ) -> None:
     """Insert a project and all that it has, but for its members.
 
     `document` is a complete manifest without faults, `listed` its files, whose contents are in the
-    store. Every id becomes what `rename` makes of it, wherever it stands.
+    store. Every id becomes what `rename` makes of it, wherever it stands. The files count for the
+    person, if one is named.
     """
     project = document["project"]
     here = {"project_id": project["id"]}
@@ -51,7 +54,10 @@ def insert_project(
         (deployments, document["deployments"]),
     ]
     for table, content in rows:
-        _insert(connection, table, [_renamed({**row, **here}, rename) for row in content])
+        renamed = [_renamed({**row, **here}, rename) for row in content]
+        # A person's id is one of this server, and not of the archive's.
+        whose = {"user_id": user_id} if table is artifacts else {}
+        _insert(connection, table, [{**row, **whose} for row in renamed])
 
 
 def insert_members(connection: Connection, rows: Iterable[Row]) -> None:
@@ -75,6 +81,7 @@ def _artifacts(document: Row, listed: Mapping[str, ListedFile]) -> list[Row]:
         {
             "id": artifact_id,
             "sha256": listed[path].sha256,
+            "size_bytes": listed[path].size,
             "media_type": listed[path].media_type,
             "created_at": row["created_at"],
         }

@@ -26,6 +26,7 @@ app.command()(backups.backup)
 app.command()(backups.restore)
 app.command()(backups.migrate)
 app.command()(upkeep.doctor)
+app.command()(upkeep.audit)
 
 
 def _print_version(wanted: bool) -> None:

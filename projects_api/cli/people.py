@@ -42,12 +42,14 @@ def add_user(
 
 @users.command("list")
 def list_users() -> None:
-    """List everybody who is registered."""
-    from projects_api.models import user
+    """List everybody who is registered, with the bytes that are kept for each."""
+    from projects_api.models import usage, user
 
     with opened_database() as database, database.transaction(writing=False) as connection:
+        kept = usage.list_people(connection)
         for row in user.list_all(connection):
-            typer.echo(f"{row['id']}  {row['email']}  {row['name']}")
+            stored_bytes = kept.get(row["id"], 0)
+            typer.echo(f"{row['id']}  {row['email']}  {stored_bytes} bytes  {row['name']}")
 
 
 @users.command("disable")

@@ -14,6 +14,7 @@ from projects_api.files.content import CHUNK_BYTES
 from projects_api.handlers.translation import translated
 from projects_api.models import dataset as datasets
 from projects_api.models import dataset_version
+from projects_api.models.api_key import Caller
 from projects_api.schemas import (
     Dataset,
     DatasetAnalysis,
@@ -28,6 +29,7 @@ from projects_api.schemas import (
 )
 from projects_api.storage.artifacts import Artifacts, stored_file
 from projects_api.storage.profiles import find_version, profile_of
+from projects_api.storage.quotas import Claim
 from projects_api.tables import (
     MEDIA_TYPES,
     Said,
@@ -41,6 +43,7 @@ from projects_api.tables import (
 def upload_dataset(
     connection: Connection,
     project: Project,
+    caller: Caller,
     artifacts: Artifacts,
     *,
     name: str,
@@ -50,13 +53,15 @@ def upload_dataset(
 ) -> DatasetUpload:
     """Create a data set from an uploaded table, which is read as is said of it."""
     table = _inspected(file, said)
-    with artifacts.keep(connection, {file.path: file.content}):
+    claim = Claim(caller.user_id, project["id"])
+    with translated(), artifacts.keep(connection, {file.path: file.content}, claim):
         ids = datasets.create(
             connection,
             project["id"],
             name=name,
             description=description,
             sha256=file.content.sha256,
+            user_id=caller.user_id,
             **table.as_columns(),
         )
         if ids is None:
@@ -95,6 +100,7 @@ def list_dataset_versions(
 def upload_dataset_version(
     connection: Connection,
     project: Project,
+    caller: Caller,
     artifacts: Artifacts,
     dataset_id: str,
     *,
@@ -103,12 +109,14 @@ def upload_dataset_version(
 ) -> DatasetVersionUpload:
     """Make an uploaded table, which is read as is said of it, the newest version of a data set."""
     table = _inspected(file, said)
-    with artifacts.keep(connection, {file.path: file.content}):
+    claim = Claim(caller.user_id, project["id"])
+    with translated(), artifacts.keep(connection, {file.path: file.content}, claim):
         made = datasets.add_version(
             connection,
             project["id"],
             dataset_id,
             sha256=file.content.sha256,
+            user_id=caller.user_id,
             **table.as_columns(),
         )
         if made is None:

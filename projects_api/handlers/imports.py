@@ -2,16 +2,18 @@
 
 from sqlalchemy import Connection
 
-from projects_api.access.problems import ExportRefused
+from projects_api.access.problems import CompressionRefused, ExportRefused
 from projects_api.archive.importing import check_archive
 from projects_api.archive.manifest import fault_text
-from projects_api.archive.reader import ArchiveRefused
+from projects_api.archive.reader import ArchiveRefused, ArchiveTooDense
 from projects_api.contract import Upload
+from projects_api.handlers.translation import translated
 from projects_api.models import job
 from projects_api.models.api_key import Caller
 from projects_api.models.base import new_id
 from projects_api.schemas import ProjectImported
 from projects_api.storage.artifacts import Artifacts
+from projects_api.storage.quotas import Claim
 
 MAX_SECONDS = 3 * 3600.0
 """How long an import may take."""
@@ -27,11 +29,15 @@ def import_project(
 ) -> ProjectImported:
     """Take an archive, and have a job make a project of it."""
     try:
-        check_archive(file.path, file.max_bytes)
+        ratio = artifacts.quotas.import_ratio
+        unpacked_bytes = check_archive(file.path, file.max_bytes, ratio)
+    except ArchiveTooDense as refused:
+        raise CompressionRefused(str(refused)) from refused
     except ArchiveRefused as refused:
         reasons = fault_text(refused.faults)
         raise ExportRefused(f"Send an export as it was downloaded. {reasons}") from refused
-    with artifacts.keep(connection, {file.path: file.content}):
+    claim = Claim(caller.user_id, coming_bytes=unpacked_bytes)
+    with translated(), artifacts.keep(connection, {file.path: file.content}, claim):
         job_id = job.create(
             connection,
             user_id=caller.user_id,

@@ -8,12 +8,14 @@ from projects_api.access.problems import (
     EngineUnavailable,
     InputsRefused,
     ModelUnusable,
+    QuotaReached,
     TableRefused,
     Unavailable,
 )
 from projects_api.contract.parameters import describe
 from projects_api.predictions.faults import EngineMissing, ModelFault, RowsRefused
 from projects_api.storage.profiles import TooManyReaders, VersionNotFound
+from projects_api.storage.quotas import QuotaExceeded
 from projects_api.tables import NotATable
 
 
@@ -30,6 +32,8 @@ def translated() -> Iterator[None]:
         raise Unavailable(
             "Too many tables are being read right now. Repeat the request later."
         ) from busy
+    except QuotaExceeded as full:
+        raise QuotaReached(str(full)) from full
     except ModelFault as fault:
         raise ModelUnusable(fault.reason) from fault
     except EngineMissing as fault:

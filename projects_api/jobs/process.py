@@ -24,6 +24,7 @@ from projects_api.jobs.running_job import JobFailed, JobLost, RunningJob
 from projects_api.settings import Settings
 from projects_api.storage.artifacts import Artifacts
 from projects_api.storage.faults import LOST, PASSING
+from projects_api.storage.quotas import Quotas
 from projects_api.storage.store import ArtifactStore
 
 PR_SET_PDEATHSIG = 1
@@ -123,7 +124,8 @@ def _open(task: dict[str, Any]) -> RunningJob:
     # A statement may take its time here: nobody waits, and the work of hours hangs on it.
     limits = replace(Limits(**settings.database_limits), statement=0, lock=0)
     database = Database(settings.database, connections=2, limits=limits)
-    artifacts = Artifacts(database, ArtifactStore(settings.artifacts))
+    quotas = Quotas(**settings.quotas)
+    artifacts = Artifacts(database, ArtifactStore(settings.artifacts), quotas)
     return RunningJob(task["job"], database, artifacts, Path(task["folder"]))
 
 

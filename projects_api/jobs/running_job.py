@@ -16,6 +16,7 @@ from projects_api.files.content import Content
 from projects_api.models import job_lease
 from projects_api.models.job_log import MAX_CHARACTERS, MAX_LINES
 from projects_api.storage.artifacts import Artifacts
+from projects_api.storage.quotas import Claim, QuotaExceeded
 
 WRITE_SECONDS = 0.5
 """Progress is written at once, but no sooner than this after it was last written."""
@@ -77,17 +78,23 @@ class RunningJob:
     def finish(self, contents: Mapping[Path, Content] | None = None) -> Iterator[Connection]:
         """Store files, run the block, which refers to them, and end the job with success.
 
-        The block and the end are one transaction. Raises `JobLost` as `transaction` does.
+        The block and the end are one transaction. Raises `JobLost` as `transaction` does, and
+        `JobFailed` where the files do not fit into the quota of who asked, or of the project.
         """
         self._teller.close()
-        with self.database.connect(writing=True) as connection:
-            with self.artifacts.keep(connection, contents or {}):
-                self._hold(connection)
-                yield connection
-                if not job_lease.confirm(connection, self.id, self._owner):
-                    raise JobLost
-                job_lease.finish(connection, self.id, self._owner, "succeeded")
-            connection.commit()
+        # A project that the job makes has the id that the job is about.
+        claim = Claim(self.user_id, self.project_id or self.entity_id)
+        try:
+            with self.database.connect(writing=True) as connection:
+                with self.artifacts.keep(connection, contents or {}, claim):
+                    self._hold(connection)
+                    yield connection
+                    if not job_lease.confirm(connection, self.id, self._owner):
+                        raise JobLost
+                    job_lease.finish(connection, self.id, self._owner, "succeeded")
+                connection.commit()
+        except QuotaExceeded as refused:
+            raise JobFailed(str(refused)) from refused
         self.finished = True
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 from projects_api.models import (
     api_key,
     artifact,
+    audit,
     blob,
     dataset,
     dataset_version,
@@ -18,12 +19,14 @@ from projects_api.models import (
     stored_answer,
     timeline,
     trained_model,
+    usage,
     user,
 )
 
 __all__ = [
     "api_key",
     "artifact",
+    "audit",
     "blob",
     "dataset",
     "dataset_version",
@@ -39,5 +42,6 @@ __all__ = [
     "stored_answer",
     "timeline",
     "trained_model",
+    "usage",
     "user",
 ]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, exists, insert, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, Index, delete, exists, insert, select
 from sqlmodel import Field, SQLModel
 
 from projects_api.models.base import Identifier, Timestamp, new_id, now, rows_of, table_of
@@ -11,16 +11,23 @@ from projects_api.models.job import jobs
 
 
 class Artifact(SQLModel, table=True):
-    """A file of a project. Equal files of different owners share a blob, and cannot tell."""
+    """A file of a project. Equal files of different owners share a blob, and cannot tell.
+
+    `user_id` is who brought it, or asked for what made it: it counts for that person's quota,
+    and for nobody's once the person was removed. So it is no reference, and remains. `size_bytes`
+    is the blob's.
+    """
 
     __tablename__ = "artifacts"
+    # Sizes are added up out of these, where the files of a person or a project are many.
+    __table_args__ = (Index(None, "project_id", "size_bytes"), Index(None, "user_id", "size_bytes"))
 
     id: str = Field(primary_key=True, sa_type=Identifier)
-    project_id: str = Field(
-        foreign_key="projects.id", ondelete="CASCADE", index=True, sa_type=Identifier
-    )
+    project_id: str = Field(foreign_key="projects.id", ondelete="CASCADE", sa_type=Identifier)
     sha256: str = Field(foreign_key="blobs.sha256", index=True, max_length=64)
+    size_bytes: int = Field(sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
     media_type: str = Field(max_length=255)
+    user_id: str | None = Field(default=None, sa_type=Identifier)
     created_at: str = Field(sa_type=Timestamp)
 
 
@@ -34,15 +41,27 @@ CONTENT_COLUMNS = (
 )
 
 
-def create(connection: Connection, project_id: str, *, sha256: str, media_type: str) -> str:
-    """Give a project a file whose content is in the store; return the artifact's id."""
+def create(
+    connection: Connection,
+    project_id: str,
+    *,
+    sha256: str,
+    media_type: str,
+    user_id: str | None = None,
+) -> str:
+    """Give a project a file whose content is in the store; return the artifact's id.
+
+    It counts for the person, if one is named.
+    """
     artifact_id = new_id()
     connection.execute(
         insert(artifacts).values(
             id=artifact_id,
             project_id=project_id,
             sha256=sha256,
+            size_bytes=select(blobs.c.size_bytes).where(blobs.c.sha256 == sha256).scalar_subquery(),
             media_type=media_type,
+            user_id=user_id,
             created_at=now(),
         )
     )

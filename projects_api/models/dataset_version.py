@@ -108,9 +108,15 @@ def create(
     dialect: dict[str, Any],
     reading: dict[str, Any],
     quality: dict[str, Any],
+    user_id: str | None = None,
 ) -> VersionIds:
-    """Keep a version whose content is in the store; return its id and its artifact's."""
-    artifact_id = artifact.create(connection, project_id, sha256=sha256, media_type=media_type)
+    """Keep a version whose content is in the store; return its id and its artifact's.
+
+    Its file counts for the person, if one is named.
+    """
+    artifact_id = artifact.create(
+        connection, project_id, sha256=sha256, media_type=media_type, user_id=user_id
+    )
     version_id = new_id()
     connection.execute(
         insert(dataset_versions).values(

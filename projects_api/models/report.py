@@ -190,12 +190,23 @@ def set_status(connection: Connection, report_id: str, status: str, message: str
 
 
 def put_documents(
-    connection: Connection, project_id: str, report_id: str, sha256_of: Mapping[str, str]
+    connection: Connection,
+    project_id: str,
+    report_id: str,
+    sha256_of: Mapping[str, str],
+    user_id: str | None = None,
 ) -> None:
-    """Give a report its documents, which are in the store, by media type; it has succeeded."""
+    """Give a report its documents, which are in the store, by media type; it has succeeded.
+
+    They count for the person, if one is named.
+    """
     artifact_ids = {
         f"{column}artifact_id": artifact.create(
-            connection, project_id, sha256=sha256_of[media_type], media_type=media_type
+            connection,
+            project_id,
+            sha256=sha256_of[media_type],
+            media_type=media_type,
+            user_id=user_id,
         )
         for media_type, column in (("text/html", ""), ("application/pdf", "pdf_"))
         if media_type in sha256_of

@@ -109,15 +109,20 @@ def create(
     metrics: dict[str, float],
     sha256: str,
     media_type: str,
+    user_id: str | None = None,
     **facts: Any,
 ) -> str:
     """Keep a model whose binary is in the store; return the new id.
+
+    Its file counts for the person, if one is named.
 
     `facts` are the columns with a default: `engine`, `rank`, `is_best`, `parameters`,
     `explanation`, `evaluation` and `training_seconds`.
     """
     model_id = new_id()
-    artifact_id = artifact.create(connection, project_id, sha256=sha256, media_type=media_type)
+    artifact_id = artifact.create(
+        connection, project_id, sha256=sha256, media_type=media_type, user_id=user_id
+    )
     connection.execute(
         insert(trained_models).values(
             id=model_id,

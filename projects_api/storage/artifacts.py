@@ -17,30 +17,45 @@ from projects_api.database import Database
 from projects_api.files.content import Content
 from projects_api.files.spool import Spool
 from projects_api.models import artifact, blob
+from projects_api.storage.quotas import Claim, Quotas
 from projects_api.storage.store import ArtifactStore
 
+NO_QUOTAS = Quotas()
 _BATCH = 100
 
 
 class Artifacts:
     """The artifact store together with the rows that say what is in it."""
 
-    def __init__(self, database: Database, store: ArtifactStore) -> None:
+    def __init__(
+        self, database: Database, store: ArtifactStore, quotas: Quotas = NO_QUOTAS
+    ) -> None:
         self._database = database
         self.store = store
+        self.quotas = quotas
 
     def spool(self, max_bytes: int | None = None) -> Spool:
         """Make a place for a file of so many bytes, removed when its block ends."""
         return Spool(self.store.spool_folder, max_bytes)
 
     @contextmanager
-    def keep(self, connection: Connection, contents: Mapping[Path, Content]) -> Iterator[None]:
+    def keep(
+        self,
+        connection: Connection,
+        contents: Mapping[Path, Content],
+        claim: Claim | None = None,
+    ) -> Iterator[None]:
         """Store contents, then run the block that refers to them through `connection`.
 
         The connection must not have begun a transaction; the block's end leaves it open. Until
-        then a lease keeps the contents from collection.
+        then a lease keeps the contents from collection. Where they are somebody's, quotas are
+        checked before anything is stored, and behind the block, which holds the project. Raises
+        QuotaExceeded, and then nothing stays.
         """
         with self._database.transaction() as own:
+            if claim and contents:
+                size = sum(content.size for content in contents.values())
+                self.quotas.check(own, claim, max(size, claim.coming_bytes))
             for content in contents.values():
                 blob.put(own, sha256=content.sha256, size_bytes=content.size, crc32=content.crc32)
             lease = blob.lease(own, {content.sha256 for content in contents.values()})
@@ -48,6 +63,8 @@ class Artifacts:
             for source, content in contents.items():
                 self.store.put(content, source)
             yield
+            if claim and contents:
+                self.quotas.confirm(connection, claim)
             blob.release(connection, lease)
         except BaseException:
             connection.rollback()

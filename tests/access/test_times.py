@@ -11,6 +11,7 @@ from sqlalchemy import func, select, update
 from projects_api.access.idempotency import IdempotentRequest
 from projects_api.files.content import describe
 from projects_api.models import job, job_log
+from projects_api.models.audit import audit_entries
 from projects_api.models.base import new_id
 from projects_api.models.stored_answer import stored_answers
 from tests.conftest import running
@@ -132,3 +133,25 @@ def test_jobs_that_have_ended_are_forgotten_with_their_logs(private, later):
         later(timedelta(minutes=1) + SHORT)
         wait_until(lambda: left(job.jobs) == {ids["queued"]}, "what has ended is forgotten")
         assert left(job_log.job_logs) == {ids["queued"]}
+
+
+def test_the_audit_log_forgets_what_is_old(private, later):
+    settings = {"maintenance_seconds": 0.05, "audit_days": 2, "embedded_workers": 0}
+    with running(private.model_copy(update=settings)) as tidy:
+        person = tidy.person()
+        create(person, "old")
+
+        def left() -> set[str]:
+            with tidy.services.database.transaction(writing=False) as connection:
+                mine = audit_entries.c.user_id == person.user_id
+                return set(connection.scalars(select(audit_entries.c.id).where(mine)))
+
+        (old,) = left()
+        later(DAY)
+        create(person, "new")
+        later(DAY - timedelta(minutes=1))
+        create(person, "newest")
+        assert len(left()) == 3
+        later(timedelta(minutes=1) + SHORT)
+        wait_until(lambda: old not in left(), "the oldest entry is forgotten")
+        assert len(left()) == 2

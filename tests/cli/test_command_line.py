@@ -173,11 +173,46 @@ class TestWorker:
         assert json.loads(line)["count"] == 2
 
 
+class TestAudit:
+    def test_who_did_what(self, deployment):
+        with deployment.serve() as process:
+            admin = person_of(process)
+            project_id = admin.post("/api/projects", json={"name": "x"}).json()["project_id"]
+            assert admin.put(f"/api/projects/{project_id}", json={}).status_code == 422
+            assert admin.delete(f"/api/projects/{project_id}").status_code == 200
+            wait_until(lambda: " 422 " in deployment.run("audit"), "the refusal is written")
+            deployment.run("users", "add", "ann@example.com")
+            lines = deployment.run("audit", "--project", project_id.upper()).splitlines()
+            assert {tuple(line.split()[1:3]) for line in lines} == {
+                ("200", "delete_project"),
+                ("422", "update_project"),
+                ("201", "create_project"),
+            }
+            moments = [line.split()[0] for line in lines]
+            assert moments == sorted(moments, reverse=True)
+            user_id = lines[0].split()[3]
+            for filters, count in {
+                ("--status", "422"): 1,
+                ("--operation", "delete_project"): 1,
+                ("--user", "admin@localhost"): 3,
+                ("--user", user_id): 3,
+                ("--user", "ann@example.com"): 0,
+                ("--days", "0"): 0,
+                ("--days", "1"): 3,
+                ("--limit", "2"): 2,
+            }.items():
+                assert len(deployment.run("audit", *filters).splitlines()) == count, filters
+            assert "is neither" in deployment.run("audit", "--user", "bob@example.com", status=1)
+        assert "3 entries of the audit log" in deployment.run("doctor")
+
+
 class TestPeopleAndKeys:
     def test_a_story(self, deployment):
         with deployment.serve() as process:
             user_id = deployment.run("users", "add", "Alice@Example.com", "--name", "Alice").strip()
-            assert f"{user_id}  alice@example.com  Alice\n" in deployment.run("users", "list")
+            assert f"{user_id}  alice@example.com  0 bytes  Alice\n" in deployment.run(
+                "users", "list"
+            )
             printed = deployment.run(
                 "keys", "create", "alice@example.com", "--scopes", "read", "--name", "CI"
             )

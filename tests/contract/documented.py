@@ -265,7 +265,9 @@ def _add_file(
             "id": artifact_id,
             "project_id": project_id,
             "sha256": sha256,
+            "size_bytes": size_bytes,
             "media_type": "application/octet-stream",
+            "user_id": answer_of("list_members")["items"][0]["user_id"],
             "created_at": moment,
         },
     )

@@ -10,13 +10,14 @@ import limits.storage.memory
 import psycopg
 import pytest
 import requests
-from sqlalchemy import make_url
+from sqlalchemy import delete, insert, make_url
 
 from projects_api.access import rate_limit
 from projects_api.access.idempotency import IdempotentRequest
 from projects_api.database import Database
 from projects_api.models import (
     artifact,
+    audit,
     dataset,
     dataset_version,
     deployment,
@@ -290,6 +291,15 @@ def download_report(world: World, at, media_type: str) -> requests.Response:
     return send(world.alice, "download_report", params={"format": wanted})
 
 
+def list_audit_entries(world: World, at, _media_type: str) -> requests.Response:
+    with world.server.services.database.transaction() as connection:
+        connection.execute(delete(audit.audit_entries))
+        entries = answer_of("list_audit_entries")["items"]
+        here = {"project_id": world.project_id}
+        connection.execute(insert(audit.audit_entries), [{**one, **here} for one in entries])
+    return send(world.alice, "list_audit_entries")
+
+
 def import_project(world: World, at, _media_type: str) -> requests.Response:
     at("2026-02-28T15:00:00Z", job=answer_of("import_project")["job_id"])
     # The documented archive is cut short.
@@ -312,6 +322,7 @@ PREPARED = {
         download_report,
         create_experiment,
         import_project,
+        list_audit_entries,
         predict,
         download_model,
         delete_model,
@@ -475,6 +486,20 @@ class Provoke:
 
     def too_large(self):
         return self._create(iter([b" " * 1024 * 1024, b"{}"]))
+
+    def quota_exceeded(self):
+        with running(self._changed(person_quota_bytes=52), migrate=False) as server:
+            form = {"project_id": self.world.project_id, "name": "transactions.csv"}
+            table = ("transactions.csv", b"amount,is_fraud\n" + b"1,0\n" * 9 + b"\n")
+            bob = replace(self.world.bob, server=server)
+            return send(bob, "upload_dataset", data=form, files={"file": table})
+
+    def compression_ratio_exceeded(self):
+        archive = bytearray(as_zip(**{"manifest.json": b"{}"}))
+        place = archive.index(b"PK\x01\x02") + 24  # of the size that a member is said to have
+        archive[place : place + 4] = (20_000_000).to_bytes(4, "little")
+        form = {"files": {"file": ("export.zip", bytes(archive))}}
+        return send(self.alice, "import_project", **form)
 
     def unsupported_media_type(self):
         return self._create(b"name=Churn", headers={"Content-Type": "text/plain"})

@@ -88,6 +88,7 @@ OUT_OF_REACH = {
     "import_project": {"400", "403", "409", "413"},
     "list_projects": {"403"},
     "get_experiment_capabilities": {"403"},
+    "get_usage": {"403"},
     # A job that the caller may not see is not found.
     "get_job": {"403"},
     # A viewer may read everything.

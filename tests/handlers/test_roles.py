@@ -72,6 +72,8 @@ LEAST_ROLE = {
     "rollback_deployment": "editor",
     "deactivate_deployment": "editor",
     "get_drift": "viewer",
+    "get_usage": "anybody",
+    "list_audit_entries": "owner",
     "check_liveness": "nobody",
     "check_readiness": "nobody",
 }
@@ -222,6 +224,8 @@ REQUESTS: dict[str, Callable[[World], tuple[str, str, dict[str, Any]]]] = {
         {},
     ),
     "get_drift": lambda w: ("GET", f"/api/mlops/deployments/{w.deployment_id}/drift", {}),
+    "get_usage": lambda w: ("GET", "/api/usage", {}),
+    "list_audit_entries": lambda w: ("GET", f"/api/projects/{w.project_id}/audit", {}),
     "check_liveness": lambda w: ("GET", "/health/live", {}),
     "check_readiness": lambda w: ("GET", "/health/ready", {}),
 }

@@ -210,6 +210,9 @@ def test_from_the_table_to_the_models(lab: Lab, workers, tmp_path):
     }
     project = lab.owner.get(f"/api/projects/{lab.project_id}").json()["project"]
     assert project["model_count"] == len(models)
+    kept = lab.owner.get("/api/usage").json()["stored_bytes"]
+    files = lab.owner.get("/api/models", params={"project_id": lab.project_id}).json()["items"]
+    assert kept == len(cancer_table()) + sum(one["size_bytes"] for one in files)
     scratch = lab.server.settings.data_dir / "scratch"
     wait_until(lambda: not any(scratch.iterdir()), "the job's folder is removed")
 

@@ -18,14 +18,17 @@ from sqlalchemy import Connection, event, literal, make_url, select, text
 from projects_api.database import Database
 from projects_api.models import (
     api_key,
+    audit,
     dataset,
     member,
     project,
     statements,
     timeline,
+    usage,
     user,
 )
 from projects_api.models.admission import admit
+from projects_api.models.base import new_id
 from projects_api.models.member import SORT_FIELDS
 from projects_api.models.project import projects
 from projects_api.models.statements import DriverStatement
@@ -33,14 +36,17 @@ from projects_api.settings import Settings
 from tools.bench import seed
 from tools.bench.seed import Facts
 
-PROJECTS, OF_CALLER, EVENTS = 8_000, 200, 4_000
+PROJECTS, OF_CALLER, EVENTS, ENTRIES = 8_000, 200, 4_000, 10_000
 EXPLAIN = {"sqlite": "EXPLAIN QUERY PLAN", "postgresql": "EXPLAIN"}
 TOGETHER = {
     "sqlite": "SEARCH members USING PRIMARY KEY (user_id=?)",
     "postgresql": "Index Cond: (user_id = ",
 }
 WHOLE = re.compile(r"(?:\bSCAN|Seq Scan on) (\w+)")
-LARGE = {"projects", "members", "datasets", "dataset_versions", "experiments"}
+LARGE = {
+    *("projects", "members", "datasets", "dataset_versions", "experiments"),
+    *("artifacts", "audit_entries"),
+}
 
 
 @dataclass
@@ -85,6 +91,11 @@ def fill(folder: Path, url: str) -> Filled:
     database = Database(settings.database)
     with database.transaction() as connection:
         caller = user.find_id(connection, seed.email_of(seed.CALLER))
+        entry = {"created_at": "2026-02-28T14:30:00Z", "status": 200, "request_count": 1}
+        ids = [one for one in facts.projects for _ in range(ENTRIES // len(facts.projects))]
+        audit.add_all(connection, [{"id": new_id(), "project_id": one, **entry} for one in ids])
+        if not database.is_embedded:
+            connection.execute(text("ANALYZE audit_entries"))
     return Filled(database, facts, caller)
 
 
@@ -141,6 +152,11 @@ CALLS: dict[str, Callable[[Connection, Filled], object]] = {
         c, f.facts.projects[0], user.find_id(c, f.facts.emails[7]), "viewer"
     ),
     "remove a member": lambda c, f: member.remove(c, f.facts.projects[0], f.caller),
+    "files of a project": lambda c, f: usage.of_project(c, f.facts.projects[0]),
+    "files of a person": lambda c, f: usage.of_person(c, f.caller),
+    "files of a person's projects": lambda c, f: usage.list_owned(c, f.caller, limit=9, offset=0),
+    "audit log": lambda c, f: audit.list_for_project(c, f.facts.projects[0], limit=9, offset=0),
+    "audit log's end": lambda c, _: audit.remove_old(c, "2026-01-01T00:00:00Z", most=9),
     "owners": lambda c, f: member.has_owner(c, f.facts.members),
 }
 

@@ -6,8 +6,9 @@ from projects_api.archive.importing import Unpacked, insert_unpacked, read_table
 from projects_api.archive.manifest import fault_text
 from projects_api.archive.reader import ArchiveRefused
 from projects_api.jobs.running_job import JobFailed, RunningJob
+from projects_api.models import audit, job_log
 from projects_api.models import job as jobs
-from projects_api.models import job_log
+from projects_api.models.base import now
 
 
 def run(job: RunningJob) -> None:
@@ -27,6 +28,7 @@ def run(job: RunningJob) -> None:
             with_members=False,
         )
         jobs.attach(connection, job.id, job.entity_id)
+        audit.add(connection, _entry(job))
         job_log.append(
             connection,
             job.id,
@@ -35,7 +37,22 @@ def run(job: RunningJob) -> None:
 
 
 def end(connection: Connection, entity_id: str, status: str, message: str | None) -> None:
-    """Do nothing: there is no project before all of it is there."""
+    """Do unknown: there is no project before all of it is there."""
+
+
+def _entry(job: RunningJob) -> audit.Entry:
+    """Tell in the new project's audit log where it came from: the request knew of no project."""
+    unknown = dict.fromkeys(("key_id", "request_id", "client"))
+    return {
+        **unknown,
+        "created_at": now(),
+        "user_id": job.user_id,
+        "project_id": job.entity_id,
+        "resource_id": job.id,
+        "operation": "import_project",
+        "status": 201,
+        "request_count": 1,
+    }
 
 
 def _unpacked(job: RunningJob) -> Unpacked:
@@ -49,6 +66,7 @@ def _unpacked(job: RunningJob) -> Unpacked:
         folder,
         job.arguments["max_bytes"],
         lambda percent: job.report(5 + 0.45 * percent, stage="Checking the files"),
+        max_ratio=job.artifacts.quotas.import_ratio,
     )
     archive.unlink()
     read_tables(

@@ -46,7 +46,9 @@ def run(job: RunningJob) -> None:
     files = {media_type: (path, describe(path)) for media_type, path in rendered.items()}
     with job.finish(dict(files.values())) as connection:
         sha256_of = {media_type: content.sha256 for media_type, (_, content) in files.items()}
-        report.put_documents(connection, job.project_id, job.entity_id, sha256_of)
+        report.put_documents(
+            connection, job.project_id, job.entity_id, sha256_of, user_id=job.user_id
+        )
 
 
 def end(connection: Connection, entity_id: str, status: str, message: str | None) -> None:

@@ -65,7 +65,7 @@ def run(job: RunningJob) -> None:
     job.report(TRAINED_PERCENT, stage="Keeping the models", seconds_left=0)
     contents = {one.path: describe(one.path) for one in result.candidates}
     with job.finish(contents) as connection:
-        _keep(connection, order, result, contents)
+        _keep(connection, order, result, contents, job.user_id)
         _end(connection, order, "succeeded", engine_runs=[run for run, _ in outcomes])
 
 
@@ -209,6 +209,7 @@ def _keep(
     order: Mapping[str, Any],
     result: TrainingResult,
     contents: Mapping[Path, Content],
+    user_id: str,
 ) -> None:
     for one in result.candidates:
         trained_model.create(
@@ -216,6 +217,7 @@ def _keep(
             order["project_id"],
             order["id"],
             sha256=contents[one.path].sha256,
+            user_id=user_id,
             **one.as_columns(),
         )
     experiment.change(

@@ -1,0 +1,29 @@
+"""Usage: what is kept for the caller, and how much more may be."""
+
+from typing import Any
+
+from sqlalchemy import Connection
+
+from projects_api.models import usage
+from projects_api.models.api_key import Caller
+from projects_api.schemas import Usage
+from projects_api.storage.artifacts import Artifacts
+from projects_api.storage.quotas import compared
+
+
+def get_usage(
+    connection: Connection, caller: Caller, artifacts: Artifacts, *, limit: int, offset: int
+) -> Usage:
+    """Add up what is kept for the caller, and in the projects that the caller owns."""
+    quotas = artifacts.quotas
+    kept = usage.of_person(connection, caller.user_id)
+    owned, total = usage.list_owned(connection, caller.user_id, limit=limit, offset=offset)
+    found: Any = {
+        **compared(kept, quotas.person),
+        "items": [compared(one, quotas.project) for one in owned],
+        "total": total,
+        "limit": limit,
+        "offset": offset,
+    }
+    answer: Usage = found
+    return answer
