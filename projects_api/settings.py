@@ -47,6 +47,8 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(default=500 * 1024 * 1024, ge=1)
     max_import_bytes: int = Field(default=5 * 1024 * 1024 * 1024, ge=1)
     """Bytes of an archive that is imported, and again of all the files in it."""
+    max_table_cells: int = Field(default=500_000_000, ge=1)
+    """Cells of a Parquet file, which compression lets be many more than its bytes."""
     prediction_processes: int = Field(default=2, ge=1, le=256)
     """Processes in which models are asked, at most, for each server process."""
     hot_model_bytes: int = Field(default=256 * 1024 * 1024, ge=0)

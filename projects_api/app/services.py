@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
 
+from projects_api.access.places import Places
 from projects_api.access.rate_limit import RateLimit
 from projects_api.access.rules import Means, ProjectsRules
 from projects_api.database import Database
@@ -14,6 +15,7 @@ from projects_api.settings import Settings
 from projects_api.storage.artifacts import Artifacts
 from projects_api.storage.readiness import Readiness, SharedAnswer
 from projects_api.storage.store import ArtifactStore
+from projects_api.tables import limit_cells
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Services:
             limits=Limits(**settings.database_limits),
         )
         artifacts = Artifacts(database, ArtifactStore(settings.artifacts))
+        limit_cells(settings.max_table_cells)
         return cls(
             settings,
             database,
@@ -55,6 +58,11 @@ class Services:
         return ThreadPoolExecutor(self.settings.threads, thread_name_prefix="request")
 
     @cached_property
+    def places(self) -> Places:
+        """Which of them are for requests that take long."""
+        return Places(self.settings.threads)
+
+    @cached_property
     def readiness(self) -> Readiness:
         """What tells whether the others can be worked with."""
         return Readiness(self.database, self.artifacts.store)
@@ -72,6 +80,7 @@ class Services:
             artifacts=self.artifacts,
             rate_limit=self.rate_limit,
             threads=self.threads,
+            places=self.places,
             shared=self.shared,
             offered={
                 "artifacts": self.artifacts,

@@ -14,6 +14,7 @@ from projects_api.files.content import CHUNK_BYTES
 from projects_api.handlers.translation import translated
 from projects_api.models import dataset as datasets
 from projects_api.models import dataset_version
+from projects_api.models.api_key import Caller
 from projects_api.schemas import (
     Dataset,
     DatasetAnalysis,
@@ -40,6 +41,7 @@ from projects_api.tables import (
 
 def upload_dataset(
     connection: Connection,
+    caller: Caller,
     project: Project,
     artifacts: Artifacts,
     *,
@@ -49,7 +51,7 @@ def upload_dataset(
     **said: Unpack[Said],
 ) -> DatasetUpload:
     """Create a data set from an uploaded table, which is read as is said of it."""
-    table = _inspected(file, said)
+    table = _inspected(file, said, caller)
     with artifacts.keep(connection, {file.path: file.content}):
         ids = datasets.create(
             connection,
@@ -94,6 +96,7 @@ def list_dataset_versions(
 
 def upload_dataset_version(
     connection: Connection,
+    caller: Caller,
     project: Project,
     artifacts: Artifacts,
     dataset_id: str,
@@ -102,7 +105,7 @@ def upload_dataset_version(
     **said: Unpack[Said],
 ) -> DatasetVersionUpload:
     """Make an uploaded table, which is read as is said of it, the newest version of a data set."""
-    table = _inspected(file, said)
+    table = _inspected(file, said, caller)
     with artifacts.keep(connection, {file.path: file.content}):
         made = datasets.add_version(
             connection,
@@ -126,20 +129,28 @@ def get_dataset_quality(
 
 
 def get_dataset_columns(
-    database: Database, artifacts: Artifacts, dataset_id: str, version: int | None = None
+    caller: Caller,
+    database: Database,
+    artifacts: Artifacts,
+    dataset_id: str,
+    version: int | None = None,
 ) -> DatasetColumns:
     """Get the columns of a version with their statistics."""
     with translated():
-        found, profile = profile_of(database, artifacts, dataset_id, version)
+        found, profile = profile_of(database, artifacts, dataset_id, version, caller.user_id)
     return {**_named(found), "rows": found["rows"], "columns": profile["columns"]}
 
 
 def analyze_dataset(
-    database: Database, artifacts: Artifacts, dataset_id: str, version: int | None = None
+    caller: Caller,
+    database: Database,
+    artifacts: Artifacts,
+    dataset_id: str,
+    version: int | None = None,
 ) -> DatasetAnalysis:
     """Get the distributions and the correlations of a version's columns."""
     with translated():
-        found, profile = profile_of(database, artifacts, dataset_id, version)
+        found, profile = profile_of(database, artifacts, dataset_id, version, caller.user_id)
     return {
         **_named(found),
         "rows": found["rows"],
@@ -151,8 +162,10 @@ def analyze_dataset(
 
 def download_dataset(
     connection: Connection,
+    caller: Caller,
     artifacts: Artifacts,
     dataset: Dataset,
+    *,
     format: TableFormat | None = None,  # noqa: A002 - the contract's name for it
     version: int | None = None,
 ) -> File:
@@ -164,12 +177,12 @@ def download_dataset(
     file = stored_file(connection, artifacts, kept, media_type=MEDIA_TYPES[wanted], name=name)
     if wanted == kept["format"]:
         return file
-    return replace(file, chunks=_converted(artifacts, kept, wanted), size=None)
+    return replace(file, chunks=_converted(artifacts, kept, wanted, caller), size=None)
 
 
-def _inspected(file: Upload, said: Said) -> TableFacts:
+def _inspected(file: Upload, said: Said, caller: Caller) -> TableFacts:
     with translated():
-        return inspect_table(file.path, said)
+        return inspect_table(file.path, said, asker=caller.user_id)
 
 
 class _Named(TypedDict):
@@ -181,10 +194,12 @@ def _named(found: dict[str, Any]) -> _Named:
     return {"dataset_version_id": found["id"], "version": found["version"]}
 
 
-def _converted(artifacts: Artifacts, kept: dict[str, Any], wanted: TableFormat) -> Iterator[bytes]:
+def _converted(
+    artifacts: Artifacts, kept: dict[str, Any], wanted: TableFormat, caller: Caller
+) -> Iterator[bytes]:
     """Convert a table once its transaction has ended, for that may take seconds."""
     with artifacts.fetched(kept["sha256"]) as source, artifacts.spool() as target:
         with translated():
-            convert_table(source, kept["dialect"], wanted, target.path)
+            convert_table(source, kept["dialect"], wanted, target.path, asker=caller.user_id)
         with target.path.open("rb") as file:
             yield from iter(partial(file.read, CHUNK_BYTES), b"")

@@ -25,6 +25,7 @@ from projects_api.settings import Settings
 from projects_api.storage.artifacts import Artifacts
 from projects_api.storage.faults import LOST, PASSING
 from projects_api.storage.store import ArtifactStore
+from projects_api.tables import limit_cells
 
 PR_SET_PDEATHSIG = 1
 SPARE_BYTES = 1 << 30
@@ -124,6 +125,7 @@ def _open(task: dict[str, Any]) -> RunningJob:
     limits = replace(Limits(**settings.database_limits), statement=0, lock=0)
     database = Database(settings.database, connections=2, limits=limits)
     artifacts = Artifacts(database, ArtifactStore(settings.artifacts))
+    limit_cells(settings.max_table_cells)
     return RunningJob(task["job"], database, artifacts, Path(task["folder"]))
 
 
