@@ -67,6 +67,8 @@ class Settings(BaseSettings):
     """Days after which a job that has ended is forgotten with its log; 0 keeps all."""
     embedded_workers: int = Field(default=1, ge=0, le=64)
     """Jobs that `serve` itself works on at once; `projects-api worker` adds more."""
+    worker_port: int = Field(default=0, ge=0, le=65535)
+    """Where `projects-api worker` tells health and metrics; 0 is nowhere."""
     job_poll_seconds: float = Field(default=0.5, ge=0.01, le=60)
     """Seconds between two looks for a job that waits, and for a wish to cancel one that runs."""
     job_lease_seconds: float = Field(default=30.0, ge=0.1, le=3600)

@@ -1,8 +1,10 @@
 """Places: threads for requests that may take long, and a wait for one that takes no thread."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import TypeVar
 
 from projects_api.access.problems import TooManyAtOnce, Unavailable
 from projects_api.processes.turns import QueueFull, Turns
@@ -10,7 +12,30 @@ from projects_api.processes.turns import QueueFull, Turns
 MAX_WAITING = 512
 MAX_WAITING_OF_ONE = 128
 WAIT_SECONDS = 30.0
+Argument = TypeVar("Argument")
+Result = TypeVar("Result")
 BUSY = "The server works on as many requests that take long as it can. Repeat the request later."
+
+
+class Threads:
+    """Where requests run: a plain pool, for a hop through it costs half of any other.
+
+    Used by the event loop alone. `busy` counts what runs and what waits for a thread.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.busy = 0
+        self._pool = ThreadPoolExecutor(size, thread_name_prefix="request")
+        self.shutdown = self._pool.shutdown
+
+    async def run(self, work: Callable[[Argument], Result], argument: Argument) -> Result:
+        """Do work in a thread."""
+        self.busy += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, work, argument)
+        finally:
+            self.busy -= 1
 
 
 class NoPlace(Exception):

@@ -1,8 +1,6 @@
 """The rules of this API: who may do what, in which transaction, and what repeats are answered."""
 
-import asyncio
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +13,7 @@ from projects_api.access.access import NOT_FOUND, RESOURCES, Access
 from projects_api.access.authentication import authenticate
 from projects_api.access.idempotency import HEADER, IdempotentRequest
 from projects_api.access.modes import Mode
-from projects_api.access.places import NoPlace, Places
+from projects_api.access.places import NoPlace, Places, Threads
 from projects_api.access.problems import ContentLost, PreconditionFailed, TooManyJobs, Unavailable
 from projects_api.access.rate_limit import RateLimit
 from projects_api.contract import Answer, Call, NotFound, Operation, Problem, Unit
@@ -51,7 +49,7 @@ class Means:
     database: Database
     artifacts: Artifacts
     rate_limit: RateLimit | None
-    threads: Executor
+    threads: Threads
     places: Places
     shared: SharedAnswer
     offered: Mapping[str, Any]
@@ -139,13 +137,12 @@ class KeyedUnit:
         """
         if self._is_quick:
             return work(call)
-        run = partial(asyncio.get_running_loop().run_in_executor, self._means.threads)
         try:
-            return await run(work, call)
+            return await self._means.threads.run(work, call)
         except NoPlace as full:
             async with self._means.places.awaited(full.user_id):
                 call.scope[PLACE] = True
-                return await run(work, call)
+                return await self._means.threads.run(work, call)
 
     def admit(self, call: Call) -> Caller:
         """Find the caller in a transaction of its own."""

@@ -1,6 +1,8 @@
 """Maintenance: what the server does between requests, in every process."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import structlog
@@ -8,6 +10,7 @@ from anyio import to_thread
 
 from projects_api.app.services import Services
 from projects_api.database.endurance import Endurance
+from projects_api.metrics import metrics
 from projects_api.models import job, stored_answer
 from projects_api.models.base import present, to_text
 
@@ -20,9 +23,23 @@ async def maintain(services: Services) -> None:
     endurance = Endurance("maintenance_failed")
     while True:
         with endurance.step():
-            if removed := await to_thread.run_sync(_run, services):
+            with _counted():
+                removed = await to_thread.run_sync(_run, services)
+            if removed:
                 _log.info("files_collected", count=removed)
         await asyncio.sleep(services.settings.maintenance_seconds)
+
+
+@contextmanager
+def _counted() -> Iterator[None]:
+    series = metrics()
+    try:
+        yield
+    except Exception:
+        series.maintenance_runs.labels("failed").inc()
+        raise
+    series.maintenance_runs.labels("succeeded").inc()
+    series.maintenance_success.set_to_current_time()
 
 
 def _run(services: Services) -> int:
@@ -30,7 +47,9 @@ def _run(services: Services) -> int:
         stored_answer.remove_expired(connection)
     if days := services.settings.job_days:
         _forget_jobs(services, to_text(present() - timedelta(days=days)))
-    return services.artifacts.collect()
+    collected = services.artifacts.collect()
+    metrics().contents_collected.inc(collected)
+    return collected
 
 
 def _forget_jobs(services: Services, before: str) -> None:
@@ -39,3 +58,4 @@ def _forget_jobs(services: Services, before: str) -> None:
     while removed == BATCH:
         with services.database.transaction() as connection:
             removed = job.remove_old(connection, before, most=BATCH)
+        metrics().jobs_forgotten.inc(removed)

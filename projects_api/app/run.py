@@ -79,7 +79,10 @@ def run_workers(settings: Settings, count: int) -> None:
     told = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: told.set())
-    with Workers(settings, count):
+    # Imported here, for it needs the library of metrics.
+    from projects_api.app.worker_pages import worker_pages  # noqa: PLC0415
+
+    with Workers(settings, count) as workers, worker_pages(settings, workers):
         structlog.get_logger().info("workers_started", count=count)
         told.wait()
 

@@ -1,11 +1,10 @@
 """What the operations of a running server share."""
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
 
-from projects_api.access.places import Places
+from projects_api.access.places import Places, Threads
 from projects_api.access.rate_limit import RateLimit
 from projects_api.access.rules import Means, ProjectsRules
 from projects_api.database import Database
@@ -53,9 +52,9 @@ class Services:
         )
 
     @cached_property
-    def threads(self) -> ThreadPoolExecutor:
-        """Where requests run: a plain pool, for a hop through it costs half of any other."""
-        return ThreadPoolExecutor(self.settings.threads, thread_name_prefix="request")
+    def threads(self) -> Threads:
+        """Where requests run."""
+        return Threads(self.settings.threads)
 
     @cached_property
     def places(self) -> Places:
@@ -70,6 +69,11 @@ class Services:
     @cached_property
     def shared(self) -> SharedAnswer:
         """Where requests without a key run, which take long."""
+        return SharedAnswer()
+
+    @cached_property
+    def sampling(self) -> SharedAnswer:
+        """Where the database is asked for metrics, which nobody else waits behind."""
         return SharedAnswer()
 
     @cached_property
@@ -95,6 +99,7 @@ class Services:
         """Let running requests end, then close the database and the prediction processes."""
         self.threads.shutdown()
         self.shared.close()
+        self.sampling.close()
         self.predictions.close()
         self.database.close()
 

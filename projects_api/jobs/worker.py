@@ -18,6 +18,7 @@ from projects_api.jobs import KINDS, SHORT_KINDS, outcome
 from projects_api.jobs.hold import JobHold
 from projects_api.jobs.job_process import JobProcess, clean_scratch, scratch_folder
 from projects_api.jobs.outcome import Outcome
+from projects_api.metrics import metrics
 from projects_api.models import job_lease
 from projects_api.models.base import now, origin
 from projects_api.settings import Settings
@@ -49,12 +50,13 @@ class Worker:
     def run(self) -> None:
         """Work, for as long as nobody says stop and whatever happens."""
         endurance = Endurance("worker_failed")
-        while not self._stopping.is_set():
-            worked = False
-            with endurance.step():
-                worked = self.work_once()
-            if not worked:
-                self._stopping.wait(self._settings.job_poll_seconds)
+        with metrics().workers.track_inprogress():
+            while not self._stopping.is_set():
+                worked = False
+                with endurance.step():
+                    worked = self.work_once()
+                if not worked:
+                    self._stopping.wait(self._settings.job_poll_seconds)
 
     def work_once(self) -> bool:
         """Take a job and see it through; tell whether there was one."""
@@ -73,6 +75,8 @@ class Worker:
             log.error("job_broke", traceback=found.traceback)
         seconds = round(time.monotonic() - began, 3)
         message = found.message if status == found.status else None
+        metrics().jobs_ended.labels(job["kind"], status).inc()
+        metrics().job_seconds.labels(job["kind"]).observe(seconds)
         log.info("job_ended", status=status, message=message, seconds=seconds)
         return True
 
@@ -191,6 +195,10 @@ class Workers:
             thread = threading.Thread(target=worker.run, name=f"worker-{number}", daemon=True)
             thread.start()
             self._threads.append(thread)
+
+    def live(self) -> bool:
+        """Return whether every thread that should take jobs does."""
+        return all(thread.is_alive() for thread in self._threads)
 
     @contextmanager
     def paused(self) -> Iterator[None]:

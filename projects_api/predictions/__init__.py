@@ -17,6 +17,7 @@ from projects_api.engines import MODEL_FORMATS
 from projects_api.predictions.faults import EngineMissing, ModelFault
 from projects_api.predictions.rows import Row, read_rows
 from projects_api.processes.pool import ChildDied, ChildPool, OutOfTime
+from projects_api.processes.turns import Turns
 from projects_api.storage.artifacts import Artifacts
 from projects_api.storage.faults import LOST
 from projects_api.storage.store import ContentWrong
@@ -75,6 +76,11 @@ class Predictions:
             forked=True,
         )
         self.close = self._children.close
+
+    @property
+    def turns(self) -> Turns:
+        """Who asks a process now, and who waits for one."""
+        return self._children.turns
 
     def predict(self, model: Mapping[str, Any], inputs: Any, asker: str = "") -> Prediction:
         """Ask a model, as `find_for_prediction` returns it, about a row or about several.

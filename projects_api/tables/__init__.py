@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from projects_api.processes.turns import Turns
 from projects_api.tables.facts import (
     MAX_CELLS,
     MEDIA_TYPES,
@@ -32,6 +33,7 @@ __all__ = [
     "describe_table",
     "inspect_table",
     "limit_cells",
+    "reader_turns",
 ]
 
 READERS = 2
@@ -44,6 +46,11 @@ _limits = {"max_cells": MAX_CELLS}
 def limit_cells(most: int) -> None:
     """Let `inspect_table` refuse Parquet files of more cells in this process from now on."""
     _limits["max_cells"] = most
+
+
+def reader_turns() -> Turns:
+    """Return who has a file read now, and who waits for it."""
+    return _readers.turns
 
 
 def inspect_table(path: Path, said: Said | None = None, *, asker: str = "") -> TableFacts:

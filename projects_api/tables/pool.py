@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from projects_api.processes.pool import ChildDied, ChildFailed, ChildPool, OutOfTime
+from projects_api.processes.turns import Turns
 from projects_api.tables.facts import NotATable
 
 READER = "projects_api.tables.reader"
@@ -21,6 +22,11 @@ class ReaderPool:
     def __init__(self, size: int) -> None:
         self._children = ChildPool(READER, size, kept_growth_kib=KEPT_GROWTH_KIB)
         self.close = self._children.close
+
+    @property
+    def turns(self) -> Turns:
+        """Who has a process work now, and who waits for one."""
+        return self._children.turns
 
     def perform(self, task: str, paths: dict[str, Path], asker: str = "", **options: object) -> Any:
         """Do a task of `tasks` in a reader process, waiting for one to be free, in turns.

@@ -42,12 +42,19 @@ def suspended(processes):
             each.resume()
 
 
+def metric(process, name: str) -> float:
+    lines = process.server.anonymous().get("/metrics").text.splitlines()
+    return next(float(line.removeprefix(name)) for line in lines if line.startswith(f"{name} "))
+
+
 def running(process) -> float:
-    text = process.server.anonymous().get("/metrics").text
-    name = "projects_api_requests_running "
-    return next(
-        float(line.removeprefix(name)) for line in text.splitlines() if line.startswith(name)
-    )
+    return metric(process, "projects_api_requests_running")
+
+
+def pool(process, name: str) -> tuple[float, ...]:
+    """Tell how large a pool is, how much of it is used, and who waits for it."""
+    facts = ("size", "used", "waiting")
+    return tuple(metric(process, f'projects_api_pool_{fact}{{pool="{name}"}}') for fact in facts)
 
 
 def check_others(process, alice):
@@ -69,6 +76,11 @@ def test_uploads_that_take_minutes(process):
         with suspended(children(process, READERS)):
             taken = [threads.submit(eve.upload, of_eve) for _ in range(16)]
             wait_until(lambda: running(process) > 16, "all of them have begun")
+            # Of eight threads six may be theirs, and three hers; two read, and the third waits.
+            wait_until(lambda: pool(process, "long_requests") == (6, 3, 13), "all but three wait")
+            assert pool(process, "reader_processes") == (2, 2, 1)
+            assert pool(process, "threads") == (THREADS, 3, 0)
+            assert pool(process, "database_connections")[0] == 2 * THREADS + 4
             check_others(process, alice)
             own = threads.submit(alice.upload, of_alice)
             wait_until(lambda: running(process) > 17, "hers has begun, too")
@@ -92,6 +104,9 @@ def test_questions_to_models_that_take_minutes(process):
         with suspended(children(process, MODELS)):
             taken = [threads.submit(eve.get, path) for _ in range(18)]
             wait_until(lambda: running(process) > 18, "all of them have begun")
+            wait_until(lambda: pool(process, "long_requests") == (6, 3, 15), "all but three wait")
+            assert pool(process, "prediction_processes") == (2, 2, 1)
+            assert pool(process, "database_connections")[1] >= 3
             check_others(process, alice)
         assert {one.result().status_code for one in taken} == {200}
 
