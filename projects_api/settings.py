@@ -93,6 +93,8 @@ class Settings(BaseSettings):
     """Connections of one address; a proxy before the server is one address."""
     shutdown_seconds: int = Field(default=30, ge=0)
     """Seconds that running requests get to finish when the server stops."""
+    traces: bool = False
+    """Make traces and send them by OTLP where the variables `OTEL_...` say; the extra `otel`."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
     allow_insecure: bool = False

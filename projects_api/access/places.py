@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
+from contextvars import copy_context
 from typing import TypeVar
 
+from projects_api import tracing
 from projects_api.access.problems import TooManyAtOnce, Unavailable
 from projects_api.processes.turns import QueueFull, Turns
 
@@ -32,8 +34,12 @@ class Threads:
     async def run(self, work: Callable[[Argument], Result], argument: Argument) -> Result:
         """Do work in a thread."""
         self.busy += 1
+        loop = asyncio.get_running_loop()
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, work, argument)
+            if tracing.is_on():  # For a thread to know which span it works for.
+                context = copy_context()
+                return await loop.run_in_executor(self._pool, context.run, work, argument)
+            return await loop.run_in_executor(self._pool, work, argument)
         finally:
             self.busy -= 1
 

@@ -11,12 +11,14 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
+from projects_api import tracing
 from projects_api.app.documentation import documentation_routes
 from projects_api.app.maintenance import maintain
 from projects_api.app.observability import ObservabilityMiddleware
 from projects_api.app.pools import keep_noting, note_pools
 from projects_api.app.scraping import MetricsPage
 from projects_api.app.services import Services
+from projects_api.app.tracing_layer import TracingMiddleware
 from projects_api.contract.serving import serve
 from projects_api.contract.support import METHODS
 from projects_api.openapi import contract, contract_text
@@ -72,6 +74,8 @@ def _methods() -> list[str]:
 
 def _outer_layers(settings: Settings) -> list[Any]:
     layers: list[Any] = [partial(ObservabilityMiddleware, tls=settings.tls_key is not None)]
+    if tracing.is_on():
+        layers.append(TracingMiddleware)
     if settings.cors_origins:
         layers.append(
             partial(

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from projects_api import tracing
 from projects_api.database import postgresql
 from projects_api.database.postgresql import NO_LIMITS, Limits
 
@@ -37,6 +38,7 @@ class Database:
     def __init__(self, url: str, *, connections: int = 16, limits: Limits = NO_LIMITS) -> None:
         """Take the URL, how many connections are kept, and how long PostgreSQL may take."""
         self.engine = _create_engine(make_url(url), connections, limits)
+        tracing.watch(self.engine)
         self.is_embedded = self.engine.dialect.name == "sqlite"
         self.most_connections = 2 * connections + SPARE_CONNECTIONS
         self._event_loop_connection: Connection | None = None

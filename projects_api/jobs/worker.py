@@ -11,6 +11,7 @@ import structlog
 import uuid_utils
 from sqlalchemy.exc import SQLAlchemyError
 
+from projects_api import tracing
 from projects_api.database import Database
 from projects_api.database.endurance import Endurance
 from projects_api.database.postgresql import Limits
@@ -63,6 +64,17 @@ class Worker:
         job = self._claim()
         if job is None:
             return False
+        facts = {"projects_api.job_id": job["id"], "projects_api.attempt": job["attempts"]}
+        with tracing.span(f"job {job['kind']}", facts) as span:
+            status = self._see_through(job)
+            if span:
+                span.set_attribute("projects_api.job_status", status)
+            if status == "failed":
+                tracing.fail(span)
+        return True
+
+    def _see_through(self, job: Job) -> str:
+        """Have a job done; return what it is now."""
         log = _log.bind(job_id=job["id"], kind=job["kind"])
         log.info("job_started", attempt=job["attempts"])
         began = time.monotonic()
@@ -78,7 +90,7 @@ class Worker:
         metrics().jobs_ended.labels(job["kind"], status).inc()
         metrics().job_seconds.labels(job["kind"]).observe(seconds)
         log.info("job_ended", status=status, message=message, seconds=seconds)
-        return True
+        return status
 
     def _claim(self) -> Job | None:
         with self._database.transaction(writing=False) as connection:
