@@ -113,7 +113,9 @@ class TestJobs:
     def test_those_that_have_not_ended(self, work):
         taken, *_ = [work.add("succeed") for _ in range(3)]
         with work.server.services.database.transaction() as connection:
-            connection.execute(update(jobs).where(jobs.c.id == taken).values(status="running"))
+            # It has waited longest of all, and waits no more.
+            begun = {"status": "running", "created_at": "2026-01-01T00:00:00Z"}
+            connection.execute(update(jobs).where(jobs.c.id == taken).values(begun))
             queued = select(func.min(jobs.c.created_at)).where(jobs.c.status == "queued")
             oldest = datetime.fromisoformat(connection.scalar(queued))
         time.sleep(SAMPLE_SECONDS)  # as long as a sample is kept
