@@ -32,13 +32,14 @@ test-fast: install ## Run what takes no training, generator, fuzzing or kill: tw
 
 check: lint types contract test ## Run everything that CI runs
 
-lint: install ## Check format and style of the code, the Dockerfile and the compose file
+lint: install ## Check format and style of the code, the Dockerfile, the compose file and the manifests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml
+	$(BIN)/kubernetes-validate --strict --quiet deploy/kubernetes/projects-api.yaml
 
 fuzz: install ## Fuzz the server and its reading of tables for long: FUZZING_EXAMPLES=5000 FUZZING_SEED=1 make fuzz
 	FUZZING_EXAMPLES=$${FUZZING_EXAMPLES:-2000} $(BIN)/python -m pytest tests/contract/test_fuzzing.py -n0 -s

@@ -53,6 +53,8 @@ class Settings(BaseSettings):
     """Bytes of all files that one person brought or had made; 0 is any number."""
     project_quota_bytes: int = Field(default=50 * 1024**3, ge=0)
     """Bytes of all files of one project; 0 is any number."""
+    max_table_cells: int = Field(default=500_000_000, ge=1)
+    """Cells of a Parquet file, which compression lets be many more than its bytes."""
     prediction_processes: int = Field(default=2, ge=1, le=256)
     """Processes in which models are asked, at most, for each server process."""
     hot_model_bytes: int = Field(default=256 * 1024 * 1024, ge=0)
@@ -75,6 +77,8 @@ class Settings(BaseSettings):
     """Refused requests of a caller that have an entry each in a minute; more are counted."""
     embedded_workers: int = Field(default=1, ge=0, le=64)
     """Jobs that `serve` itself works on at once; `projects-api worker` adds more."""
+    worker_port: int = Field(default=0, ge=0, le=65535)
+    """Where `projects-api worker` tells health and metrics; 0 is nowhere."""
     job_poll_seconds: float = Field(default=0.5, ge=0.01, le=60)
     """Seconds between two looks for a job that waits, and for a wish to cancel one that runs."""
     job_lease_seconds: float = Field(default=30.0, ge=0.1, le=3600)
@@ -99,6 +103,8 @@ class Settings(BaseSettings):
     """Connections of one address; a proxy before the server is one address."""
     shutdown_seconds: int = Field(default=30, ge=0)
     """Seconds that running requests get to finish when the server stops."""
+    traces: bool = False
+    """Make traces and send them by OTLP where the variables `OTEL_...` say; the extra `otel`."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
     allow_insecure: bool = False

@@ -59,6 +59,11 @@ class Mode(Enum):
         return self in {Mode.WRITE, Mode.UPLOAD}
 
     @property
+    def takes_long(self) -> bool:
+        """Return whether tables are read in it, or files taken over, for as long as it takes."""
+        return self in {Mode.UPLOAD, Mode.OWN_TRANSACTIONS}
+
+    @property
     def ends_first(self) -> bool:
         """Return whether the rules' own transaction has ended when the handler is called."""
         return self in {Mode.DOWNLOAD, Mode.UPLOAD, Mode.OWN_TRANSACTIONS}

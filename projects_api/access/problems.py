@@ -285,6 +285,21 @@ class TooManyJobs(Problem):
         super().__init__(headers={"Retry-After": "60"})
 
 
+class TooManyAtOnce(Problem):
+    """The caller has as many requests that take long waiting as a person may have."""
+
+    status = 429
+    slug = "too-many-at-once"
+    title = "Too many requests at once"
+    detail = (
+        "As many of your requests that take long are being answered, or wait, as one person may "
+        "have. Send fewer at a time."
+    )
+
+    def __init__(self) -> None:
+        super().__init__(headers={"Retry-After": "5"})
+
+
 class Unavailable(Problem):
     """The database or the artifact store cannot be reached."""
 

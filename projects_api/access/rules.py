@@ -1,9 +1,7 @@
 """The rules of this API: who may do what, in which transaction, and what repeats are answered."""
 
-import asyncio
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -16,6 +14,7 @@ from projects_api.access.audit import CALLER, CHANGE, KEY, PROJECT, entry_of
 from projects_api.access.authentication import authenticate
 from projects_api.access.idempotency import HEADER, IdempotentRequest
 from projects_api.access.modes import Mode
+from projects_api.access.places import NoPlace, Places, Threads
 from projects_api.access.problems import ContentLost, PreconditionFailed, TooManyJobs, Unavailable
 from projects_api.access.rate_limit import RateLimit
 from projects_api.contract import Answer, Call, NotFound, Operation, Problem, Unit
@@ -30,6 +29,8 @@ from projects_api.storage.artifacts import Artifacts
 from projects_api.storage.faults import LOST, PASSING
 from projects_api.storage.readiness import SharedAnswer
 
+PLACE = "projects_api.place"
+"""The place in a request's scope that says that it has a place in `Places`."""
 IF_MATCH = "if-match"
 NOWHERE = "No operation has this path. /openapi.json lists those that exist."
 
@@ -48,7 +49,8 @@ class Means:
     database: Database
     artifacts: Artifacts
     rate_limit: RateLimit | None
-    threads: Executor
+    threads: Threads
+    places: Places
     shared: SharedAnswer
     offered: Mapping[str, Any]
 
@@ -126,14 +128,22 @@ class KeyedUnit:
         self._is_quick = self._mode is Mode.QUICK_READ
         self._changes = self._mode.changes
         self._writes, self._ends_first = self._mode.writes, self._mode.ends_first
+        self._takes_long = self._mode.takes_long or "predictions" in operation.taken
         self.used_up = frozenset(filter(None, [access.project_parameter]))
 
     async def execute(self, call: Call, work: Callable[[Call], Result]) -> Result:
-        """Do quick reads at once, and all else in a thread."""
+        """Do quick reads at once, and all else in a thread.
+
+        What takes long gives its thread back where its caller has no place, and waits without one.
+        """
         if self._is_quick:
             return work(call)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._means.threads, work, call)
+        try:
+            return await self._means.threads.run(work, call)
+        except NoPlace as full:
+            async with self._means.places.awaited(full.user_id):
+                call.scope[PLACE] = True
+                return await self._means.threads.run(work, call)
 
     def admit(self, call: Call) -> Caller:
         """Find the caller in a transaction of its own."""
@@ -167,7 +177,8 @@ class KeyedUnit:
                 injected |= self._project_of(connection, call, caller, membership)
             if self._ends_first:
                 connection.rollback()
-            made = answer(injected)
+            with self._place(call, caller):
+                made = answer(injected)
             if self._changes:
                 location = made.headers.get("location", "")
                 audit.add(connection, entry_of(call.scope, made.status, location))
@@ -176,6 +187,11 @@ class KeyedUnit:
             if self._writes or request:
                 connection.commit()
             return made
+
+    def _place(self, call: Call, caller: Caller) -> AbstractContextManager[None]:
+        if not self._takes_long or PLACE in call.scope:
+            return nullcontext()
+        return self._means.places.taken(caller.user_id)
 
     def _connect(self) -> AbstractContextManager[Connection]:
         database = self._means.database

@@ -1,25 +1,24 @@
 """The application: the contract served with this API's handlers, rules and layers."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any
 
 from anyio import to_thread
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
+from projects_api import tracing
 from projects_api.app.documentation import documentation_routes
 from projects_api.app.maintenance import maintain
 from projects_api.app.observability import ObservabilityMiddleware
+from projects_api.app.pools import keep_noting, note_pools
+from projects_api.app.scraping import MetricsPage
 from projects_api.app.services import Services
+from projects_api.app.tracing_layer import TracingMiddleware
 from projects_api.contract.serving import serve
 from projects_api.contract.support import METHODS
 from projects_api.openapi import contract, contract_text
@@ -36,12 +35,13 @@ def create_application(
     `layers` stand behind routing, and `routes` beside those of the documents.
     """
     services = Services.from_settings(settings)
+    page = MetricsPage(services.database, services.sampling, partial(note_pools, services))
     documents = documentation_routes(contract_text(), contract(), settings.public_url)
     return serve(
         contract(),
         HANDLERS,
         services.rules,
-        routes=[*documents, Route("/metrics", _metrics), *routes],
+        routes=[*documents, Route("/metrics", page.page), *routes],
         outer=_outer_layers(settings, services),
         inner=layers,
         lifespan=partial(_lifespan, services),
@@ -75,6 +75,8 @@ def _methods() -> list[str]:
 def _outer_layers(settings: Settings, services: Services) -> list[Any]:
     tls, refusals = settings.tls_key is not None, services.refusals
     layers: list[Any] = [partial(ObservabilityMiddleware, tls=tls, refusals=refusals)]
+    if tracing.is_on():
+        layers.append(TracingMiddleware)
     if settings.cors_origins:
         layers.append(
             partial(
@@ -91,20 +93,12 @@ def _outer_layers(settings: Settings, services: Services) -> list[Any]:
 
 @asynccontextmanager
 async def _lifespan(services: Services, _app: object) -> AsyncIterator[None]:
-    maintenance = asyncio.create_task(maintain(services))
+    tasks = [asyncio.create_task(one(services)) for one in (maintain, keep_noting)]
     try:
         yield
     finally:
-        maintenance.cancel()
-        with suppress(asyncio.CancelledError):
-            await maintenance
+        for task in tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
         await to_thread.run_sync(services.close)
-
-
-def _metrics(_request: Request) -> Response:
-    registry = None
-    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-        registry = CollectorRegistry()
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    body = generate_latest(registry or REGISTRY)
-    return Response(body, headers={"content-type": CONTENT_TYPE_LATEST})

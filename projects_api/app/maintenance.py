@@ -1,7 +1,8 @@
 """Maintenance: what the server does between requests, in every process."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import structlog
@@ -9,6 +10,7 @@ from anyio import to_thread
 
 from projects_api.app.services import Services
 from projects_api.database.endurance import Endurance
+from projects_api.metrics import metrics
 from projects_api.models import audit, job, stored_answer
 from projects_api.models.base import present, to_text
 
@@ -21,23 +23,42 @@ async def maintain(services: Services) -> None:
     endurance = Endurance("maintenance_failed")
     while True:
         with endurance.step():
-            if removed := await to_thread.run_sync(_run, services):
+            with _counted():
+                removed = await to_thread.run_sync(_run, services)
+            if removed:
                 _log.info("files_collected", count=removed)
         await asyncio.sleep(services.settings.maintenance_seconds)
+
+
+@contextmanager
+def _counted() -> Iterator[None]:
+    series = metrics()
+    try:
+        yield
+    except Exception:
+        series.maintenance_runs.labels("failed").inc()
+        raise
+    series.maintenance_runs.labels("succeeded").inc()
+    series.maintenance_success.set_to_current_time()
 
 
 def _run(services: Services) -> int:
     with services.database.transaction() as connection:
         stored_answer.remove_expired(connection)
-    _forget(services, services.settings.job_days, job.remove_old)
+    forgotten = _forget(services, services.settings.job_days, job.remove_old)
+    metrics().jobs_forgotten.inc(forgotten)
     _forget(services, services.settings.audit_days, audit.remove_old)
-    return services.artifacts.collect()
+    collected = services.artifacts.collect()
+    metrics().contents_collected.inc(collected)
+    return collected
 
 
-def _forget(services: Services, days: float, remove_old: Callable[..., int]) -> None:
-    """Forget what is old, few rows at a time, for others wait to write meanwhile."""
+def _forget(services: Services, days: float, remove_old: Callable[..., int]) -> int:
+    """Forget what is old, few rows at a time, for others wait to write meanwhile; count them."""
     before = to_text(present() - timedelta(days=days))
-    removed = BATCH if days else 0
+    total, removed = 0, BATCH if days else 0
     while removed == BATCH:
         with services.database.transaction() as connection:
             removed = remove_old(connection, before, most=BATCH)
+        total += removed
+    return total

@@ -8,26 +8,17 @@ from functools import cache
 from typing import Any
 
 import structlog
-from prometheus_client import Counter, Gauge, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from projects_api.access.audit import CALLER, Refusals, is_refusal
 from projects_api.contract.rules import OPERATION, REQUEST_ID
+from projects_api.metrics import metrics
 
-_REQUESTS = Counter(
-    "projects_api_requests_total", "Requests by operation and status", ["operation", "status"]
-)
-_SECONDS = Histogram(
-    "projects_api_request_seconds",
-    "Seconds from a request's first byte to its answer's last",
-    ["operation"],
-)
-_RUNNING = Gauge(
-    "projects_api_requests_running", "Requests being answered now", multiprocess_mode="livesum"
-)
+_SERIES = metrics()
 # Finding a labelled child takes a lock each time; there are few, and they stay.
-_requests = cache(_REQUESTS.labels)
-_seconds = cache(_SECONDS.labels)
+_requests = cache(_SERIES.requests.labels)
+_seconds = cache(_SERIES.seconds.labels)
+_broken_off = cache(_SERIES.broken_off.labels)
 _ACCEPTED_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _NO_PAGE = b"default-src 'none'; frame-ancestors 'none'"
 _log = structlog.get_logger("projects_api.access")
@@ -55,9 +46,10 @@ class ObservabilityMiddleware:
         request_id = _request_id(scope["headers"])
         scope[REQUEST_ID] = request_id
         status, sent = 0, 0
+        is_whole = is_gone = False
 
         async def watch(message: Message) -> None:
-            nonlocal status, sent
+            nonlocal status, sent, is_whole
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = message.setdefault("headers", [])
@@ -65,20 +57,33 @@ class ObservabilityMiddleware:
                 headers.append((b"x-request-id", request_id.encode()))
             else:
                 sent += len(message.get("body", b""))
+                # What is sent to nobody completes nothing.
+                is_whole = not is_gone and not message.get("more_body", False)
             await send(message)
 
+        async def listen() -> Message:
+            nonlocal is_gone
+            message = await receive()
+            # After the whole answer, to be gone is no loss.
+            is_gone = is_gone or (message["type"] == "http.disconnect" and not is_whole)
+            return message
+
+        broken_by = None
         began = time.perf_counter()
-        _RUNNING.inc()
+        _SERIES.running.inc()
         try:
-            await self.app(scope, receive, watch)
+            await self.app(scope, listen, watch)
         except Exception as error:
             if status:
+                broken_by = "server"
                 reason = str(error.__cause__ or error)
                 _log.error("answer_broke_off", request_id=request_id, error=reason)
             raise
         finally:
-            _RUNNING.dec()
-            _record(scope, status, sent, time.perf_counter() - began)
+            _SERIES.running.dec()
+            if is_gone and status:
+                broken_by = broken_by or "caller"
+            _record(scope, status, sent, time.perf_counter() - began, broken_by)
             if is_refusal(scope, status):
                 self.refusals.note(scope, status)
 
@@ -99,16 +104,19 @@ def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
     return os.urandom(16).hex()
 
 
-def _record(scope: Scope, status: int, sent: int, seconds: float) -> None:
+def _record(scope: Scope, status: int, sent: int, seconds: float, broken_by: str | None) -> None:
     operation = scope.get(OPERATION, "none")
     _requests(operation, status).inc()
     _seconds(operation).observe(seconds)
+    if broken_by:
+        _broken_off(operation, broken_by).inc()
     # Neither the query nor any header: a search or a token is nobody else's business.
     line: dict[str, Any] = {
         "method": scope["method"],
         "path": scope["path"],
         "status": status,
         "bytes": sent,
+        "broken_off_by": broken_by,
         "milliseconds": round(seconds * 1000, 2),
         "request_id": scope[REQUEST_ID],
         "operation": operation,

@@ -19,6 +19,7 @@ import uvicorn
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from projects_api import tracing
 from projects_api.app.connections import shares_of
 from projects_api.app.http_protocol import HttpProtocol
 from projects_api.files.traces import held_folder, remove_abandoned
@@ -34,8 +35,14 @@ def application() -> ASGIApp:
     """Make the application of one server process."""
     settings = Settings()
     set_up_logs(settings.log_level, settings.log_format)
+    _set_up_traces(settings)
     _end_with_parent()
     return assemble(settings)
+
+
+def _set_up_traces(settings: Settings) -> None:
+    if settings.traces:
+        tracing.set_up()
 
 
 def _end_with_parent() -> None:
@@ -56,6 +63,7 @@ def _await_end(sentinel: int) -> None:
 def run(settings: Settings, *, reload: bool = False) -> None:
     """Serve until a signal; requests that run get time to finish."""
     options = uvicorn_options(settings)
+    _set_up_traces(settings)
     with _shared_metrics(settings.workers), Workers(settings, settings.embedded_workers):
         uvicorn.run(APPLICATION, factory=True, workers=settings.workers, reload=reload, **options)
 
@@ -75,10 +83,14 @@ def _shared_metrics(processes: int) -> Iterator[None]:
 
 def run_workers(settings: Settings, count: int) -> None:
     """Work on jobs until a signal; then give back those that run."""
+    _set_up_traces(settings)
     told = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: told.set())
-    with Workers(settings, count):
+    # Imported here, for it needs the library of metrics.
+    from projects_api.app.worker_pages import worker_pages  # noqa: PLC0415
+
+    with Workers(settings, count) as workers, worker_pages(settings, workers):
         structlog.get_logger().info("workers_started", count=count)
         told.wait()
 

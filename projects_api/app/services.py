@@ -1,11 +1,11 @@
 """What the operations of a running server share."""
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
 
 from projects_api.access.audit import Refusals
+from projects_api.access.places import Places, Threads
 from projects_api.access.rate_limit import RateLimit
 from projects_api.access.rules import Means, ProjectsRules
 from projects_api.database import Database
@@ -16,6 +16,7 @@ from projects_api.storage.artifacts import Artifacts
 from projects_api.storage.quotas import Quotas
 from projects_api.storage.readiness import Readiness, SharedAnswer
 from projects_api.storage.store import ArtifactStore
+from projects_api.tables import limit_cells
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Services:
         )
         quotas = Quotas(**settings.quotas)
         artifacts = Artifacts(database, ArtifactStore(settings.artifacts), quotas)
+        limit_cells(settings.max_table_cells)
         return cls(
             settings,
             database,
@@ -53,9 +55,14 @@ class Services:
         )
 
     @cached_property
-    def threads(self) -> ThreadPoolExecutor:
-        """Where requests run: a plain pool, for a hop through it costs half of any other."""
-        return ThreadPoolExecutor(self.settings.threads, thread_name_prefix="request")
+    def threads(self) -> Threads:
+        """Where requests run."""
+        return Threads(self.settings.threads)
+
+    @cached_property
+    def places(self) -> Places:
+        """Which of them are for requests that take long."""
+        return Places(self.settings.threads)
 
     @cached_property
     def readiness(self) -> Readiness:
@@ -73,6 +80,11 @@ class Services:
         return Refusals(self.database, each_minute=self.settings.audit_refusals_per_minute)
 
     @cached_property
+    def sampling(self) -> SharedAnswer:
+        """Where the database is asked for metrics, which nobody else waits behind."""
+        return SharedAnswer()
+
+    @cached_property
     def rules(self) -> ProjectsRules:
         """What requests must keep to."""
         means = Means(
@@ -80,6 +92,7 @@ class Services:
             artifacts=self.artifacts,
             rate_limit=self.rate_limit,
             threads=self.threads,
+            places=self.places,
             shared=self.shared,
             offered={
                 "artifacts": self.artifacts,
@@ -94,6 +107,7 @@ class Services:
         """Let running requests end, then close the database and the prediction processes."""
         self.threads.shutdown()
         self.shared.close()
+        self.sampling.close()
         self.predictions.close()
         self.refusals.close()
         self.database.close()

@@ -4,6 +4,7 @@
 # ruff: noqa: PLC0415
 
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, NoReturn
 
 import typer
@@ -38,6 +39,8 @@ def settings_or_end() -> "Settings":
         settings = Settings()
     except ValidationError as error:
         fail(fault_text(error))
+    if settings.traces and find_spec("opentelemetry") is None:
+        fail("PROJECTS_API_TRACES needs the extra otel: pip install 'projects-api[otel]'")
     for file in filter(None, (settings.tls_certificate, settings.tls_key)):
         if not file.is_file():
             fail(f"there is no file {file}, which a PROJECTS_API_TLS_... names")

@@ -76,11 +76,16 @@ def worker(
     concurrency: Annotated[
         int, typer.Option(help="Jobs that it works on at once.", min=1, max=64)
     ] = 1,
+    port: Annotated[
+        int | None, typer.Option(help="Port on which to tell health and metrics; none by default.")
+    ] = None,
 ) -> None:
     """Work on jobs, beside the worker that `serve` has; on any machine, and as many as you like."""
     from projects_api.app.run import run_workers
     from projects_api.logs import set_up_logs
 
+    if port is not None:
+        os.environ["PROJECTS_API_WORKER_PORT"] = str(port)
     settings = settings_or_end()
     check_store(settings)
     set_up_logs(settings.log_level, settings.log_format)

@@ -9,9 +9,10 @@ from threading import Lock
 from time import monotonic, sleep
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from projects_api import tracing
 from projects_api.database import postgresql
 from projects_api.database.postgresql import NO_LIMITS, Limits
 
@@ -19,8 +20,8 @@ BUSY_SECONDS = 30
 RETRY_SECONDS = 0.01
 CACHE = "cache_size=-8000"
 """Kibibytes of pages that a connection to SQLite keeps: what it reads for ten thousand projects."""
-SPARE_CONNECTIONS = 3
-"""Beside those of all threads: for reads of SQLite, for maintenance, and for readiness."""
+SPARE_CONNECTIONS = 4
+"""Beside those of all threads: reads of SQLite, maintenance, readiness and metrics."""
 _READ_ONLY = text("SELECT current_setting('transaction_read_only') = 'on'")
 
 
@@ -37,7 +38,9 @@ class Database:
     def __init__(self, url: str, *, connections: int = 16, limits: Limits = NO_LIMITS) -> None:
         """Take the URL, how many connections are kept, and how long PostgreSQL may take."""
         self.engine = _create_engine(make_url(url), connections, limits)
+        tracing.watch(self.engine)
         self.is_embedded = self.engine.dialect.name == "sqlite"
+        self.most_connections = 2 * connections + SPARE_CONNECTIONS
         self._event_loop_connection: Connection | None = None
         self._reading = self.engine
         self._writing = self.engine.execution_options(writing=True)
@@ -46,6 +49,12 @@ class Database:
             # Each statement sees a state of its own anyway; BEGIN and COMMIT would only travel.
             self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
             self._snapshot = self.engine.execution_options(isolation_level="REPEATABLE READ")
+
+    @property
+    def used_connections(self) -> int:
+        """How many connections are in use now."""
+        pool = self.engine.pool
+        return pool.checkedout() if isinstance(pool, QueuePool) else 0
 
     def connect(self, *, writing: bool = False, snapshot: bool = False) -> Connection:
         """Take a connection; its transaction begins with its first statement.

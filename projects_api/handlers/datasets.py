@@ -42,8 +42,8 @@ from projects_api.tables import (
 
 def upload_dataset(
     connection: Connection,
-    project: Project,
     caller: Caller,
+    project: Project,
     artifacts: Artifacts,
     *,
     name: str,
@@ -52,7 +52,7 @@ def upload_dataset(
     **said: Unpack[Said],
 ) -> DatasetUpload:
     """Create a data set from an uploaded table, which is read as is said of it."""
-    table = _inspected(file, said)
+    table = _inspected(file, said, caller)
     claim = Claim(caller.user_id, project["id"])
     with translated(), artifacts.keep(connection, {file.path: file.content}, claim):
         ids = datasets.create(
@@ -99,8 +99,8 @@ def list_dataset_versions(
 
 def upload_dataset_version(
     connection: Connection,
-    project: Project,
     caller: Caller,
+    project: Project,
     artifacts: Artifacts,
     dataset_id: str,
     *,
@@ -108,7 +108,7 @@ def upload_dataset_version(
     **said: Unpack[Said],
 ) -> DatasetVersionUpload:
     """Make an uploaded table, which is read as is said of it, the newest version of a data set."""
-    table = _inspected(file, said)
+    table = _inspected(file, said, caller)
     claim = Claim(caller.user_id, project["id"])
     with translated(), artifacts.keep(connection, {file.path: file.content}, claim):
         made = datasets.add_version(
@@ -134,20 +134,28 @@ def get_dataset_quality(
 
 
 def get_dataset_columns(
-    database: Database, artifacts: Artifacts, dataset_id: str, version: int | None = None
+    caller: Caller,
+    database: Database,
+    artifacts: Artifacts,
+    dataset_id: str,
+    version: int | None = None,
 ) -> DatasetColumns:
     """Get the columns of a version with their statistics."""
     with translated():
-        found, profile = profile_of(database, artifacts, dataset_id, version)
+        found, profile = profile_of(database, artifacts, dataset_id, version, caller.user_id)
     return {**_named(found), "rows": found["rows"], "columns": profile["columns"]}
 
 
 def analyze_dataset(
-    database: Database, artifacts: Artifacts, dataset_id: str, version: int | None = None
+    caller: Caller,
+    database: Database,
+    artifacts: Artifacts,
+    dataset_id: str,
+    version: int | None = None,
 ) -> DatasetAnalysis:
     """Get the distributions and the correlations of a version's columns."""
     with translated():
-        found, profile = profile_of(database, artifacts, dataset_id, version)
+        found, profile = profile_of(database, artifacts, dataset_id, version, caller.user_id)
     return {
         **_named(found),
         "rows": found["rows"],
@@ -159,8 +167,10 @@ def analyze_dataset(
 
 def download_dataset(
     connection: Connection,
+    caller: Caller,
     artifacts: Artifacts,
     dataset: Dataset,
+    *,
     format: TableFormat | None = None,  # noqa: A002 - the contract's name for it
     version: int | None = None,
 ) -> File:
@@ -172,12 +182,12 @@ def download_dataset(
     file = stored_file(connection, artifacts, kept, media_type=MEDIA_TYPES[wanted], name=name)
     if wanted == kept["format"]:
         return file
-    return replace(file, chunks=_converted(artifacts, kept, wanted), size=None)
+    return replace(file, chunks=_converted(artifacts, kept, wanted, caller), size=None)
 
 
-def _inspected(file: Upload, said: Said) -> TableFacts:
+def _inspected(file: Upload, said: Said, caller: Caller) -> TableFacts:
     with translated():
-        return inspect_table(file.path, said)
+        return inspect_table(file.path, said, asker=caller.user_id)
 
 
 class _Named(TypedDict):
@@ -189,10 +199,12 @@ def _named(found: dict[str, Any]) -> _Named:
     return {"dataset_version_id": found["id"], "version": found["version"]}
 
 
-def _converted(artifacts: Artifacts, kept: dict[str, Any], wanted: TableFormat) -> Iterator[bytes]:
+def _converted(
+    artifacts: Artifacts, kept: dict[str, Any], wanted: TableFormat, caller: Caller
+) -> Iterator[bytes]:
     """Convert a table once its transaction has ended, for that may take seconds."""
     with artifacts.fetched(kept["sha256"]) as source, artifacts.spool() as target:
         with translated():
-            convert_table(source, kept["dialect"], wanted, target.path)
+            convert_table(source, kept["dialect"], wanted, target.path, asker=caller.user_id)
         with target.path.open("rb") as file:
             yield from iter(partial(file.read, CHUNK_BYTES), b"")

@@ -14,6 +14,7 @@ from projects_api.database import Database
 from projects_api.handlers.translation import translated
 from projects_api.models import deployment as deployments
 from projects_api.models import deployment_input, trained_model
+from projects_api.models.api_key import Caller
 from projects_api.predictions import Predictions, require_answers
 from projects_api.schemas import (
     Deployment,
@@ -68,6 +69,7 @@ def get_deployment(deployment: Deployment) -> DeploymentEnvelope:
 
 def predict_with_deployment(
     connection: Connection,
+    caller: Caller,
     database: Database,
     predictions: Predictions,
     *,
@@ -82,7 +84,7 @@ def predict_with_deployment(
     if model is None:
         raise DeploymentNotFound
     with translated():
-        told = predictions.predict(model, inputs)
+        told = predictions.predict(model, inputs, caller.user_id)
     # In a transaction of its own: nobody else's writing waits while the model works.
     with database.transaction() as own:
         if not deployment_input.keep(own, deployment["id"], told.rows):
@@ -111,11 +113,12 @@ def deactivate_deployment(connection: Connection, deployment: Deployment) -> Dep
 
 
 def get_drift(
-    connection: Connection, predictions: Predictions, deployment: Deployment
+    connection: Connection, caller: Caller, predictions: Predictions, deployment: Deployment
 ) -> DeploymentDrift:
     """Measure how far what a deployment was asked is from what its model was trained on."""
     model_id, deployment_id = deployment["model_id"], deployment["id"]
     reference = trained_model.find_experiment_column(connection, model_id, "reference")
     rows = deployment_input.list_newest(connection, deployment_id)
-    drift = predictions.measure_drift(deployment["project_id"], reference, rows)
+    with translated():
+        drift = predictions.measure_drift(deployment["project_id"], reference, rows, caller.user_id)
     return {"deployment_id": deployment_id, "drift": drift}

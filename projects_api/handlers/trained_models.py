@@ -9,6 +9,7 @@ from projects_api.contract import File
 from projects_api.engines import MODEL_FORMATS
 from projects_api.handlers.translation import translated
 from projects_api.models import deployment, trained_model
+from projects_api.models.api_key import Caller
 from projects_api.predictions import Predictions
 from projects_api.schemas import (
     PredictionList,
@@ -67,7 +68,9 @@ def get_model_parameters(connection: Connection, model_id: str) -> TrainedModelP
 
 def predict(
     connection: Connection,
+    caller: Caller,
     predictions: Predictions,
+    *,
     model_id: str,
     inputs: Any,
     options: dict[str, bool],
@@ -77,7 +80,7 @@ def predict(
     if model is None:
         raise ModelNotFound
     with translated():
-        return predictions.predict(model, inputs).as_answer(**options)
+        return predictions.predict(model, inputs, caller.user_id).as_answer(**options)
 
 
 def download_model(connection: Connection, artifacts: Artifacts, model: TrainedModel) -> File:

@@ -14,6 +14,7 @@ from projects_api.access.problems import (
 )
 from projects_api.contract.parameters import describe
 from projects_api.predictions.faults import EngineMissing, ModelFault, RowsRefused
+from projects_api.processes.turns import QueueFull
 from projects_api.storage.profiles import TooManyReaders, VersionNotFound
 from projects_api.storage.quotas import QuotaExceeded
 from projects_api.tables import NotATable
@@ -28,9 +29,9 @@ def translated() -> Iterator[None]:
         raise TableRefused(refused.reason) from refused
     except VersionNotFound as missing:
         raise DatasetVersionNotFound from missing
-    except TooManyReaders as busy:
+    except (TooManyReaders, QueueFull) as busy:
         raise Unavailable(
-            "Too many tables are being read right now. Repeat the request later."
+            "Too many tables are read, or models asked, right now. Repeat the request later."
         ) from busy
     except QuotaExceeded as full:
         raise QuotaReached(str(full)) from full

@@ -26,6 +26,7 @@ from projects_api.storage.artifacts import Artifacts
 from projects_api.storage.faults import LOST, PASSING
 from projects_api.storage.quotas import Quotas
 from projects_api.storage.store import ArtifactStore
+from projects_api.tables import limit_cells
 
 PR_SET_PDEATHSIG = 1
 SPARE_BYTES = 1 << 30
@@ -126,6 +127,7 @@ def _open(task: dict[str, Any]) -> RunningJob:
     database = Database(settings.database, connections=2, limits=limits)
     quotas = Quotas(**settings.quotas)
     artifacts = Artifacts(database, ArtifactStore(settings.artifacts), quotas)
+    limit_cells(settings.max_table_cells)
     return RunningJob(task["job"], database, artifacts, Path(task["folder"]))
 
 

@@ -11,6 +11,7 @@ import structlog
 import uuid_utils
 from sqlalchemy.exc import SQLAlchemyError
 
+from projects_api import tracing
 from projects_api.database import Database
 from projects_api.database.endurance import Endurance
 from projects_api.database.postgresql import Limits
@@ -18,6 +19,7 @@ from projects_api.jobs import KINDS, SHORT_KINDS, outcome
 from projects_api.jobs.hold import JobHold
 from projects_api.jobs.job_process import JobProcess, clean_scratch, scratch_folder
 from projects_api.jobs.outcome import Outcome
+from projects_api.metrics import metrics
 from projects_api.models import job_lease
 from projects_api.models.base import now, origin
 from projects_api.settings import Settings
@@ -49,18 +51,30 @@ class Worker:
     def run(self) -> None:
         """Work, for as long as nobody says stop and whatever happens."""
         endurance = Endurance("worker_failed")
-        while not self._stopping.is_set():
-            worked = False
-            with endurance.step():
-                worked = self.work_once()
-            if not worked:
-                self._stopping.wait(self._settings.job_poll_seconds)
+        with metrics().workers.track_inprogress():
+            while not self._stopping.is_set():
+                worked = False
+                with endurance.step():
+                    worked = self.work_once()
+                if not worked:
+                    self._stopping.wait(self._settings.job_poll_seconds)
 
     def work_once(self) -> bool:
         """Take a job and see it through; tell whether there was one."""
         job = self._claim()
         if job is None:
             return False
+        facts = {"projects_api.job_id": job["id"], "projects_api.attempt": job["attempts"]}
+        with tracing.span(f"job {job['kind']}", facts) as span:
+            status = self._see_through(job)
+            if span:
+                span.set_attribute("projects_api.job_status", status)
+            if status == "failed":
+                tracing.fail(span)
+        return True
+
+    def _see_through(self, job: Job) -> str:
+        """Have a job done; return what it is now."""
         log = _log.bind(job_id=job["id"], kind=job["kind"])
         log.info("job_started", attempt=job["attempts"])
         began = time.monotonic()
@@ -73,8 +87,10 @@ class Worker:
             log.error("job_broke", traceback=found.traceback)
         seconds = round(time.monotonic() - began, 3)
         message = found.message if status == found.status else None
+        metrics().jobs_ended.labels(job["kind"], status).inc()
+        metrics().job_seconds.labels(job["kind"]).observe(seconds)
         log.info("job_ended", status=status, message=message, seconds=seconds)
-        return True
+        return status
 
     def _claim(self) -> Job | None:
         with self._database.transaction(writing=False) as connection:
@@ -191,6 +207,10 @@ class Workers:
             thread = threading.Thread(target=worker.run, name=f"worker-{number}", daemon=True)
             thread.start()
             self._threads.append(thread)
+
+    def live(self) -> bool:
+        """Return whether every thread that should take jobs does."""
+        return all(thread.is_alive() for thread in self._threads)
 
     @contextmanager
     def paused(self) -> Iterator[None]:

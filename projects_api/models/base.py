@@ -154,6 +154,11 @@ def present() -> datetime:
     return origin.moment()
 
 
+def to_moment(text: str) -> datetime:
+    """Read a moment that `to_text` wrote."""
+    return datetime.fromisoformat(text)
+
+
 def now() -> str:
     """Return the present moment as RFC 3339 text, to the microsecond."""
     return to_text(present())

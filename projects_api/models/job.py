@@ -22,12 +22,22 @@ from sqlalchemy import (
 from sqlmodel import Field, SQLModel
 
 from projects_api import schemas
-from projects_api.models.base import Identifier, Timestamp, new_id, now, one_of, row_of, table_of
+from projects_api.models.base import (
+    Identifier,
+    Timestamp,
+    new_id,
+    now,
+    one_of,
+    row_of,
+    rows_of,
+    table_of,
+)
 from projects_api.models.member import members
 
 STATUSES = ("queued", "running", "succeeded", "failed", "cancelled")
 MAX_WAITING = 100
 """Jobs of one person that wait at the same time."""
+OPEN = ("queued", "running")
 FINAL = ("succeeded", "failed", "cancelled")
 CANCELLED = "The job was cancelled."
 
@@ -149,12 +159,19 @@ def find_for_user(connection: Connection, job_id: str, user_id: str) -> schemas.
     return row_of(connection.execute(statement))
 
 
+def count_open(connection: Connection) -> list[dict[str, Any]]:
+    """Count the jobs that have not ended, by `kind` and `status`, with the `oldest` of each."""
+    facts = (func.count().label("count"), func.min(jobs.c.created_at).label("oldest"))
+    statement = select(jobs.c.kind, jobs.c.status, *facts).where(jobs.c.status.in_(OPEN))
+    return rows_of(connection.execute(statement.group_by(jobs.c.kind, jobs.c.status)))
+
+
 def request_cancel(connection: Connection, job_id: str) -> None:
     """Cancel a job: at once where it is queued; else its worker ends it. The last word stays."""
     queued = jobs.c.status == "queued"
     connection.execute(
         update(jobs)
-        .where(jobs.c.id == job_id, jobs.c.status.in_(("queued", "running")))
+        .where(jobs.c.id == job_id, jobs.c.status.in_(OPEN))
         .values(
             cancel_requested=True,
             status=case((queued, "cancelled"), else_=jobs.c.status),

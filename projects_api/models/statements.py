@@ -22,6 +22,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError
 
+from projects_api import tracing
+
 Processor = Callable[[Any], Any]
 Statement = Select[Any] | Insert | Update | Delete
 
@@ -120,12 +122,18 @@ class _Plan:
             given = [given[name] for name in self._order]
         driver: Any = connection.connection.dbapi_connection
         try:
-            cursor = driver.execute(self.sql, given)
+            cursor = self._execute(driver, given)
         except self._dialect.loaded_dbapi.Error as error:
             raise self._translated(connection, error, given) from error
         if self._readers is None:
             self._readers = self._find_readers(cursor.description or ())
         return cursor
+
+    def _execute(self, driver: Any, given: Any) -> Any:
+        if not tracing.is_on():
+            return driver.execute(self.sql, given)
+        with tracing.statement(self._dialect.name, self.sql):
+            return driver.execute(self.sql, given)
 
     def _find_readers(self, description: Any) -> dict[str, Processor]:
         found = {

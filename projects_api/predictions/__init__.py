@@ -17,6 +17,7 @@ from projects_api.engines import MODEL_FORMATS
 from projects_api.predictions.faults import EngineMissing, ModelFault
 from projects_api.predictions.rows import Row, read_rows
 from projects_api.processes.pool import ChildDied, ChildPool, OutOfTime
+from projects_api.processes.turns import Turns
 from projects_api.storage.artifacts import Artifacts
 from projects_api.storage.faults import LOST
 from projects_api.storage.store import ContentWrong
@@ -76,34 +77,46 @@ class Predictions:
         )
         self.close = self._children.close
 
-    def predict(self, model: Mapping[str, Any], inputs: Any) -> Prediction:
+    @property
+    def turns(self) -> Turns:
+        """Who asks a process now, and who waits for one."""
+        return self._children.turns
+
+    def predict(self, model: Mapping[str, Any], inputs: Any, asker: str = "") -> Prediction:
         """Ask a model, as `find_for_prediction` returns it, about a row or about several.
 
-        Raises `RowsRefused` for rows that it cannot be asked about, `ModelFault` where the
-        model cannot answer, and `EngineMissing` where this machine lacks what it needs.
+        Those who ask take turns, `asker` by `asker`. Raises `QueueFull` where too many wait,
+        `RowsRefused` for rows that it cannot be asked about, `ModelFault` where the model cannot
+        answer, and `EngineMissing` where this machine lacks what it needs.
         """
         require_answers(model["engine"])
         signature = model["signature"]
         if signature is None:
             raise ModelFault("Nobody has kept what this model takes. Train a model here.")
         rows, ignored_fields = read_rows(signature, inputs)
-        return Prediction(rows, self._ask(model, rows), ignored_fields)
+        return Prediction(rows, self._ask(model, rows, asker), ignored_fields)
 
     def measure_drift(
-        self, project_id: str, reference: Mapping[str, Any] | None, rows: Sequence[Row]
+        self,
+        project_id: str,
+        reference: Mapping[str, Any] | None,
+        rows: Sequence[Row],
+        asker: str = "",
     ) -> schemas.Drift:
         """Measure how far rows are from a training's reference, as `engines.drift.measure` does."""
         task = {"drift": {"reference": reference, "rows": rows}}
-        answer = self._children.ask(task, TASK_SECONDS, owner=project_id)
+        answer = self._children.ask(task, TASK_SECONDS, owner=project_id, asker=asker)
         drift: schemas.Drift = answer["drift"]
         return drift
 
-    def _ask(self, model: Mapping[str, Any], rows: list[Row]) -> list[schemas.Prediction]:
+    def _ask(
+        self, model: Mapping[str, Any], rows: list[Row], asker: str
+    ) -> list[schemas.Prediction]:
         key = _key(model)
         task = {"key": key, "rows": rows}
-        answer = self._attempt(task, key, model["project_id"])
+        answer = self._attempt(task, key, model["project_id"], asker)
         if "not_loaded" in answer:
-            answer = self._ask_with_file(model, task, key)
+            answer = self._ask_with_file(model, task, key, asker)
         if "absent" in answer:
             raise EngineMissing(f"Predictions cannot be made here: {answer['absent']}.")
         if "refusal" in answer:
@@ -112,12 +125,13 @@ class Predictions:
         return predictions
 
     def _ask_with_file(
-        self, model: Mapping[str, Any], task: dict[str, Any], key: str
+        self, model: Mapping[str, Any], task: dict[str, Any], key: str, asker: str
     ) -> dict[str, Any]:
         source = {name: model[name] for name in ("sha256", "signature", "engine")}
         try:
             with self._artifacts.fetched(model["sha256"]) as path:
-                return self._attempt({**task, "source": source}, key, model["project_id"], path)
+                task = {**task, "source": source}
+                return self._attempt(task, key, model["project_id"], asker, path)
         except LOST as error:
             is_there = isinstance(error, ContentWrong)
             what = "damaged" if is_there else "no longer"
@@ -127,10 +141,17 @@ class Predictions:
             ) from error
 
     def _attempt(
-        self, task: dict[str, Any], key: str, project_id: str, file: Path | None = None
+        self,
+        task: dict[str, Any],
+        key: str,
+        project_id: str,
+        asker: str,
+        file: Path | None = None,
     ) -> dict[str, Any]:
         try:
-            return self._children.ask(task, TASK_SECONDS, key, owner=project_id, file=file)
+            return self._children.ask(
+                task, TASK_SECONDS, key, owner=project_id, asker=asker, file=file
+            )
         except OutOfTime as error:
             raise ModelFault(
                 f"The model needs more than {TASK_SECONDS:g} seconds for these rows. Ask about "

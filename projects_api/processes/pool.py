@@ -12,16 +12,20 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from threading import BoundedSemaphore, Lock
+from threading import Lock
 from time import monotonic
 from typing import Any
 from weakref import WeakSet
 
 from projects_api.processes.starts import Forked, Spawned, Template, TemplateGone
+from projects_api.processes.turns import Turns
 
 # A child needs none of the server's secrets.
 ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "HOME", "TMPDIR", "LANG")
 ATTEMPTS = 2
+MAX_WAITING = 24
+MAX_WAITING_OF_ONE = 16
+"""Threads that wait for a process: fewer than there are to send files with, which wait, too."""
 
 
 class ChildFailed(RuntimeError):
@@ -73,19 +77,21 @@ class ChildPool:
         wanted: str = "",
         *,
         owner: str = "",
+        asker: str = "",
         file: Path | None = None,
     ) -> dict[str, Any]:
         """Return a task to a process, waiting for one to be free, and return its answer.
 
+        Those who ask take turns, `asker` by `asker`.
         A process never works for two owners. One whose last answer named `wanted` among what it
         `keeps` is preferred. Of a file the process gets a copy, whose place is the task's `path`.
         The second attempt, after a process died or answered `exhausted` with what earlier tasks
         left in its memory, is a new process's, so that no answer depends on what was asked before.
-        Raises `OutOfTime`, `ChildDied` when the task ended a process twice, and `ChildFailed` for
-        what is no fault of the task.
+        Raises `QueueFull` where as many wait as may, `OutOfTime`, `ChildDied` when the task ended a
+        process twice, and `ChildFailed` for what is no fault of the task.
         """
         for attempt in range(ATTEMPTS):
-            with self._free:
+            with self.turns.turn(asker):
                 child = self._take(wanted, owner) if attempt == 0 else self._new(owner)
                 answer = self._ask(child, {**task, "seconds": seconds}, file)
             if answer is None:
@@ -105,7 +111,7 @@ class ChildPool:
 
     def forget(self) -> None:
         """Begin anew, for the processes of a parent that forked are the parent's."""
-        self._free = BoundedSemaphore(self._size)
+        self.turns = Turns(self._size, waiting=MAX_WAITING, waiting_of_one=MAX_WAITING_OF_ONE)
         self._idle: deque[_Child] = deque()
         self._template = None
         self._starting = Lock()

@@ -3,19 +3,20 @@
 A version never changes, so that what is kept of it stays true.
 """
 
-from threading import BoundedSemaphore, Lock
+from threading import Lock
 from typing import Any
 
 from sqlalchemy import Connection
 
 from projects_api.database import Database
 from projects_api.models import dataset_version
+from projects_api.processes.turns import Turns
 from projects_api.storage.artifacts import Artifacts
 from projects_api.tables import describe_table
 
 MAX_LOOKS = 6
-"""Requests of this process that look at a table or wait for it; each takes one of its threads."""
-_looks = BoundedSemaphore(MAX_LOOKS)
+"""Requests of this process that look at a table or wait for it; half of them of one caller."""
+_looks = Turns(MAX_LOOKS, most_of_one=MAX_LOOKS // 2)
 _turns = [Lock() for _ in range(64)]
 """Who asks for what is being computed waits for it: the same version has the same turn."""
 
@@ -37,7 +38,11 @@ def find_version(connection: Connection, dataset_id: str, number: int | None) ->
 
 
 def profile_of(
-    database: Database, artifacts: Artifacts, dataset_id: str, number: int | None
+    database: Database,
+    artifacts: Artifacts,
+    dataset_id: str,
+    number: int | None,
+    asker: str = "",
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Find a version and its profile, which is computed where nobody has asked for it yet.
 
@@ -46,11 +51,13 @@ def profile_of(
     with database.transaction(writing=False) as connection:
         version = find_version(connection, dataset_id, number)
         kept = dataset_version.find_profile(connection, version["id"])
-    return version, kept or _look(database, artifacts, version)
+    return version, kept or _look(database, artifacts, version, asker)
 
 
-def _look(database: Database, artifacts: Artifacts, version: dict[str, Any]) -> dict[str, Any]:
-    if not _looks.acquire(blocking=False):
+def _look(
+    database: Database, artifacts: Artifacts, version: dict[str, Any], asker: str
+) -> dict[str, Any]:
+    if not _looks.enter(asker):
         raise TooManyReaders
     try:
         with _turns[hash(version["id"]) % len(_turns)]:
@@ -58,7 +65,7 @@ def _look(database: Database, artifacts: Artifacts, version: dict[str, Any]) -> 
                 kept = dataset_version.find_profile(connection, version["id"])
             return kept or _compute(database, artifacts, version)
     finally:
-        _looks.release()
+        _looks.leave(asker)
 
 
 def _compute(database: Database, artifacts: Artifacts, version: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from projects_api.tables.facts import MEDIA_TYPES, NotATable, Said, TableFacts, TableFormat
+from projects_api.processes.turns import Turns
+from projects_api.tables.facts import (
+    MAX_CELLS,
+    MEDIA_TYPES,
+    NotATable,
+    Said,
+    TableFacts,
+    TableFormat,
+)
 from projects_api.tables.pool import ReaderPool, TableReaderError
 
 __all__ = [
@@ -24,30 +32,45 @@ __all__ = [
     "convert_table",
     "describe_table",
     "inspect_table",
+    "limit_cells",
+    "reader_turns",
 ]
 
 READERS = 2
 _readers = ReaderPool(READERS)
 # Apart, so that an upload never waits until tables are described.
 _describers = ReaderPool(1)
+_limits = {"max_cells": MAX_CELLS}
 
 
-def inspect_table(path: Path, said: Said | None = None) -> TableFacts:
+def limit_cells(most: int) -> None:
+    """Let `inspect_table` refuse Parquet files of more cells in this process from now on."""
+    _limits["max_cells"] = most
+
+
+def reader_turns() -> Turns:
+    """Return who has a file read now, and who waits for it."""
+    return _readers.turns
+
+
+def inspect_table(path: Path, said: Said | None = None, *, asker: str = "") -> TableFacts:
     """Read a whole file and tell what table it holds; its content counts, not its name.
 
     `said` are the fields of the contract's form, by which its sender decides how a CSV is read;
     docs/tables.md tells how that is found otherwise, and what is refused. `quality.judge` documents
     the score.
 
-    Safe to call from several threads; two files are read at once, others wait. A CSV file that
-    is not plain UTF-8 needs room beside it for a copy.
+    Safe to call from several threads; two files are read at once, others wait, and those of each
+    `asker` take turns with those of others. QueueFull is raised where too many wait. A CSV file
+    that is not plain UTF-8 needs room beside it for a copy.
 
     Raises NotATable with a reason for the sender, also when reading takes too much time or
     memory; TableReaderError for faults that are the server's, a file that is not there included.
     """
     with _scratch_beside(path) as scratch:
         paths = {"source": path, **scratch}
-        return TableFacts(**_readers.perform("inspect", paths, given=dict(said or {})))
+        given = dict(said or {})
+        return TableFacts(**_readers.perform("inspect", paths, asker, given=given, **_limits))
 
 
 def describe_table(path: Path, dialect: Mapping[str, Any]) -> dict[str, Any]:
@@ -67,7 +90,12 @@ def describe_table(path: Path, dialect: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def convert_table(
-    source: Path, dialect: Mapping[str, Any], target_format: TableFormat, target: Path
+    source: Path,
+    dialect: Mapping[str, Any],
+    target_format: TableFormat,
+    target: Path,
+    *,
+    asker: str = "",
 ) -> None:
     """Write a table that was inspected to `target`, which is replaced; rows keep their order.
 
@@ -83,6 +111,7 @@ def convert_table(
             _readers.perform(
                 "convert",
                 {**paths, "scratch": scratch["scratch"]},
+                asker,
                 target_format=target_format,
                 dialect=dict(dialect),
             )

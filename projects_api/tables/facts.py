@@ -6,6 +6,8 @@ from typing import Any, Literal, TypedDict
 from projects_api.schemas import DatasetQuality, DatasetQualityIssue, TableReading
 
 TableFormat = Literal["csv", "parquet"]
+MAX_CELLS = 500_000_000
+"""Of a Parquet file; a CSV file of the largest upload has no more."""
 MEDIA_TYPES: dict[TableFormat, str] = {
     "csv": "text/csv",
     "parquet": "application/vnd.apache.parquet",

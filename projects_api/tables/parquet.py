@@ -68,6 +68,24 @@ def declared_rows(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
     return int(row[0]) if row and row[0] is not None else 0
 
 
+def check_cells(connection: duckdb.DuckDBPyConnection, path: Path, most: int) -> None:
+    """Raise NotATable where a file says that it has more cells than may be read.
+
+    Those inside of lists count, too; and where the parts of a column say less than the number of
+    rows, that counts, for as many are read.
+    """
+    row = connection.execute(
+        "SELECT sum(greatest(num_values, row_group_num_rows)::HUGEINT)::HUGEINT "
+        f"FROM parquet_metadata({file_literal(path)})"
+    ).fetchone()
+    cells = int(row[0]) if row and row[0] is not None else 0
+    if cells > most:
+        raise NotATable(
+            f"The Parquet file has {cells} cells, and at most {most} are read. Send fewer rows or "
+            "columns, or the same table in several files."
+        )
+
+
 def _fields(connection: duckdb.DuckDBPyConnection, path: Path) -> Iterator[_Field]:
     """Read the schema, which lists what is in a column behind it; its first line is the table."""
     schema = connection.execute(

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from projects_api.processes.pool import ChildDied, ChildFailed, ChildPool, OutOfTime
+from projects_api.processes.turns import Turns
 from projects_api.tables.facts import NotATable
 
 READER = "projects_api.tables.reader"
@@ -22,11 +23,16 @@ class ReaderPool:
         self._children = ChildPool(READER, size, kept_growth_kib=KEPT_GROWTH_KIB)
         self.close = self._children.close
 
-    def perform(self, task: str, paths: dict[str, Path], **options: object) -> Any:
-        """Do a task of `tasks` in a reader process, waiting for one to be free.
+    @property
+    def turns(self) -> Turns:
+        """Who has a process work now, and who waits for one."""
+        return self._children.turns
+
+    def perform(self, task: str, paths: dict[str, Path], asker: str = "", **options: object) -> Any:
+        """Do a task of `tasks` in a reader process, waiting for one to be free, in turns.
 
         Raises NotATable when the file is none, takes more than TASK_SECONDS, or ends the reader
-        twice; TableReaderError for what is no fault of the file.
+        twice; QueueFull where too many wait; TableReaderError for what is no fault of the file.
         """
         message = {
             "task": task,
@@ -34,7 +40,7 @@ class ReaderPool:
             "options": options,
         }
         try:
-            answer = self._children.ask(message, TASK_SECONDS)
+            answer = self._children.ask(message, TASK_SECONDS, asker=asker)
         except OutOfTime as error:
             raise NotATable(
                 f"Reading the table takes more than {TASK_SECONDS:g} seconds. Send a smaller "

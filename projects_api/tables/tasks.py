@@ -10,8 +10,8 @@ from typing import Any
 import duckdb
 
 from projects_api.tables import conversion, delimited, description, engine, sample
-from projects_api.tables.facts import MEDIA_TYPES, NotATable, TableFacts
-from projects_api.tables.parquet import declared_rows, parquet_table
+from projects_api.tables.facts import MAX_CELLS, MEDIA_TYPES, NotATable, TableFacts
+from projects_api.tables.parquet import check_cells, declared_rows, parquet_table
 from projects_api.tables.quality import assumptions, judge
 from projects_api.tables.reading import Options, Reading, options_of
 from projects_api.tables.signatures import is_parquet
@@ -21,15 +21,19 @@ MAX_DETAIL_CHARACTERS = 300
 NO_COLUMNS = "at least one non-root column"  # as DuckDB says it
 
 
-def inspect(source: Path, scratch: Path, part: Path, given: Mapping[str, str]) -> dict[str, Any]:
+def inspect(
+    source: Path, scratch: Path, part: Path, given: Mapping[str, str], max_cells: int = MAX_CELLS
+) -> dict[str, Any]:
     """Find the facts of a table; of a CSV file, `given` is what its sender says.
+
+    A Parquet file of more than `max_cells` is refused before any of its data is read.
 
     A CSV file may be written again, as UTF-8, to `scratch`, and a sample of it is to `part`.
     Raises NotATable, and duckdb.OutOfMemoryException when the table does not fit the limit.
     """
     with engine.connect(source, scratch, part) as connection:
         if is_parquet(source):
-            facts = _parquet_facts(connection, source)
+            facts = _parquet_facts(connection, source, max_cells)
         else:
             said = Options.of_form(given)
             facts = _csv_facts(delimited.decide(connection, source, scratch, part, said))
@@ -82,8 +86,11 @@ def convert(
         raise ValueError(f"{rows} rows were converted of {dialect['rows']} inspected")
 
 
-def _parquet_facts(connection: duckdb.DuckDBPyConnection, source: Path) -> TableFacts:
+def _parquet_facts(
+    connection: duckdb.DuckDBPyConnection, source: Path, max_cells: int
+) -> TableFacts:
     try:
+        check_cells(connection, source, max_cells)
         table = parquet_table(connection, source)
         declared = declared_rows(connection, source)
         profile = engine.profile(connection, table, declared)

@@ -1,5 +1,5 @@
 """Fixtures of this room's tests."""
 
-from tests.support.fixtures import deployment, local, s3_server, workers
+from tests.support.fixtures import deployment, kinds, local, s3_server, work, workers
 
-__all__ = ["deployment", "local", "s3_server", "workers"]
+__all__ = ["deployment", "kinds", "local", "s3_server", "work", "workers"]

@@ -93,6 +93,7 @@ class TestLog:
             "path": "/api/projects",
             "status": 200,
             "bytes": len(found.content),
+            "broken_off_by": None,
             "request_id": "the-one",
             "operation": "list_projects",
             "client": "127.0.0.1",

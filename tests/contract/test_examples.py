@@ -12,7 +12,7 @@ import pytest
 import requests
 from sqlalchemy import delete, insert, make_url
 
-from projects_api.access import rate_limit
+from projects_api.access import places, rate_limit
 from projects_api.access.idempotency import IdempotentRequest
 from projects_api.database import Database
 from projects_api.models import (
@@ -29,6 +29,7 @@ from projects_api.models import (
 )
 from projects_api.models import project as projects
 from projects_api.models.base import new_id
+from projects_api.processes import turns
 from projects_api.settings import Settings
 from tests.archives import as_zip, empty_export
 from tests.conftest import running
@@ -556,6 +557,13 @@ class Provoke:
                 while True:
                     job.create(connection, **waiting, **work)
         return send(self.alice, "create_report")
+
+    def too_many_at_once(self):
+        self.monkeypatch.setattr(places, "MAX_WAITING_OF_ONE", 0)
+        self.monkeypatch.setattr(turns.Turns, "_enter", lambda *_: False)
+        dataset_id = answer_of("list_datasets")["items"][0]["id"]
+        with running(self._changed(), migrate=False) as server:
+            return self._ask(server, f"/api/datasets/{dataset_id}/columns")
 
     def internal_error(self):
         def fail(*_arguments, **_options):

@@ -7,7 +7,6 @@ import json
 import uuid
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
-from threading import BoundedSemaphore
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,6 +14,7 @@ import pytest
 
 from projects_api.archive.reader import verify_archive
 from projects_api.models import dataset_version
+from projects_api.processes.turns import Turns
 from projects_api.storage import profiles
 from projects_api.tables import NotATable, describe_table
 
@@ -605,12 +605,12 @@ class TestGetDatasetColumns:
     def test_too_many_at_once_are_asked_to_come_later(
         self, owner, problem, dataset_id, monkeypatch
     ):
-        monkeypatch.setattr(profiles, "_looks", BoundedSemaphore(1))
-        profiles._looks.acquire()
+        monkeypatch.setattr(profiles, "_looks", Turns(1))
+        profiles._looks.enter("somebody")
         answer = owner.get(f"{path(dataset_id)}/columns")
         problem(answer, 503, "unavailable", "Too many tables")
         assert answer.headers["retry-after"] == "5"
-        profiles._looks.release()
+        profiles._looks.leave("somebody")
         assert owner.get(f"{path(dataset_id)}/columns").status_code == 200
 
     @pytest.mark.parametrize("bad", [UNKNOWN, "x"])

@@ -1,0 +1,104 @@
+"""Health and metrics of `projects-api worker`, which answers nothing else."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from projects_api.app.connections import Shares
+from projects_api.app.http_protocol import HttpProtocol
+from projects_api.app.scraping import MetricsPage
+from projects_api.database import Database
+from projects_api.database.postgresql import Limits
+from projects_api.jobs.worker import Workers
+from projects_api.settings import Settings
+from projects_api.storage.readiness import Readiness, SharedAnswer
+from projects_api.storage.store import ArtifactStore
+
+MAX_CONNECTIONS = 32
+"""A supervisor and a few scrapers need no more."""
+CONNECTIONS = 2
+"""To the database: readiness and metrics each ask in a thread of their own."""
+
+
+class _Pages:
+    def __init__(self, workers: Workers, database: Database, store: ArtifactStore) -> None:
+        self._workers = workers
+        self._readiness = Readiness(database, store)
+        self._asking = SharedAnswer()
+        self._sampling = SharedAnswer()
+        metrics_page = MetricsPage(database, self._sampling, lambda: None)
+        self.routes = [
+            Route("/health/live", self._live),
+            Route("/health/ready", self._ready),
+            Route("/metrics", metrics_page.page),
+        ]
+
+    async def _live(self, _request: Request) -> Response:
+        lives = self._workers.live()
+        told = {"status": "alive" if lives else "a thread that takes jobs has ended"}
+        return JSONResponse(told, 200 if lives else 503)
+
+    async def _ready(self, _request: Request) -> Response:
+        missing = await self._asking.get("ready", self._readiness.missing)
+        told = {"status": "ready"} if not missing else {"status": "unavailable", "missing": missing}
+        return JSONResponse(told, 503 if missing else 200)
+
+    def close(self) -> None:
+        self._asking.close()
+        self._sampling.close()
+
+
+@contextmanager
+def worker_pages(settings: Settings, workers: Workers) -> Iterator[None]:
+    """Answer on the port that the settings name while a block runs; 0 answers nothing."""
+    if not settings.worker_port:
+        yield
+        return
+    limits = Limits(**settings.database_limits)
+    database = Database(settings.database, connections=CONNECTIONS, limits=limits)
+    pages = _Pages(workers, database, ArtifactStore(settings.artifacts))
+    server = uvicorn.Server(uvicorn.Config(Starlette(routes=pages.routes), **_options(settings)))
+    thread = threading.Thread(target=_serve, args=(server,), name="pages", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join()
+        pages.close()
+        database.close()
+
+
+def _serve(server: uvicorn.Server) -> None:
+    # It says itself that its port is taken; jobs are worked on all the same.
+    with suppress(SystemExit):
+        server.run()
+
+
+def _options(settings: Settings) -> dict[str, Any]:
+    return {
+        "host": settings.host,
+        "port": settings.worker_port,
+        "http": partial(
+            HttpProtocol,
+            max_head_bytes=settings.max_head_bytes,
+            head_seconds=settings.head_seconds,
+            body_seconds=settings.body_seconds,
+            shares=Shares(MAX_CONNECTIONS, MAX_CONNECTIONS),
+        ),
+        "ws": "none",
+        "lifespan": "off",
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "proxy_headers": False,
+        "timeout_graceful_shutdown": 1,
+    }

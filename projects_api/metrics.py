@@ -1,0 +1,98 @@
+"""What is counted and measured, for Prometheus; docs/metrics.md tells of each.
+
+The library decides when it is imported whether several processes count together, and the process
+that starts them decides that later than it imports this: so the series are made when first used.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from threading import Lock
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from prometheus_client import Counter, Gauge, Histogram
+
+_making = Lock()
+BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120, 600)
+"""Seconds; the last ones are for uploads, exports and jobs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """The series that a process adds to."""
+
+    requests: "Counter"
+    seconds: "Histogram"
+    running: "Gauge"
+    broken_off: "Counter"
+    workers: "Gauge"
+    jobs_ended: "Counter"
+    job_seconds: "Histogram"
+    maintenance_runs: "Counter"
+    maintenance_success: "Gauge"
+    contents_collected: "Counter"
+    jobs_forgotten: "Counter"
+    pool_size: "Gauge"
+    pool_used: "Gauge"
+    pool_waiting: "Gauge"
+
+
+def metrics() -> Metrics:
+    """Return the series of this process."""
+    with _making:  # Two threads that come first must not make them twice.
+        return _make()
+
+
+@cache
+def _make() -> Metrics:
+    from prometheus_client import Counter, Gauge, Histogram  # noqa: PLC0415 - see above
+
+    def counter(name: str, text: str, labels: Iterable[str] = ()) -> Counter:
+        return Counter(f"projects_api_{name}", text, labels)
+
+    def gauge(name: str, text: str, labels: Iterable[str] = ()) -> Gauge:
+        # Of what no longer lives nothing is running, used or waited for.
+        return Gauge(f"projects_api_{name}", text, labels, multiprocess_mode="livesum")
+
+    def histogram(name: str, text: str, labels: Iterable[str]) -> Histogram:
+        return Histogram(f"projects_api_{name}", text, labels, buckets=BUCKETS)
+
+    return Metrics(
+        requests=counter(
+            "requests_total", "Requests by operation and status", ["operation", "status"]
+        ),
+        seconds=histogram(
+            "request_seconds",
+            "Seconds from a request's first byte to its answer's last",
+            ["operation"],
+        ),
+        running=gauge("requests_running", "Requests being answered now"),
+        broken_off=counter(
+            "answers_broken_off_total",
+            "Answers whose status was sent and whose end was not, by whose doing",
+            ["operation", "by"],
+        ),
+        workers=gauge("workers", "Threads that take jobs"),
+        jobs_ended=counter(
+            "jobs_ended_total",
+            "Jobs that left a worker, by what they are then; queued is for another try",
+            ["kind", "status"],
+        ),
+        job_seconds=histogram("job_seconds", "Seconds that a worker had a job", ["kind"]),
+        maintenance_runs=counter(
+            "maintenance_runs_total", "Runs of maintenance by how they ended", ["outcome"]
+        ),
+        maintenance_success=Gauge(
+            "projects_api_maintenance_last_success_timestamp_seconds",
+            "When maintenance last succeeded, in seconds since 1970",
+            multiprocess_mode="livemax",
+        ),
+        contents_collected=counter(
+            "contents_collected_total", "Contents removed because nothing referred to them"
+        ),
+        jobs_forgotten=counter("jobs_forgotten_total", "Ended jobs removed because they were old"),
+        pool_size=gauge("pool_size", "What a pool has at most", ["pool"]),
+        pool_used=gauge("pool_used", "What of a pool is in use", ["pool"]),
+        pool_waiting=gauge("pool_waiting", "Those who wait for something of a pool", ["pool"]),
+    )
