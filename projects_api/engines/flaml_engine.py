@@ -216,9 +216,8 @@ class _Learner:
             seconds=seconds,
             seed=self._config.seed,
         )
-        measured = candidate.metrics.get(by)
-        told = "unknown" if measured is None else f"{measured:.5g}"
-        self._training.progress.log(f"{candidate.name}: {by} {told}")
+        told = "unknown" if validated is None else f"{validated:.5g}"
+        self._training.progress.log(f"{candidate.name}: {by} {told}, cross-validated")
         return candidate
 
     def _validate(
