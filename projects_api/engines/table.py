@@ -19,6 +19,7 @@ from projects_api.engines.columns import (
     read_numbers,
     to_frame,
 )
+from projects_api.engines.evaluation import label_text
 from projects_api.engines.interface import Progress, Task, TrainingRefused
 
 MIN_ROWS = 10
@@ -59,6 +60,8 @@ def read(task: Task, progress: Progress) -> Table:
     codes, labels = _read_target(target, task)
     columns = _read_columns(table, task.target, progress)
     training, held_out = split(codes, labels, task.config.seed)
+    if labels is not None:
+        _check_what_is_left(codes[training], labels, task, progress)
     return Table(columns, codes, labels, training, held_out)
 
 
@@ -138,6 +141,29 @@ def _read_labels(target: pa.ChunkedArray, name: str) -> tuple[np.ndarray, list[A
             f"{name!r} and as many of another"
         )
     return codes, labels.tolist()
+
+
+def _check_what_is_left(
+    codes: np.ndarray, labels: list[Any], task: Task, progress: Progress
+) -> None:
+    """Say which labels the training rows have too few of; refuse when they do not tell two apart.
+
+    The held-out rows have taken their share.
+    """
+    sizes = np.bincount(codes, minlength=len(labels))
+    if np.sort(sizes)[-2] < 2:  # noqa: PLR2004 - to learn from one, and to validate the other
+        raise TrainingRefused(
+            f"of the target {task.target!r}, no two values have rows enough to learn from and to "
+            "test on: add rows, or put rare values together"
+        )
+    wanted = max(task.config.nfolds, 2)
+    rare = [label_text(label) for label, size in zip(labels, sizes, strict=True) if size < wanted]
+    if rare:
+        shown = ", ".join(rare[:_LOGGED]) + (", ..." if len(rare) > _LOGGED else "")
+        progress.log(
+            f"fewer than {wanted} rows to learn from have the values {shown} of {task.target}: "
+            "the cross validation has fewer folds, or not all of its folds have these"
+        )
 
 
 def _read_columns(table: pa.Table, target: str, progress: Progress) -> list[Column]:

@@ -100,7 +100,11 @@ def _prepare_folds(
 def _fold(
     target: np.ndarray, label_count: int, config: TrainingConfig
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Fold the training rows; rows of a label with too few to spread are always fitted on."""
+    """Fold the training rows, of each label as far as possible; a label's only row is fitted on.
+
+    There are no more folds than rows of the second most frequent label, so that each fold can tell
+    two apart.
+    """
     rows = np.arange(len(target))
     count = min(config.nfolds, len(target))
     if not label_count:
@@ -111,7 +115,7 @@ def _fold(
         return
     sizes = np.bincount(target, minlength=label_count)
     count = min(count, int(np.sort(sizes)[-2]))
-    rare = sizes[target] < max(count, 5)
+    rare = sizes[target] < 2  # noqa: PLR2004 - nothing to split
     common = rows[~rare]
     stratified = StratifiedKFold(max(count, 2), shuffle=True, random_state=config.seed)
     for fitted, validated in stratified.split(common, target[common]):

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.preprocessing import TargetEncoder
 
-from projects_api.engines import Task, TrainingConfig, table
+from projects_api.engines import Task, TrainingConfig, TrainingRefused, table
 from projects_api.engines.training_data import prepare
 
 
@@ -41,3 +41,72 @@ def test_categories_tell_the_cross_validation_no_answers(prepared, problem_type)
         assert np.allclose(fold.validated_values, encoder.transform(cells[fold.validated]))
     validated = np.concatenate([fold.validated for fold in data.folds])
     assert np.array_equal(np.sort(validated), np.arange(len(data.target)))
+
+
+def test_every_fold_validates_the_rare_label(prepared, recorder):
+    y = np.arange(400) < 5
+    frame = pd.DataFrame({"x": np.random.default_rng(2).normal(size=400), "y": y})
+    _, data = prepared(frame)
+    assert int(data.target.sum()) == 4
+    assert [int(data.target[fold.validated].sum()) for fold in data.folds] == [1] * 4
+    assert any("fewer than 5 rows to learn from have the values true" in x for x in recorder.lines)
+
+
+def rare(counts: dict[str, int], categories: int = 0) -> pd.DataFrame:
+    random = np.random.default_rng(3)
+    y = [label for label, count in counts.items() for _ in range(count)]
+    frame = pd.DataFrame({"x": random.normal(size=len(y)), "y": y})
+    if categories:
+        frame["cat"] = [f"c{number % categories}" for number in range(len(y))]
+    return frame.sample(frac=1, random_state=4).reset_index(drop=True)
+
+
+TWOS = {f"rare {number}": 2 for number in range(26)}
+SMALL = {
+    "five of each": rare({"a": 5, "b": 5}),
+    "six and five": rare({"a": 6, "b": 5}),
+    "five among many": rare({"a": 5, "b": 395}),
+    "many labels": rare({"a": 5, "b": 5, **TWOS}, 40),
+    "many labels with one row each": rare({"a": 20, "b": 5, **dict.fromkeys("cdefgh", 1)}, 35),
+    "a common one beside": rare({"a": 5, "b": 5, "c": 60}, 40),
+    "labels of three": rare(dict.fromkeys("abcdefgh", 3) | {"i": 5, "j": 6}, 33),
+}
+
+
+@pytest.mark.parametrize("folds", [0, 3, 20])
+@pytest.mark.parametrize("frame", SMALL.values(), ids=SMALL)
+def test_small_tables_are_prepared_and_folded(prepared, frame, folds):
+    """Every label is fitted in every fold, and two or more can be told apart in each."""
+    _, data = prepared(frame, nfolds=folds)
+    assert data.folds
+    for fold in data.folds:
+        assert set(data.target[fold.fitted]) == set(data.target)
+        assert len(set(data.target[fold.validated])) > 1
+        assert np.isfinite(fold.fitted_values).all()
+
+
+@pytest.mark.parametrize("name", ["five of each", "many labels", "five among many"])
+def test_small_tables_give_models_with_a_cross_validated_metric(train, name):
+    best = train(
+        SMALL[name], "y", "classification", max_models=3, nfolds=5, exclude_algos=["DRF", "XRT"]
+    ).result.candidates  # fmt: skip
+    assert len(best) == 3
+    assert all("cv_auc" in one.metrics for one in best)
+
+
+def test_every_table_of_the_least_size_trains_or_is_refused(prepared):
+    """Ten to forty rows, with all that is rare: there is a reason or there are folds."""
+    reasons = []
+    for seed in range(60):
+        random = np.random.default_rng(seed)
+        rows = int(random.integers(10, 40))
+        labels = random.choice(list("abcdefghij"), rows, p=random.dirichlet(np.full(10, 0.4)))
+        frame = pd.DataFrame({"x": random.normal(size=rows), "cat": places(rows, 35, random)})
+        try:
+            _, data = prepared(frame.assign(y=labels), nfolds=int(random.integers(0, 9)))
+        except TrainingRefused as refusal:
+            reasons.append(refusal.reason)
+        else:
+            assert data.folds
+    assert 0 < len(reasons) < 60
+    assert all("the target 'y'" in reason for reason in reasons)
