@@ -15,6 +15,7 @@ from projects_api.engines.columns import (
     LARGEST_NUMBER,
     Column,
     Unusable,
+    numbers_rows,
     read_column,
     read_numbers,
     to_frame,
@@ -56,9 +57,12 @@ def read(task: Task, progress: Progress) -> Table:
     if task.target not in names:
         raise TrainingRefused(f"the table has no column {task.target!r}")
     target = table.column(names.index(task.target))
+    numbering = {
+        name for name, one in zip(names, table.columns, strict=True) if numbers_rows(name, one)
+    }
     table, target = _drop_rows_without_target(table, target, task, progress)
     codes, labels = _read_target(target, task)
-    columns = _read_columns(table, task.target, progress)
+    columns = _read_columns(table, task.target, numbering, progress)
     training, held_out = split(codes, labels, task.config.seed)
     if labels is not None:
         _check_what_is_left(codes[training], labels, task, progress)
@@ -166,7 +170,9 @@ def _check_what_is_left(
         )
 
 
-def _read_columns(table: pa.Table, target: str, progress: Progress) -> list[Column]:
+def _read_columns(
+    table: pa.Table, target: str, numbering: set[str], progress: Progress
+) -> list[Column]:
     columns: list[Column] = []
     unusable: dict[str, str] = {}
     seen = {target}
@@ -174,6 +180,9 @@ def _read_columns(table: pa.Table, target: str, progress: Progress) -> list[Colu
         if name in seen:
             continue
         seen.add(name)
+        if name in numbering:
+            unusable[name] = "numbers the rows"
+            continue
         try:
             columns.append(read_column(name, table.column(position)))
         except Unusable as why:

@@ -110,3 +110,41 @@ def test_every_table_of_the_least_size_trains_or_is_refused(prepared):
             assert data.folds
     assert 0 < len(reasons) < 60
     assert all("the target 'y'" in reason for reason in reasons)
+
+
+COUNT = np.arange(300)
+NUMBERINGS = {
+    "id": COUNT + 1,
+    "order_no": 5000 + 2 * COUNT,
+    "Row": COUNT[::-1] * 10,
+    "customerID": np.random.default_rng(5).permutation(COUNT) * 7,
+    "key": np.cumsum(np.random.default_rng(6).integers(1, 9, 300)),
+    "Unnamed: 0": COUNT,
+    "index": np.where(COUNT == 7, np.nan, COUNT.astype(float)),
+}
+FEATURES = {
+    "year": 1700 + COUNT,
+    "paid": COUNT,
+    "rises": np.cumsum(np.random.default_rng(6).integers(1, 9, 300)),
+    "number": np.random.default_rng(7).integers(0, 1000, 300),
+    "row": np.random.default_rng(8).normal(size=300).cumsum(),
+}
+
+
+@pytest.mark.parametrize("missing", [(), (3, 200), (0, 1, 2, 299)])
+def test_what_numbers_the_rows_is_left_out_whatever_rows_are_used(prepared, recorder, missing):
+    y = np.sort(np.random.default_rng(9).choice(list("abc"), 300)).astype(object)
+    y[list(missing)] = None
+    read, _ = prepared(pd.DataFrame({**NUMBERINGS, **FEATURES, "y": y}))
+    assert [column.name for column in read.columns] == list(FEATURES)
+    left_out = [line for line in recorder.lines if line.endswith("it numbers the rows")]
+    assert len(left_out) == len(NUMBERINGS)
+
+
+def test_a_row_number_makes_no_model_of_noise_look_good(train):
+    random = np.random.default_rng(10)
+    y = np.repeat(["a", "b"], 150).astype(object)
+    y[[20, 170]] = None
+    frame = pd.DataFrame({"id": COUNT + 1, "x": random.normal(size=300), "y": y})
+    best = train(frame, "y", "classification", max_models=1, exclude_algos=["DRF"]).result
+    assert best.candidates[0].metrics["auc"] < 0.75
