@@ -61,7 +61,7 @@ def known_heaps(known: Mapping[str, Any]) -> list[Heap]:
     counts = known["counts"]
     if len(counts) >= _QUANTILES or not known["sample"]:
         return [
-            (*ends, count) for ends, count in zip(pairwise(known["edges"]), counts, strict=True)
+            (*ends, count) for ends, count in zip(pairwise(known["edges"]), counts, strict=False)
         ]
     found = Counter(known["sample"])
     values = sorted(found)

@@ -277,3 +277,21 @@ def test_heaps_of_values_put_rare_and_new_ones_together():
         {"rest": "other", "expected": 2, "actual": 2},
         {"rest": "missing", "expected": 0, "actual": 0},
     ]
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"heaps": [[3, 1, 5], [2, 2, 0], [-1, 7, 1]], "sample": [5, 1]},
+        {"heaps": [], "sample": []},
+        {"edges": [1, 2], "counts": [1] * 40, "sample": []},
+        {"edges": [], "counts": [], "sample": [1]},
+        {"edges": [5], "counts": [], "sample": []},
+    ],
+)
+def test_a_summary_from_elsewhere_is_measured_whatever_it_says(forged):
+    """Imports bring summaries that fit the schema of archives, and no more is known of them."""
+    known = {"kind": "number", "missing": 0, **forged}
+    counted = bins(known, [float(value) for value in range(-5, 10)])
+    assert sum(one["actual"] for one in counted) == 15
+    assert math.isfinite(measured(known, np.arange(400.0))["psi"])
