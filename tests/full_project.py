@@ -51,8 +51,7 @@ REFERENCE = {
         },
         "size": {
             "kind": "number",
-            "edges": [1.0, 2.0],
-            "counts": [20],
+            "heaps": [[1.5, 2.5, 20]],
             "sample": [1.5, 2.5],
             "missing": 1,
         },

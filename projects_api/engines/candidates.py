@@ -10,7 +10,7 @@ from projects_api.engines import model_files
 from projects_api.engines.evaluation import evaluate, label_text, loss, score
 from projects_api.engines.explanation import explain
 from projects_api.engines.fitting import predict
-from projects_api.engines.interface import Candidate
+from projects_api.engines.interface import CROSS_VALIDATED, Candidate
 from projects_api.engines.training_data import TrainingData
 
 
@@ -32,7 +32,7 @@ def make(
     predicted = predict(model, prepared.held_out, prepared.label_count)
     metrics = score(target, predicted, prepared.label_count)
     if validated is not None:
-        metrics[f"cv_{sort_metric}"] = validated
+        metrics[f"{CROSS_VALIDATED}{sort_metric}"] = validated
 
     def ask(values: np.ndarray) -> np.ndarray:
         return predict(model, values, prepared.label_count)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from projects_api.engines import heaps
 from projects_api.engines.columns import Column
 from projects_api.engines.inputs import bucket
 from projects_api.engines.interface import Task
@@ -14,7 +15,6 @@ from projects_api.engines.table import Table
 
 _CATEGORIES = 100
 _CATEGORY_LENGTH = 200
-_BINS = 10
 _SAMPLE = 500
 _VALUES = 50
 _ALL = 100_000  # Bounds the sums over all columns, so that wide tables stay small documents.
@@ -49,7 +49,7 @@ def _categories(column: Column, at_most: int) -> list[str]:
 def reference(table: Table, seed: int) -> dict[str, Any]:
     """Return how the training rows are spread, for drift to be measured against.
 
-    Numbers have deciles and a sorted sample, all else the counts of what `inputs.bucket` names.
+    Numbers have `heaps` and a sorted sample, all else the counts of what `inputs.bucket` names.
     """
     random = np.random.default_rng(seed)
     size = max(20, min(_SAMPLE, _ALL // len(table.columns)))
@@ -69,16 +69,10 @@ def _spread_of_numbers(
     values: np.ndarray, size: int, random: np.random.Generator
 ) -> dict[str, Any]:
     present = values[~np.isnan(values)]
-    if not present.size:
-        return {"kind": "number", "edges": [], "counts": [], "sample": [], "missing": len(values)}
-    edges = np.unique(np.quantile(present, np.linspace(0, 1, _BINS + 1), method="nearest"))
-    if len(edges) == 1:
-        edges = np.repeat(edges, 2)
-    counts, _ = np.histogram(present, edges)
+    distinct, counts = np.unique(present, return_counts=True)
     return {
         "kind": "number",
-        "edges": edges.tolist(),
-        "counts": counts.tolist(),
+        "heaps": [list(heap) for heap in heaps.build(distinct.tolist(), counts.tolist())],
         "sample": np.sort(random.permutation(present)[:size]).tolist(),
         "missing": len(values) - present.size,
     }

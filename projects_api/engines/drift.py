@@ -1,24 +1,30 @@
 """Drift: how far what a model is asked about has moved from what it was trained on.
 
 The population stability index (PSI) compares shares of rows in bins; below 0.1 they are stable,
-above 0.25 they have drifted. For numbers there is the Kolmogorov-Smirnov test (KS) beside it, whose
-p-value tells how likely samples of one and the same distribution are to differ as much. Loads no
-machine learning library.
+above 0.25 they have drifted. For numbers there is the Kolmogorov-Smirnov test (KS) beside it: how
+far the distributions are apart where they are furthest, and how likely samples of one and the same
+distribution are to differ as much. The verdict is the worse of what both say. Loads no machine
+learning library.
 """
 
 import math
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
+from projects_api.engines import heaps
 from projects_api.engines.inputs import bucket
 
 MINIMUM_ROWS = 300
 """With fewer rows, chance alone makes an index that looks like drift."""
 MODERATE_FROM = 0.1
 DRIFT_ABOVE = 0.25
+APART_MODERATE_FROM = 0.1
+APART_DRIFT_ABOVE = 0.2
+"""Distances of the distributions (KS): a tenth, or a fifth, of the rows went elsewhere."""
+CHANCE_BELOW = 0.001
+"""A distance that chance alone may make (its p-value is not below this) says nothing."""
 VERDICTS = ("not_enough_data", "stable", "moderate", "drift")
 """From good to bad, but for the first."""
 
@@ -57,13 +63,17 @@ def bins(known: Mapping[str, Any], values: Sequence[Any]) -> list[dict[str, Any]
 
     `known` is what the reference has about an input, None among the values is a missing one. Each
     bin has `expected` and `actual` counts, and says what it holds: numbers from `lower` to below
-    `upper`, null where there is no bound; a `value`, as `inputs.bucket` names it; or the `rest`,
-    which is `other` values, and the last bin `missing` ones.
+    `upper`, null where there is no bound; a `value`, as `inputs.bucket` names it; or the `rest`:
+    numbers `below`, `between` and `above` all that the training had, `other` values, and the last
+    bin `missing` ones.
     """
     present = [value for value in values if value is not None]
-    count = _of_numbers if known["kind"] == "number" else _of_values
+    if known["kind"] == "number":
+        counted = heaps.count(heaps.known_heaps(known), present)
+    else:
+        counted = _of_values(known, present)
     missing = {"expected": known["missing"], "actual": len(values) - len(present)}
-    return [*count(known, present), {"rest": "missing", **missing}]
+    return [*counted, {"rest": "missing", **missing}]
 
 
 def psi(expected: Sequence[float], actual: Sequence[float]) -> float:
@@ -111,48 +121,40 @@ def _measure_feature(
     }
     if not enough:
         return measured
-    counted = bins(known, values)
-    index = psi([one["expected"] for one in counted], [one["actual"] for one in counted])
-    measured |= {"psi": round(index, _DIGITS), "verdict": _judge(index)}
+    index = psi(*_compared(bins(known, values)))
+    verdict = _judge(index, MODERATE_FROM, DRIFT_ABOVE)
+    measured |= {"psi": round(index, _DIGITS)}
     if known.get("sample") and present:
         statistic, p_value = ks(known["sample"], sorted(present))
         measured |= {
             "ks_statistic": round(statistic, _DIGITS),
             "ks_p_value": round(p_value, _DIGITS),
         }
-    return measured
+        if p_value < CHANCE_BELOW:
+            apart = _judge(statistic, APART_MODERATE_FROM, APART_DRIFT_ABOVE)
+            verdict = max(verdict, apart, key=VERDICTS.index)
+    return {**measured, "verdict": verdict}
 
 
-def _judge(index: float) -> str:
-    if index > DRIFT_ABOVE:
-        return "drift"
-    return "stable" if index < MODERATE_FROM else "moderate"
+def _compared(counted: Iterable[Mapping[str, Any]]) -> tuple[list[int], list[int]]:
+    """Give the counts that the index compares.
 
-
-def _of_numbers(known: Mapping[str, Any], values: Iterable[float]) -> list[dict[str, Any]]:
-    """Count numbers between edges; neighbours of which one is rare are one bin."""
-    counts: list[int] = known["counts"]
-    # Whatever lies beyond the outer edges belongs to the outer bins.
-    inner = known["edges"][1:-1]
-    found = Counter(bisect_right(inner, value) for value in values)
-    least = _RARE_SHARE * sum(counts)
-    ends, size = [0], 0
-    for place, count in enumerate(counts, start=1):
-        size += count
-        if size >= least:
-            ends.append(place)
-            size = 0
-    ends[-1] = len(counts)
-    bounds = [None, *inner, None]
-    return [
-        {
-            "lower": bounds[begin],
-            "upper": bounds[end],
-            "expected": sum(counts[begin:end]),
-            "actual": sum(found[place] for place in range(begin, end)),
-        }
-        for begin, end in pairwise(ends)
+    Where a training with n rows had no number, beyond its largest for example, a new one falls with
+    a chance of 1 in n: it counts as one row, and as none while nothing falls there.
+    """
+    beyond = {"below", "between", "above"}
+    pairs = [
+        (1, one["actual"]) if one.get("rest") in beyond else (one["expected"], one["actual"])
+        for one in counted
+        if one.get("rest") not in beyond or one["actual"]
     ]
+    return [expected for expected, _ in pairs], [actual for _, actual in pairs]
+
+
+def _judge(value: float, moderate_from: float, drift_above: float) -> str:
+    if value > drift_above:
+        return "drift"
+    return "stable" if value < moderate_from else "moderate"
 
 
 def _of_values(known: Mapping[str, Any], values: Iterable[Any]) -> list[dict[str, Any]]:

@@ -195,7 +195,7 @@ class _Learner:
         self._search.tell(loss(by, scores.get(by)))
         stopping.take(loss(stopping.metric, scores.get(stopping.metric)))
         fitting = Clock(0)
-        model = self._fit(proposal, slice(None), clock.left())
+        model = self._fit(proposal, self._data.values, slice(None), clock.left())
         self._failures = 0
         return self._make(model, proposal, scores.get(by), fitting.spent())
 
@@ -216,9 +216,8 @@ class _Learner:
             seconds=seconds,
             seed=self._config.seed,
         )
-        measured = candidate.metrics.get(by)
-        told = "unknown" if measured is None else f"{measured:.5g}"
-        self._training.progress.log(f"{candidate.name}: {by} {told}")
+        told = "unknown" if validated is None else f"{validated:.5g}"
+        self._training.progress.log(f"{candidate.name}: {by} {told}, cross-validated")
         return candidate
 
     def _validate(
@@ -228,22 +227,28 @@ class _Learner:
         names = {self._training.sort_metric, stopping_metric}
         told: dict[str, list[float]] = {name: [] for name in names}
         folds = self._data.folds
-        for number, (fitted, validated) in enumerate(folds):
+        for number, fold in enumerate(folds):
             seconds = clock.left() / (len(folds) - number + 1)
-            model = self._fit(proposal, fitted, seconds)
-            predicted = predict(model, self._data.values[validated], self._data.label_count)
-            target = self._data.target[validated]
+            model = self._fit(proposal, fold.fitted_values, fold.fitted, seconds)
+            predicted = predict(model, fold.validated_values, self._data.label_count)
+            target = self._data.target[fold.validated]
             for name, value in score(target, predicted, self._data.label_count, names).items():
                 told[name].append(value)
         return {name: float(np.mean(values)) for name, values in told.items() if values}
 
-    def _fit(self, proposal: dict[str, Any], rows: np.ndarray | slice, seconds: float) -> Any:
+    def _fit(
+        self,
+        proposal: dict[str, Any],
+        values: np.ndarray,
+        rows: np.ndarray | slice,
+        seconds: float,
+    ) -> Any:
         weights = self._data.weights
         return fit(
             self._name,
             task=self._task,
             config=proposal,
-            values=self._data.values[rows],
+            values=values,
             target=self._data.target[rows],
             weights=None if weights is None else weights[rows],
             seed=self._config.seed,

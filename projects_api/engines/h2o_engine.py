@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from math import ceil
 from pathlib import Path
 from shutil import which
@@ -32,6 +33,7 @@ from projects_api.engines import data_summary, table
 from projects_api.engines.choices import left_by, metric_name
 from projects_api.engines.evaluation import evaluate, label_text, score
 from projects_api.engines.interface import (
+    CROSS_VALIDATED,
     MODEL_TYPES,
     Candidate,
     Progress,
@@ -76,7 +78,10 @@ def train(task: Task, folder: Path, progress: Progress) -> TrainingResult:
             model_type = model_id.partition("_")[0]
             numbers[model_type] += 1
             name = f"H2O_{model_type}_{numbers[model_type]}"
-            found.append(_measure(h2o.get_model(model_id), name, held_out, prepared, folder))
+            model = h2o.get_model(model_id)
+            validated = _validated(model, prepared, sort_metric)
+            measured = _measure(model, name, held_out, prepared, folder)
+            found.append(replace(measured, metrics=measured.metrics | validated))
             progress.log(f"{name}: {sort_metric} {found[-1].metrics.get(sort_metric)}")
             progress.report(_SEARCHED + 19 * (place + 1) / len(ids), stage=name)
     return TrainingResult(
@@ -165,6 +170,7 @@ def _automl(task: Task, prepared: TrainingData, sort_metric: str, progress: Prog
         max_models=config.max_models,
         max_runtime_secs_per_model=ceil(config.max_runtime_secs_per_model or 0) or None,
         nfolds=min(config.nfolds, len(prepared.target)) if config.nfolds > 1 else 0,
+        keep_cross_validation_predictions=True,
         seed=config.seed,
         exclude_algos=_excluded(config),
         balance_classes=config.balance_classes and bool(labels),
@@ -216,16 +222,30 @@ def _named(metric: str, label_count: int) -> str:
     return _METRICS.get(metric, "AUTO")
 
 
+def _read_answers(frame: Any, label_count: int) -> np.ndarray:
+    """Give what a model answered as `evaluation.score` takes it."""
+    answers = frame.as_data_frame()
+    if not label_count:
+        return np.asarray(answers["predict"].to_numpy(np.float64))
+    names = [f"label{place}" for place in range(label_count)]
+    answers.columns = answers.columns.str.replace(" ", "")
+    return np.asarray(answers.reindex(columns=names, fill_value=0.0).to_numpy(np.float64))
+
+
+def _validated(model: Any, prepared: TrainingData, metric: str) -> dict[str, float]:
+    """Measure what the models of a cross validation said of the rows that they had not seen."""
+    frame = model.cross_validation_holdout_predictions()
+    if frame is None:
+        return {}
+    answers = _read_answers(frame, prepared.label_count)
+    told = score(prepared.target, answers, prepared.label_count, [metric])
+    return {f"{CROSS_VALIDATED}{name}": value for name, value in told.items()}
+
+
 def _measure(
     model: Any, name: str, held_out: Any, prepared: TrainingData, folder: Path
 ) -> Candidate:
-    answers = model.predict(held_out).as_data_frame()
-    if prepared.label_count:
-        names = [f"label{place}" for place in range(prepared.label_count)]
-        answers.columns = answers.columns.str.replace(" ", "")
-        predicted = answers.reindex(columns=names, fill_value=0.0).to_numpy(np.float64)
-    else:
-        predicted = answers["predict"].to_numpy(np.float64)
+    predicted = _read_answers(model.predict(held_out), prepared.label_count)
     labels = prepared.labels and [label_text(label) for label in prepared.labels]
     told = {key: value for key, value in model.actual_params.items() if _is_plain(value)}
     path = folder / f"{name}.json"

@@ -38,6 +38,10 @@ OTHER_MODEL_TYPES = ("StackedEnsemble", "DeepLearning")
 MODEL_FORMATS = {"flaml": "skops", "h2o": "json"}
 
 
+CROSS_VALIDATED = "cv_"
+"""What the name of a metric begins with that is measured by cross validation."""
+
+
 class TrainingRefused(ValueError):
     """A training that cannot work; `reason` is a sentence for the caller."""
 
@@ -114,8 +118,9 @@ class Progress(Protocol):
 class Candidate:
     """A trained model; `rank` is its place in the leaderboard, from 1.
 
-    `metrics`, `evaluation` and `explanation` come from rows that neither training nor search saw.
-    All of them are JSON, without NaN and infinity.
+    `metrics`, `evaluation` and `explanation` come from rows that neither training nor search saw,
+    but for the metrics that begin with `cv_`: those are of the cross validation, and choose the
+    best. All of them are JSON, without NaN and infinity.
     """
 
     name: str
@@ -162,13 +167,20 @@ def combine(results: Sequence[TrainingResult]) -> TrainingResult:
 def rank(candidates: Sequence[Candidate], sort_metric: str) -> list[Candidate]:
     """Sort candidates, best first; a candidate without that metric comes last.
 
-    Those that are equal on the held-out rows go by the same metric in the cross validation.
+    The cross validation decides, so that the held-out rows tell how good the choice is without
+    having been part of it. They decide between equals, and between all where the models of an
+    engine have no cross-validated metric.
     """
     known = next(names for names in SORT_METRICS.values() if sort_metric in names)
     sign = -1 if known[sort_metric] else 1
+    validated = f"{CROSS_VALIDATED}{sort_metric}"
+    comparable = {one.engine for one in candidates if validated in one.metrics}
+    order = [sort_metric]
+    if comparable == {one.engine for one in candidates}:
+        order.insert(0, validated)
 
     def place(candidate: Candidate) -> list[float]:
-        told = (candidate.metrics.get(f"{prefix}{sort_metric}") for prefix in ("", "cv_"))
+        told = (candidate.metrics.get(name) for name in order)
         return [inf if value is None else sign * value for value in told]
 
     return [

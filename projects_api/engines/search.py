@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from flaml.automl.task.task import Task as FlamlTask
 from flaml.default.suggest import suggest_config
-from flaml.tune.sample import Categorical, Integer, lograndint
+from flaml.tune.sample import Categorical, Integer, lograndint, randint
 from flaml.tune.searcher.blendsearch import CFO
 
 Config = dict[str, Any]
@@ -34,7 +34,7 @@ LEARNERS = {
         "XRT": "extra_tree",
     },
 }
-# The libraries' own defaults: what a portfolio means by an empty proposal.
+# The libraries' own defaults: the first trial, and what a portfolio means by an empty proposal.
 _DEFAULTS: dict[str, Config] = {
     "lgbm": {
         "n_estimators": 100,
@@ -57,9 +57,13 @@ _DEFAULTS: dict[str, Config] = {
         "reg_alpha": 0.0,
         "reg_lambda": 1.0,
     },
-    "rf": {"n_estimators": 100, "max_leaves": 32768},
-    "extra_tree": {"n_estimators": 100, "max_leaves": 32768},
+    "rf": {"n_estimators": 100, "max_leaves": 32768, "criterion": "gini"},
+    "extra_tree": {"n_estimators": 100, "max_leaves": 32768, "criterion": "gini"},
 }
+# However few rows there are, the libraries' defaults stay within the space.
+_LEAST_MOST_TREES = 100
+_LEAST_DEPTH = 6
+_FASTEST = 0.3  # As fast as the fastest of the libraries' defaults.
 _ATTEMPTS = 20
 # More trees make a forest slow to load and to ask, and hardly better.
 _FORESTS = {"rf", "extra_tree"}
@@ -75,10 +79,8 @@ class Search:
     ) -> None:
         learner_class = task.estimator_class_from_str(learner)
         space = learner_class.search_space(data_size=values.shape, task=task)
-        if learner in _FORESTS:
-            upper = min(_MOST_TREES, space["n_estimators"]["domain"].upper)
-            space["n_estimators"]["domain"] = lograndint(lower=4, upper=upper)
         self._rows = len(values)
+        self._widen(learner, space)
         copies = len(np.unique(target)) if task.name == "multiclass" else 1
 
         def size(config: Config) -> float:
@@ -103,6 +105,19 @@ class Search:
         self._proposed: Config = {}
         self._seen: set[str] = set()
 
+    def _widen(self, learner: str, space: dict[str, Any]) -> None:
+        """Let the libraries' defaults be within the space, and no forest beyond what is good."""
+        if "n_estimators" not in space:
+            return
+        if "max_depth" in space:
+            deepest = max(_LEAST_DEPTH + 1, space["max_depth"]["domain"].upper)
+            space["max_depth"]["domain"] = randint(lower=1, upper=deepest)
+        upper = max(_LEAST_MOST_TREES + 1, space["n_estimators"]["domain"].upper)
+        if learner in _FORESTS:
+            upper = min(_MOST_TREES, upper)
+            space["max_leaves"]["domain"] = lograndint(lower=4, upper=max(5, self._rows))
+        space["n_estimators"]["domain"] = lograndint(lower=4, upper=upper)
+
     def _starts(
         self,
         learner: str,
@@ -111,25 +126,39 @@ class Search:
         target: np.ndarray,
         space: dict[str, Any],
     ) -> Iterator[Config]:
-        """List where to begin: with the portfolio's settings, or, without one, the learner's."""
+        """List where to begin: with the library's defaults, and go on with the portfolio's."""
         if learner not in _DEFAULTS:
             yield {name: about["init_value"] for name, about in space.items()}
             return
-        defaults = self._within(_DEFAULTS[learner])
+        defaults = self._within(_DEFAULTS[learner] | _features(learner, task, values))
         portfolio = suggest_config(str(task.name), values, target, learner)
-        starts = [self._within(entry["hyperparameters"]) or defaults for entry in portfolio]
-        starts = [*(start for start in starts if start is not defaults), defaults]
-        yield from {repr(start): start for start in starts}.values()
+        starts = [self._fitting(entry["hyperparameters"]) or defaults for entry in portfolio]
+        yield from {repr(start): start for start in (defaults, *starts)}.values()
+
+    def _fitting(self, config: Config) -> Config:
+        """Move settings that were found on a larger table to where they mean the same on this one.
+
+        Fewer trees learn as much by learning faster: trees and rate only move together.
+        """
+        moved = self._within(config)
+        if "learning_rate" in moved and "n_estimators" in moved:
+            learned = config["learning_rate"] * config["n_estimators"]
+            moved["learning_rate"] = min(
+                learned / moved["n_estimators"], max(_FASTEST, moved["learning_rate"])
+            )
+        if "min_child_samples" in moved:  # Leaves of a quarter of the rows would learn nothing.
+            moved["min_child_samples"] = min(moved["min_child_samples"], max(2, self._rows // 20))
+        return moved
 
     def _within(self, config: Config) -> Config:
-        """Move settings, made for a larger table, into the search space of this one."""
+        """Move settings into the search space of this table, each by itself."""
         moved = {
             name: _within(value, self._space[name])
             for name, value in config.items()
             if name in self._space
         }
-        if "min_child_samples" in moved:  # Leaves of a quarter of the rows would learn nothing.
-            moved["min_child_samples"] = min(moved["min_child_samples"], max(2, self._rows // 20))
+        if "min_child_samples" in moved:
+            moved["min_child_samples"] = min(moved["min_child_samples"], max(2, self._rows // 4))
         return moved
 
     def propose(self) -> Config | None:
@@ -152,6 +181,14 @@ class Search:
         settings = {f"config/{name}": value for name, value in self._proposed.items()}
         result = {"val_loss": loss, "config": self._proposed, **settings}
         self._searcher.on_trial_complete(str(self._number), result)
+
+
+def _features(learner: str, task: FlamlTask, values: np.ndarray) -> Config:
+    """Tell which share of the columns a split of a forest looks at, as scikit-learn has it."""
+    if learner not in _FORESTS:
+        return {}
+    width = values.shape[1]
+    return {"max_features": 1.0 if task.name == "regression" else max(1, int(width**0.5)) / width}
 
 
 def _within(value: Any, domain: Any) -> Any:

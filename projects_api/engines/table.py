@@ -15,10 +15,12 @@ from projects_api.engines.columns import (
     LARGEST_NUMBER,
     Column,
     Unusable,
+    numbers_rows,
     read_column,
     read_numbers,
     to_frame,
 )
+from projects_api.engines.evaluation import label_text
 from projects_api.engines.interface import Progress, Task, TrainingRefused
 
 MIN_ROWS = 10
@@ -55,10 +57,15 @@ def read(task: Task, progress: Progress) -> Table:
     if task.target not in names:
         raise TrainingRefused(f"the table has no column {task.target!r}")
     target = table.column(names.index(task.target))
+    numbering = {
+        name for name, one in zip(names, table.columns, strict=True) if numbers_rows(name, one)
+    }
     table, target = _drop_rows_without_target(table, target, task, progress)
     codes, labels = _read_target(target, task)
-    columns = _read_columns(table, task.target, progress)
+    columns = _read_columns(table, task.target, numbering, progress)
     training, held_out = split(codes, labels, task.config.seed)
+    if labels is not None:
+        _check_what_is_left(codes[training], labels, task, progress)
     return Table(columns, codes, labels, training, held_out)
 
 
@@ -140,7 +147,32 @@ def _read_labels(target: pa.ChunkedArray, name: str) -> tuple[np.ndarray, list[A
     return codes, labels.tolist()
 
 
-def _read_columns(table: pa.Table, target: str, progress: Progress) -> list[Column]:
+def _check_what_is_left(
+    codes: np.ndarray, labels: list[Any], task: Task, progress: Progress
+) -> None:
+    """Say which labels the training rows have too few of; refuse when they do not tell two apart.
+
+    The held-out rows have taken their share.
+    """
+    sizes = np.bincount(codes, minlength=len(labels))
+    if np.sort(sizes)[-2] < 2:  # noqa: PLR2004 - to learn from one, and to validate the other
+        raise TrainingRefused(
+            f"of the target {task.target!r}, no two values have rows enough to learn from and to "
+            "test on: add rows, or put rare values together"
+        )
+    wanted = max(task.config.nfolds, 2)
+    rare = [label_text(label) for label, size in zip(labels, sizes, strict=True) if size < wanted]
+    if rare:
+        shown = ", ".join(rare[:_LOGGED]) + (", ..." if len(rare) > _LOGGED else "")
+        progress.log(
+            f"fewer than {wanted} rows to learn from have the values {shown} of {task.target}: "
+            "the cross validation has fewer folds, or not all of its folds have these"
+        )
+
+
+def _read_columns(
+    table: pa.Table, target: str, numbering: set[str], progress: Progress
+) -> list[Column]:
     columns: list[Column] = []
     unusable: dict[str, str] = {}
     seen = {target}
@@ -148,6 +180,9 @@ def _read_columns(table: pa.Table, target: str, progress: Progress) -> list[Colu
         if name in seen:
             continue
         seen.add(name)
+        if name in numbering:
+            unusable[name] = "numbers the rows"
+            continue
         try:
             columns.append(read_column(name, table.column(position)))
         except Unusable as why:

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.compose import ColumnTransformer
 from sklearn.model_selection import KFold, ShuffleSplit, StratifiedKFold
 from sklearn.utils.class_weight import compute_sample_weight
@@ -13,8 +15,23 @@ from projects_api.engines import preparation
 from projects_api.engines.interface import TrainingConfig
 from projects_api.engines.table import Table
 
-Folds = list[tuple[np.ndarray, np.ndarray]]
 _VALIDATED = 0.2
+_MOST_BYTES = 1 << 29
+"""Of a larger table there are fewer folds, since each keeps the rows as it has prepared them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """A part of a cross validation: rows to fit on and rows to validate, each by its number.
+
+    The values are prepared by what the fitted rows alone tell: the mean of the target for each
+    category, for example, would know the answers of the validated rows.
+    """
+
+    fitted: np.ndarray
+    validated: np.ndarray
+    fitted_values: np.ndarray
+    validated_values: np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +39,7 @@ class TrainingData:
     """What models learn from (`values`, `target`, `weights`) and are tested on (`held_out`).
 
     The targets are numbers, or the places of labels; `made_of` tells of which column (by place in
-    `names`) each column of the values is made. `folds` are row numbers, to fit and to validate.
+    `names`) each column of the values is made.
     """
 
     preparation: ColumnTransformer
@@ -34,7 +51,7 @@ class TrainingData:
     weights: np.ndarray | None
     held_out: np.ndarray
     held_out_target: np.ndarray
-    folds: Folds
+    folds: list[Fold]
 
     @property
     def label_count(self) -> int:
@@ -47,8 +64,9 @@ def prepare(table: Table, config: TrainingConfig) -> TrainingData:
     frame = table.frame()
     label_count = len(table.labels or ())
     target = table.target[table.training]
-    transformer = preparation.build(table.columns, label_count, config.seed)
-    values = transformer.fit_transform(frame.iloc[table.training], target)
+    rows = frame.iloc[table.training]
+    transformer = preparation.build(table.columns, label_count, config.seed, target)
+    values = transformer.fit_transform(rows, target)
     balanced = config.balance_classes and label_count
     return TrainingData(
         preparation=transformer,
@@ -60,14 +78,33 @@ def prepare(table: Table, config: TrainingConfig) -> TrainingData:
         weights=compute_sample_weight("balanced", target) if balanced else None,
         held_out=transformer.transform(frame.iloc[table.held_out]),
         held_out_target=table.target[table.held_out],
-        folds=list(_fold(target, label_count, config)),
+        folds=list(_prepare_folds(table, rows, target, config, values.nbytes)),
     )
+
+
+def _prepare_folds(
+    table: Table, rows: pd.DataFrame, target: np.ndarray, config: TrainingConfig, size: int
+) -> Iterator[Fold]:
+    label_count = len(table.labels or ())
+    parts = _fold(target, label_count, config)
+    for fitted, validated in islice(parts, max(1, _MOST_BYTES // max(size, 1))):
+        transformer = preparation.build(table.columns, label_count, config.seed, target[fitted])
+        yield Fold(
+            fitted,
+            validated,
+            transformer.fit_transform(rows.iloc[fitted], target[fitted]),
+            transformer.transform(rows.iloc[validated]),
+        )
 
 
 def _fold(
     target: np.ndarray, label_count: int, config: TrainingConfig
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Fold the training rows; rows of a label with too few to spread are always fitted on."""
+    """Fold the training rows, of each label as far as possible; a label's only row is fitted on.
+
+    There are no more folds than rows of the second most frequent label, so that each fold can tell
+    two apart.
+    """
     rows = np.arange(len(target))
     count = min(config.nfolds, len(target))
     if not label_count:
@@ -78,7 +115,7 @@ def _fold(
         return
     sizes = np.bincount(target, minlength=label_count)
     count = min(count, int(np.sort(sizes)[-2]))
-    rare = sizes[target] < max(count, 5)
+    rare = sizes[target] < 2  # noqa: PLR2004 - nothing to split
     common = rows[~rare]
     stratified = StratifiedKFold(max(count, 2), shuffle=True, random_state=config.seed)
     for fitted, validated in stratified.split(common, target[common]):

@@ -31,7 +31,13 @@ _VERDICTS = {
     "drift": "drift",
 }
 _COLOURS = {"stable": BLUE, "moderate": "#d9a520", "drift": "#c2504f"}
-_RESTS = {"other": "all others", "missing": "missing"}
+_RESTS = {
+    "other": "all others",
+    "missing": "missing",
+    "below": "below all",
+    "between": "none of these",
+    "above": "above all",
+}
 Facts = Mapping[str, Any]
 
 

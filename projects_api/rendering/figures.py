@@ -47,7 +47,8 @@ def leaderboard(models: Sequence[Mapping[str, Any]], metric: str, marked: str | 
         axes.margins(x=0.12, y=0.06)
         axes.grid(visible=True, axis="y", linestyle=":")
         axes.xaxis.set_major_locator(MaxNLocator(6))
-        axes.set_xlabel(f"{metric_name(metric)} on held-out rows (the axis does not begin at zero)")
+        rows = "" if metric.startswith("cv_") else " on held-out rows"
+        axes.set_xlabel(f"{metric_name(metric)}{rows} (the axis does not begin at zero)")
         show_grid(axes)
 
     caption = f"The leaderboard by {metric_name(metric)}."

@@ -74,9 +74,10 @@ def _leaderboard(
         return
     metric = _metric(experiment, models)
     others = [one for one in models[0]["metrics"] if one != metric and not one.startswith("cv_")]
-    names = [metric, *others][:MAX_METRICS]
-    if metric and len(models) > 1:
-        yield figures.leaderboard(models, metric, subject or models[0]["id"])
+    decisive = f"cv_{metric}" if f"cv_{metric}" in models[0]["metrics"] else metric
+    names = [*dict.fromkeys((decisive, metric, *others))][:MAX_METRICS]
+    if decisive and len(models) > 1:
+        yield figures.leaderboard(models, decisive, subject or models[0]["id"])
     marked = next((row for row, one in enumerate(models) if one["id"] == subject), None)
     yield from table_of(
         ("", "Model", "Family", *(metric_name(one) for one in names if one), "Trained in"),
@@ -93,7 +94,20 @@ def _leaderboard(
         numeric=frozenset({0, *range(3, 4 + len(names))}),
         marked=marked,
     )
-    yield Note("Every metric comes from rows that neither training nor search saw.")
+    yield Note(_origin(decisive != metric))
+
+
+def _origin(validated: bool) -> str:
+    """Say which rows the metrics come from, and which of them chose the best model."""
+    if validated:
+        return (
+            "The cross validation within the training rows orders the models. Every other metric "
+            "comes from rows that neither training nor search nor this order saw."
+        )
+    return (
+        "Every metric comes from rows that neither training nor search saw. They order the models, "
+        "so that those of the best are a little flattered."
+    )
 
 
 def _metric(experiment: Facts, models: Sequence[Facts]) -> str | None:

@@ -39,8 +39,7 @@ REFERENCE = {
     "inputs": {
         "amount": {
             "kind": "number",
-            "edges": [0, 250, 500, 750, 1000],
-            "counts": [10_000] * 4,
+            "heaps": [[low, low + 248, 10_000] for low in (0, 250, 500, 750)],
             "sample": [2 * number for number in range(500)],
             "missing": 0,
         },

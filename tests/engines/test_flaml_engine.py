@@ -1,6 +1,7 @@
 """Real trainings on real tables: leaderboards, what they are worth, and that they repeat."""
 
 import json
+from pathlib import Path
 
 import lightgbm
 import numpy as np
@@ -9,6 +10,7 @@ from sklearn.metrics import log_loss, roc_auc_score, root_mean_squared_error
 
 from projects_api import engines
 from projects_api.engines import TrainingRefused
+from projects_api.engines.interface import rank
 
 from . import tables
 from .conftest import TRAININGS
@@ -28,7 +30,7 @@ def test_a_leaderboard_holds_every_model_in_order(trained, name):
         range(1, len(result.candidates) + 1)
     )
     assert [candidate.is_best for candidate in result.candidates].index(True) == 0
-    values = [candidate.metrics[result.sort_metric] for candidate in result.candidates]
+    values = [candidate.metrics[f"cv_{result.sort_metric}"] for candidate in result.candidates]
     more_is_better = engines.SORT_METRICS[training.task.problem_type][result.sort_metric]
     assert values == sorted(values, reverse=more_is_better)
     assert {candidate.model_type for candidate in result.candidates} <= TYPES
@@ -208,6 +210,48 @@ def test_rare_labels_weigh_more_when_balanced(train):
         for balanced in (False, True)
     }  # fmt: skip
     assert recall[True] > recall[False]
+
+
+def scored(place, engine="flaml", **metrics):
+    return engines.Candidate(
+        name=str(place), model_type="GBM", engine=engine, rank=0, is_best=False, metrics=metrics,
+        parameters={}, explanation={}, evaluation={}, training_seconds=1, path=Path(),
+        media_type="",
+    )  # fmt: skip
+
+
+def order(candidates, metric):
+    return [candidate.name for candidate in rank(candidates, metric)]
+
+
+def test_the_held_out_rows_do_not_choose_the_best():
+    found = [scored(1, auc=0.9, cv_auc=0.6), scored(2, auc=0.5, cv_auc=0.7), scored(3, auc=0.99)]
+    assert order(found, "auc") == ["2", "1", "3"]
+    errors = [scored(1, rmse=1, cv_rmse=3), scored(2, rmse=2, cv_rmse=2), scored(3, rmse=1.5)]
+    assert order(errors, "rmse") == ["2", "1", "3"]
+
+
+def test_the_held_out_rows_decide_between_equals_and_where_nothing_else_does():
+    assert order([scored(1, auc=0.5, cv_auc=0.6), scored(2, auc=0.7, cv_auc=0.6)], "auc") == [
+        "2",
+        "1",
+    ]
+    assert order([scored(1, auc=0.5), scored(2, auc=0.7)], "auc") == ["2", "1"]
+    engines_of_two = [scored(1, auc=0.5, cv_auc=0.9), scored(2, "h2o", auc=0.7)]
+    assert order(engines_of_two, "auc") == ["2", "1"]
+
+
+def test_noise_is_told_to_be_noise():
+    """What is told of the best of twenty models of nothing is not the luck of the choice."""
+    random = np.random.default_rng(7)
+    truth, told = np.arange(24) % 2, []
+    for _ in range(300):
+        models = [
+            scored(place, auc=roc_auc_score(truth, random.random(24)), cv_auc=random.random())
+            for place in range(20)
+        ]
+        told.append(rank(models, "auc")[0].metrics["auc"])
+    assert np.mean(told) == pytest.approx(0.5, abs=0.03)
 
 
 def test_leaderboards_of_several_engines_become_one(trained):

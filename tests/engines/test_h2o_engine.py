@@ -36,6 +36,8 @@ def test_a_leaderboard_of_h2o(tmp_path, recorder, make, target, problem_type):
     assert {candidate.model_type for candidate in result.candidates} <= {
         "GBM", "XGBoost", "GLM", "DRF", "XRT",
     }  # fmt: skip
+    validated = [one.metrics[f"cv_{result.sort_metric}"] for one in result.candidates]
+    assert validated == sorted(validated, reverse=problem_type == "classification")
     best = result.candidates[0]
     if problem_type == "regression":
         assert best.metrics["r2"] > 0.2
@@ -43,7 +45,7 @@ def test_a_leaderboard_of_h2o(tmp_path, recorder, make, target, problem_type):
         assert best.metrics["auc"] > 0.7
         assert np.sum(best.evaluation["confusion"]["matrix"]) == best.evaluation["rows"]
     assert best.explanation["permutation_importance"][0]["importance"] > 0
-    with pytest.raises(prediction.ModelRefused, match="h2o"):
+    with pytest.raises(prediction.ModelRefused, match="no model of this kind"):
         prediction.load(best.path, result.signature)
     percents = [percent for percent, *_ in recorder.reports]
     assert percents == sorted(percents)

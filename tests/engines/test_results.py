@@ -91,10 +91,12 @@ def test_the_reference_tells_how_training_rows_are_spread(trained):
     rows = training.frame.iloc[held_out(training)[0]]
     assert told["rows"] == len(rows)
     age = told["inputs"]["age"]
-    assert sum(age["counts"]) + age["missing"] == len(rows)
+    assert sum(count for _, _, count in age["heaps"]) + age["missing"] == len(rows)
     assert age["missing"] == rows["age"].isna().sum()
-    assert age["edges"][0] == rows["age"].min()
-    assert age["edges"][-1] == rows["age"].max()
+    assert age["heaps"][0][0] == rows["age"].min()
+    assert age["heaps"][-1][1] == rows["age"].max()
+    for lower, upper, count in age["heaps"]:
+        assert rows["age"].between(lower, upper).sum() == count
     assert age["sample"] == sorted(age["sample"])
     assert told["inputs"]["sex"]["counts"] == rows["sex"].value_counts().to_dict()
     alone = told["inputs"]["alone"]["counts"]

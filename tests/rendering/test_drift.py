@@ -22,8 +22,7 @@ THRESHOLDS = {"moderate_from": drift.MODERATE_FROM, "drift_above": drift.DRIFT_A
 def numbers(low: int) -> dict:
     return {
         "kind": "number",
-        "edges": [low, low + 50, low + 100],
-        "counts": [50, 50],
+        "heaps": [[low, low + 49, 50], [low + 50, low + 99, 50]],
         "sample": list(range(low, low + 100)),
         "missing": 0,
     }
@@ -75,7 +74,10 @@ def test_the_worst_of_many_columns_with_any_names(tmp_path):
     read = Reader(files["text/html"].read_text())
     index, distribution = read.said
     assert "The 85 that moved least are left out." in index
-    assert "below 149: 50.0%, now 100.0%; from 149: 50.0%, now 0.0%." in distribution
+    assert (
+        "below all: 0.0%, now 99.0%; 99 to 149: 50.0%, now 1.0%; 149 to 198: 50.0%, now 0.0%."
+        in distribution
+    )
     assert "שם עמודה: 16.7%, now 13.3%" in distribution
     counts = [
         sum(one["verdict"] == kind for one in measured["features"])

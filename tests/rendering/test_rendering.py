@@ -95,6 +95,8 @@ class TestHtml:
     def test_tells_what_was_measured_how(self, model_report):
         text = Reader(model_report["text/html"].read_text()).text
         assert text.count("AUC, cross-validated 0.8750") == 1
+        assert "The cross validation within the training rows orders the models." in text
+        assert "a little flattered" not in text
 
     def test_can_be_heard(self, model_report):
         text = model_report["text/html"].read_text()
