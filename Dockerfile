@@ -6,9 +6,14 @@ ENV PATH=/opt/projects-api/bin:$PATH
 
 # Extras to install: `[ml]` trains models and draws reports; a server without it does all else.
 ARG EXTRAS="[ml]"
-COPY pyproject.toml requirements.lock README.md LICENSE openapi.yaml ./
+COPY locks locks
+COPY pyproject.toml README.md LICENSE openapi.yaml ./
 COPY projects_api projects_api
-RUN pip install --no-cache-dir --constraint requirements.lock ".${EXTRAS}"
+# Of the project's own requirements, what the lock has is there already.
+# hadolint ignore=DL3013
+RUN case "$EXTRAS" in *ml*) lock=ml ;; *) lock=core ;; esac \
+    && pip install --no-cache-dir --require-hashes --requirement "locks/$lock.lock" \
+    && pip install --no-cache-dir ".${EXTRAS}"
 
 
 FROM python:3.11-slim-trixie

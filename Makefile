@@ -8,20 +8,28 @@ export PYTHONDONTWRITEBYTECODE :=
 # The pip of Debian 12 takes half a minute longer to find the versions.
 PIP := pip>=26
 
+LOCK := .venv-lock/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links
+
 .DEFAULT_GOAL := help
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
-.venv/.installed: pyproject.toml requirements.lock
+.venv/.serves: pyproject.toml locks/ml.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet '$(PIP)'
-	$(BIN)/python -m pip install --quiet --no-compile --constraint requirements.lock --editable '.[ml,dev]'
+	$(BIN)/python -m pip install --quiet --no-compile --require-hashes --requirement locks/ml.lock
+	$(BIN)/python -m pip install --quiet --no-compile --no-deps --editable .
+	touch $@
+
+.venv/.installed: .venv/.serves locks/dev.lock
+	$(BIN)/python -m pip install --quiet --no-compile --require-hashes --requirement locks/dev.lock
 	touch $@
 
 install: .venv/.installed ## Install the project and its tools into .venv
 
-serve: install ## Serve on port 8888 (PORT=9000 moves it); the first time, print a key
+serve: .venv/.serves ## Serve on port 8888 (PORT=9000 moves it); the first time, print a key
 	$(BIN)/projects-api serve --port $(PORT)
 
 test: install ## Run all the tests, on SQLite and on PostgreSQL
@@ -78,10 +86,11 @@ docs: install ## Write what is made from contract and imports: docs/operations.m
 clients: install ## Generate clients in seven ways, compile them, and run their stories
 	CLIENTS=all $(BIN)/python -m pytest tests/contract/test_clients.py --numprocesses=0 -rs
 
-.venv-bench/.installed: pyproject.toml requirements.lock tools/bench/requirements.txt
+.venv-bench/.installed: pyproject.toml locks/core.lock tools/bench/requirements.txt
 	test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/python -m pip install --quiet '$(PIP)'
-	.venv-bench/bin/python -m pip install --quiet --no-compile --constraint requirements.lock --editable . --requirement tools/bench/requirements.txt
+	.venv-bench/bin/python -m pip install --quiet --no-compile --require-hashes --requirement locks/core.lock
+	.venv-bench/bin/python -m pip install --quiet --no-compile --editable . --requirement tools/bench/requirements.txt
 	touch $@
 
 bench: .venv-bench/.installed ## Measure this server beside others (needs wrk and valgrind)
@@ -93,6 +102,15 @@ bench-scale: .venv-bench/.installed ## Compare latencies with a thousand and wit
 
 postman: install tools/node/node_modules/.package-lock.json ## Write a Postman collection to build/
 	$(BIN)/python -m tools.convert_to_postman
+
+.venv-lock/bin/uv:
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet uv
+
+lock: .venv-lock/bin/uv ## Pin what pyproject.toml asks for, with hashes (UPGRADE=--upgrade takes the newest)
+	$(LOCK) $(UPGRADE) --extra ml --extra dev --output-file locks/dev.lock
+	$(LOCK) --constraint locks/dev.lock --extra ml --output-file locks/ml.lock
+	$(LOCK) --constraint locks/dev.lock --output-file locks/core.lock
 
 migration: install ## Write a migration from what the models have and the schema has not: NAME='add a column'
 	$(BIN)/python -m tools.make_migration '$(NAME)'

@@ -4,10 +4,13 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 STATEMENT = """
@@ -113,3 +116,32 @@ def test_it_works_without_the_checkout(wheel, tmp_path):
     assert found["contract"].startswith("3.")
     assert found["differences"] == []
     assert found["report"].lower() == "<!doctype html>"
+
+
+def pins(lock: str) -> dict[str, tuple[Requirement, int]]:
+    """Read a lock: what is pinned, and by how many hashes."""
+    found = {}
+    for entry in (ROOT / "locks" / lock).read_text().replace("\\\n", "").splitlines():
+        requirement = Requirement(entry.partition(" --hash")[0])
+        found[canonicalize_name(requirement.name)] = (requirement, entry.count("--hash=sha256:"))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("lock", "extras"), [("core.lock", []), ("ml.lock", ["ml"]), ("dev.lock", ["ml", "dev"])]
+)
+def test_a_lock_pins_all_that_is_asked_for(lock, extras):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    asked = [*project["dependencies"]]
+    for extra in extras:
+        asked += project["optional-dependencies"][extra]
+    pinned = pins(lock)
+    for requirement in map(Requirement, asked):
+        pin, _ = pinned[canonicalize_name(requirement.name)]
+        (specifier,) = pin.specifier
+        assert specifier.operator == "=="
+        assert specifier.version in requirement.specifier, requirement
+    assert all(hashes for _, hashes in pinned.values())
+    everything = pins("dev.lock")
+    for name, (pin, _) in pinned.items():
+        assert everything[name][0].specifier == pin.specifier

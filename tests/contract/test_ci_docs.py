@@ -31,7 +31,7 @@ def blocks(heading: str) -> list[tuple[str, str]]:
 
 
 def run(script: str, folder: Path, **variables: str) -> str:
-    kept = {name: os.environ[name] for name in ("HOME", "LANG") if name in os.environ}
+    kept = {name: os.environ[name] for name in ("HOME", "LANG", "PYTHONPATH") if name in os.environ}
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
         cwd=folder,
@@ -95,7 +95,7 @@ def test_the_action_is_well_formed():
 def test_the_action_starts_a_server_for_the_steps_after_it(tmp_path):
     action = yaml.safe_load((ROOT / "action.yml").read_text())
     install, start = action["runs"]["steps"]
-    assert "requirements.lock" in install["run"]
+    assert "--require-hashes" in install["run"]
     (tmp_path / "projects-api").mkdir()
     (tmp_path / "projects-api/bin").symlink_to(COMMANDS)
     files = {name: tmp_path / name for name in ("GITHUB_ENV", "GITHUB_OUTPUT")}
