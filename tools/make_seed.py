@@ -23,6 +23,7 @@ from projects_api.engines import Candidate, TrainingResult
 from projects_api.ephemeral.seed import DEMO
 from projects_api.files.content import describe
 from projects_api.handlers.export import export_project
+from projects_api.jobs import report_facts
 from projects_api.jobs.repeatable import RepeatableOrigin
 from projects_api.models import (
     blob,
@@ -32,7 +33,6 @@ from projects_api.models import (
     member,
     project,
     report,
-    report_facts,
     trained_model,
     user,
 )

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, func, make_url, or_, select, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from projects_api.app.application import create_application
-from projects_api.database import Database, schema
+from projects_api.database import Database, find_missing_file, schema
 from projects_api.files.spool import StorageUnavailable
 from projects_api.models import artifact
 from projects_api.models.artifact import artifacts
@@ -56,12 +56,11 @@ def examine(settings: Settings, *, verify: bool = False) -> Iterator[tuple[str, 
     }
     if verify:
         with_database["contents are what they were"] = partial(_verify_contents, settings)
-    try:
-        opened = Database(settings.database)
-    except OSError as error:
-        yield "the folder of the database", [str(error)]
+    if missing := find_missing_file(settings.database):
+        told = f"there is no file {missing.absolute()}: run this where the server runs"
+        yield "the database", [told]
         return
-    with closing(opened) as database:
+    with closing(Database(settings.database)) as database:
         for name, check in with_database.items():
             faults = _attempt(partial(_connected, database, check))
             yield name, faults

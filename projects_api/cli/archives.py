@@ -11,7 +11,7 @@ import typer
 from projects_api.cli.common import (
     check_person,
     fail,
-    settings_or_end,
+    used_settings_or_end,
 )
 
 
@@ -42,7 +42,7 @@ def import_file(
     from projects_api.models import user
 
     check_person(name=name or owner, email=owner)
-    services = Services.from_settings(settings_or_end())
+    services = Services.from_settings(used_settings_or_end())
     upgrade(services.database)
     with services.database.transaction(writing=False) as connection:
         owner_id = user.find_id(connection, owner)

@@ -58,15 +58,31 @@ def check_store(settings: "Settings") -> None:
         fail(f"the artifact store cannot be used: {error}")
 
 
+def used_settings_or_end() -> "Settings":
+    """Read the settings of an installation that has a database, or say where none is and end."""
+    from projects_api.database import find_missing_file
+
+    settings = settings_or_end()
+    if missing := find_missing_file(settings.database):
+        fail(
+            f"there is no database {missing.absolute()}: run this in the folder in which the "
+            "server runs and with its settings, or make a database by `projects-api db upgrade`"
+        )
+    return settings
+
+
 @contextmanager
 def opened_database(settings: "Settings | None" = None) -> "Iterator[Database]":
-    """Open the database while a block runs; say what it lacks, and end."""
+    """Open the database while a block runs; say what it lacks, and end.
+
+    Without `settings` it must be there already.
+    """
     from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
 
     from projects_api.database import Database
     from projects_api.database.schema import NewerSchemaError
 
-    wanted = (settings or settings_or_end()).database
+    wanted = (settings or used_settings_or_end()).database
     try:
         database = Database(wanted)
     except OSError as error:

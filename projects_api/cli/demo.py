@@ -10,7 +10,7 @@ import typer
 from projects_api.cli.common import (
     FIRST_USER,
     fail,
-    settings_or_end,
+    used_settings_or_end,
 )
 
 
@@ -24,7 +24,7 @@ def demo(
     from projects_api.logs import set_up_logs
 
     set_up_logs("warning", "console")
-    services = Services.from_settings(settings_or_end())
+    services = Services.from_settings(used_settings_or_end())
     upgrade(services.database)
     try:
         typer.echo(f"PROJECT_ID={create_demo_project(services, email)}")

@@ -24,7 +24,7 @@ def upgrade_database() -> None:
     """Bring the database's schema up to date."""
     from projects_api.database.schema import head, upgrade
 
-    with opened_database() as database:
+    with opened_database(settings_or_end()) as database:
         upgrade(database)
     typer.echo(f"The schema is at revision {head()}.")
 

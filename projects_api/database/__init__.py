@@ -111,6 +111,15 @@ class Database:
         self.engine.dispose()
 
 
+def find_missing_file(url: str) -> Path | None:
+    """Return the file of a database in a file that is not there, which a connection would make."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite" or not parsed.database:
+        return None
+    file = Path(parsed.database)
+    return None if file.exists() else file
+
+
 def _create_engine(url: URL, connections: int, limits: Limits) -> Engine:
     options: dict[str, Any] = {
         "pool_size": connections,

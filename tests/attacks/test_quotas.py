@@ -39,7 +39,7 @@ def limited(server, database_url, tmp_path_factory):
         database_url=database_url,
         data_dir=tmp_path_factory.mktemp("limited"),
         maintenance_seconds=3600,
-        threads=8,
+        threads=16,
         person_quota_bytes=PERSON,
         project_quota_bytes=PROJECT,
     )

@@ -47,7 +47,23 @@ def test_a_worker_waits_for_a_schema(deployment):
     assert told == ["waits_for_schema", "workers_started"]
 
 
+COMMANDS = [
+    *(["users", "list"], ["users", "add", "a@example.com"], ["keys", "list"], ["doctor"]),
+    *(["backup", "copy"], ["migrate", "--to", "sqlite:///new.db"], ["audit"]),
+    ["import", __file__, "--owner", "a@example.com"],
+    ["demo", "--email", "a@example.com"],
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_a_command_makes_no_database_of_its_own(local, command):
+    printed = local.run(*command, status=1)
+    assert str(local.folder / "data" / "projects.db") in printed
+    assert not (local.folder / "data" / "projects.db").exists()
+
+
 def test_the_doctor_asks_nothing_of_a_database_without_schema(deployment):
+    deployment.services.database.check()
     printed = deployment.run("doctor", status=1)
     assert "the schema is at None" in printed
     assert printed.count("FAULT") == 1

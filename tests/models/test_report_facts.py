@@ -3,6 +3,7 @@
 import pytest
 from sqlalchemy import delete, insert
 
+from projects_api.jobs import report_facts
 from projects_api.models import (
     blob,
     dataset,
@@ -10,7 +11,6 @@ from projects_api.models import (
     experiment,
     project,
     report,
-    report_facts,
     trained_model,
     user,
 )

@@ -7,8 +7,9 @@ from sqlalchemy import Connection
 
 from projects_api.engines import drift
 from projects_api.files.content import describe
+from projects_api.jobs import report_facts
 from projects_api.jobs.running_job import JobFailed, RunningJob
-from projects_api.models import report, report_facts
+from projects_api.models import report
 from projects_api.rendering import render
 from projects_api.storage.profiles import VersionNotFound, profile_of
 from projects_api.tables import NotATable
