@@ -164,7 +164,7 @@ def test_a_command_says_why_it_refuses(tmp_path, command):
     ("variables", "words", "reason"),
     [
         ({"PORT": "abc"}, ["serve"], "PROJECTS_API_PORT: Input should be a valid integer"),
-        ({"DATA_DIR": "/proc/nope"}, ["users", "list"], "folder of the database cannot be made"),
+        ({"DATA_DIR": "/proc/nope"}, ["users", "list"], "no database /proc/nope/projects.db"),
         ({"DATA_DIR": "/proc/nope"}, ["doctor"], "/proc/nope"),
         ({"TLS_KEY": "k.pem", "TLS_CERTIFICATE": "c.pem"}, ["serve"], "there is no file c.pem"),
         ({"PORTT": "1", "FROBNICATE": "1"}, ["doctor"], "PORTT is no setting: is it PROJECTS_API"),

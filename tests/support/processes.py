@@ -6,14 +6,15 @@ import os
 import re
 import signal
 import socket
-import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import IO
 
 import psutil
 import requests
@@ -21,6 +22,7 @@ import requests
 from projects_api.app.services import Services
 from projects_api.settings import Settings
 from tests.conftest import Person, Server
+from tests.support.forking import Forked, forker
 
 COMMAND = Path(sys.executable).with_name("projects-api")
 PATIENCE = 30.0
@@ -50,7 +52,7 @@ class Process:
     """A server that was started with `projects-api serve`."""
 
     deployment: "Deployment"
-    popen: subprocess.Popen
+    popen: Forked
     output: Path
     log: Path
     port: int
@@ -132,20 +134,30 @@ class Deployment:
 
     def run(self, *arguments: str, status: int = 0) -> str:
         """Run a command to its end; give what it printed, errors included."""
-        done = subprocess.run(
-            [COMMAND, *arguments],
-            cwd=self.folder,
-            env=self.environment,
+        with tempfile.TemporaryFile() as output:
+            done = self.fork(*arguments, output=output, errors=output)
+            try:
+                found = done.wait(2 * PATIENCE)
+            finally:
+                done.kill()
+            output.seek(0)
+            printed = output.read().decode()
+        assert found == status, printed
+        assert "Traceback" not in printed, printed
+        return printed
+
+    def fork(
+        self, *arguments: str, output: IO[bytes], errors: IO[bytes], **variables: str
+    ) -> Forked:
+        """Start a command; further variables of its environment by their names."""
+        return forker().start(
+            list(arguments),
+            folder=self.folder,
+            environment={**self.environment, **variables},
             umask=OPEN,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=2 * PATIENCE,
-            check=False,
-            text=True,
+            output=output,
+            errors=errors,
         )
-        assert done.returncode == status, done.stdout
-        assert "Traceback" not in done.stdout, done.stdout
-        return done.stdout
 
     @contextmanager
     def serve(self, *options: str, **variables: object) -> Iterator[Process]:
@@ -163,14 +175,8 @@ class Deployment:
         output, log = self.folder / f"{number}.out", self.folder / f"{number}.log"
         extra = {f"PROJECTS_API_{name.upper()}": str(value) for name, value in variables.items()}
         with output.open("wb") as stdout, log.open("wb") as stderr:
-            popen = subprocess.Popen(
-                [COMMAND, "serve", "--port", str(port), *options],
-                cwd=self.folder,
-                env={**self.environment, **extra},
-                umask=OPEN,
-                stdout=stdout,
-                stderr=stderr,
-            )
+            arguments = ("serve", "--port", str(port), *options)
+            popen = self.fork(*arguments, output=stdout, errors=stderr, **extra)
         return Process(self, popen, output, log, port)
 
 
