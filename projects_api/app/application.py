@@ -8,7 +8,7 @@ from typing import Any
 
 from anyio import to_thread
 from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from projects_api import tracing
@@ -19,6 +19,7 @@ from projects_api.app.pools import keep_noting, note_pools
 from projects_api.app.scraping import MetricsPage
 from projects_api.app.services import Services
 from projects_api.app.tracing_layer import TracingMiddleware
+from projects_api.contract.routing import Page
 from projects_api.contract.serving import serve
 from projects_api.contract.support import METHODS
 from projects_api.openapi import contract, contract_text
@@ -41,7 +42,7 @@ def create_application(
         contract(),
         HANDLERS,
         services.rules,
-        routes=[*documents, Route("/metrics", page.page), *routes],
+        routes=[*documents, Page("/metrics", page.page), *routes],
         outer=_outer_layers(settings, services),
         inner=layers,
         lifespan=partial(_lifespan, services),

@@ -72,7 +72,7 @@ class BoundOperation:
             except Problem as problem:
                 call.fault = problem
             answer = await self._unit.execute(call, self._answer)
-        await send_answer(answer, receive, send)
+        await send_answer(answer, receive, send, with_body=scope["method"] != "HEAD")
 
     async def _receive(self, call: Call, receive: Receive, resources: ExitStack) -> None:
         call.headers = self._parameters.decode_headers(call.scope)

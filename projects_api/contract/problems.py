@@ -106,6 +106,15 @@ class ContractViolation(Problem):
     title = "The request breaks the contract"
 
 
+class MethodNotImplemented(Problem):
+    """No path has this method, and HTTP has none of this name that one could have."""
+
+    status = 501
+    slug = "method-not-implemented"
+    title = "The method is not known here"
+    detail = "Send GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS."
+
+
 class InternalError(Problem):
     """A bug of ours."""
 

@@ -9,26 +9,38 @@ from starlette.types import Receive, Send
 from projects_api.contract.responses import Answer, File
 
 
-async def send_answer(answer: Answer, receive: Receive, send: Send) -> None:
-    """Send an answer. A file that fails midway breaks the connection, for nothing else tells."""
+async def send_answer(
+    answer: Answer, receive: Receive, send: Send, *, with_body: bool = True
+) -> None:
+    """Send an answer. A file that fails midway breaks the connection, for nothing else tells.
+
+    Without its body it has the same status and headers.
+    """
     if answer.file:
-        await _send_file(answer, answer.file, receive, send)
+        await _send_file(answer, answer.file, receive, send, with_body=with_body)
         return
     headers = _encoded(answer.headers)
     if answer.body:
         headers.append((b"content-length", str(len(answer.body)).encode()))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body})
+    await send({"type": "http.response.body", "body": answer.body if with_body else b""})
 
 
-async def _send_file(answer: Answer, file: File, receive: Receive, send: Send) -> None:
+async def _send_file(
+    answer: Answer, file: File, receive: Receive, send: Send, *, with_body: bool
+) -> None:
     gone = asyncio.create_task(_wait_until_gone(receive))
     try:
         # The first piece before the status, so that a store that fails at once is a problem.
         piece = await to_thread.run_sync(_next, file.chunks)
         start = {"type": "http.response.start", "status": answer.status}
         await send({**start, "headers": _encoded(answer.headers)})
-        while not gone.done() and (following := await to_thread.run_sync(_next, file.chunks)):
+        piece = piece if with_body else b""
+        while (
+            piece
+            and not gone.done()
+            and (following := await to_thread.run_sync(_next, file.chunks))
+        ):
             await send({"type": "http.response.body", "body": piece, "more_body": True})
             piece = following
     finally:

@@ -56,7 +56,7 @@ def serve(
         raise rules.not_found(None)
 
     app = Application(
-        Router(routes, default=nowhere),
+        Router(routes, redirect_slashes=False, default=nowhere),
         lifespan=lifespan,
         middlewares=[*outer, *BEFORE_ROUTING, RoutingMiddleware, *behind_routing(inner)],
         resolver=HandlerResolver(resolver.find),

@@ -267,7 +267,6 @@ class TestMalformedRequest:
         "request_bytes",
         [
             b"NONSENSE\r\n\r\n",
-            b"FETCH / HTTP/1.1\r\nHost: x\r\n\r\n",
             b"GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n",
             b"CONNECT x:443 HTTP/1.1\r\nHost: x\r\n\r\n",
             b"GET / HTTP/1.1\r\nHost x\r\n\r\n",

@@ -34,10 +34,14 @@ class TestAllow:
     @pytest.mark.parametrize("path", PATHS)
     def test_lists_every_method_that_the_path_has(self, server, path):
         url = re.sub(r"\{\w+\}", "0195d3a0-0000-7000-8000-000000000000", path)
-        for method in METHODS - PATHS[path] - {"HEAD"}:
+        taken = PATHS[path] | {"OPTIONS"} | ({"HEAD"} if "GET" in PATHS[path] else set())
+        for method in METHODS - taken - {"HEAD"}:
             answer = server.anonymous().send(method, url)
             assert_problem(answer, 405, "method-not-allowed")
-            assert set(answer.headers["allow"].split(", ")) == PATHS[path]
+            assert set(answer.headers["allow"].split(", ")) == taken
+        answer = server.anonymous().send("OPTIONS", url)
+        assert (answer.status_code, answer.content) == (204, b"")
+        assert set(answer.headers["allow"].split(", ")) == taken
 
     def test_some_path_has_several(self):
         assert any(methods >= {"GET", "PUT", "DELETE"} for methods in PATHS.values())

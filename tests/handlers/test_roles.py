@@ -351,3 +351,19 @@ def test_access(server, people, training, shared_world, key_of, operation, calle
         assert answer.json()["type"] == f"urn:projects-api:problem:{slug}"
     if status == 401:
         assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
+@pytest.mark.parametrize("operation", [name for name in REQUESTS if name in READS])
+def test_head_is_get_without_its_body(people, shared_world, operation):
+    method, path, options = REQUESTS[operation](shared_world)
+    if method != "GET":
+        pytest.skip("it is a POST")
+    owner = people["owner"]
+    got, told = owner.get(path, **options), owner.send("HEAD", path, **options)
+    assert (told.status_code, told.content) == (got.status_code, b"")
+    # Of an answer whose length is not known ahead only the body says how it is cut up.
+    apart = {"Date", "X-Request-Id", "Transfer-Encoding"}
+    for answer in (got, told):
+        for name in apart:
+            answer.headers.pop(name, None)
+    assert told.headers == got.headers
