@@ -11,6 +11,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from projects_api.access.rules import ProjectsRules
 from projects_api.app.connections import Clock, Shares
+from projects_api.app.heads import OLD, CautiousCycle, fault_of
 from projects_api.app.wire_problems import (
     BodyTimeout,
     HeadTimeout,
@@ -185,9 +186,14 @@ class HttpProtocol(HttpToolsProtocol):
                 raise self._too_large()
         if len(self.url) > MAX_TARGET_BYTES:
             raise TargetTooLong(f"Send a target of at most {MAX_TARGET_BYTES} bytes.")
+        version = self.parser.get_http_version()
+        if fault := fault_of(version, self.headers):
+            raise fault
         self._in_head, self._arrived = False, 0
         super().on_headers_complete()
         cycle = self.cycle
+        if version == OLD or self.expect_100_continue:
+            cycle.__class__ = CautiousCycle  # uvicorn makes them, of its own class
         # The request's task begins later, when what came at once has been parsed.
         extensions: dict[str, Any] = {BODY_ARRIVED: lambda: not cycle.more_body}
         cycle.scope["extensions"] = extensions

@@ -53,3 +53,12 @@ class TooManyConnections(Problem):
 
     def __init__(self) -> None:
         super().__init__(headers={"Retry-After": "5"})
+
+
+class CodingNotImplemented(Problem):
+    """The body is framed by more than chunks."""
+
+    status = 501
+    slug = "coding-not-implemented"
+    title = "The transfer coding is not known here"
+    detail = "Send the body with a Content-Length, or with `Transfer-Encoding: chunked` alone."

@@ -3,6 +3,7 @@
 Those that belong to one operation, such as JSON that is no UTF-8, are tested with the operation.
 """
 
+import http.client
 import re
 import socket
 import threading
@@ -45,6 +46,40 @@ class TestAllow:
 
     def test_some_path_has_several(self):
         assert any(methods >= {"GET", "PUT", "DELETE"} for methods in PATHS.values())
+
+
+class TestEquivalentPaths:
+    """What is escaped without need is the same (RFC 3986, 6.2.2.2); a slash is not."""
+
+    @pytest.mark.parametrize(
+        ("path", "status"),
+        [
+            ("/api/%70rojects/{}", 200),
+            ("/%61pi/projects/{}", 200),
+            ("/api/%70%72ojects", 200),
+            ("/api/projects/{}/%6dembers", 200),
+            ("/api/projects/{}%2fmembers", 404),
+            ("/api%2fprojects/{}", 404),
+            ("/api/%50rojects/{}", 404),
+        ],
+    )
+    def test_is_the_same(self, server, path, status):
+        person = server.person()
+        project_id = person.create_project()
+        for one in (project_id, f"%{ord(project_id[0]):x}{project_id[1:]}"):
+            answer = person_get_raw(person, path.format(one))
+            assert answer == status
+
+
+def person_get_raw(person, target: str) -> int:
+    """Get a target to the byte, which `requests` would write in its own way; give the status."""
+    host, port = person.server.url.removeprefix("http://").split(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=30)
+    try:
+        connection.request("GET", target, headers={"Authorization": f"Bearer {person.key}"})
+        return connection.getresponse().status
+    finally:
+        connection.close()
 
 
 class TestChunkedBody:
