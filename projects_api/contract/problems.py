@@ -12,6 +12,8 @@ class Problem(Exception):
     status: ClassVar[int]
     slug: ClassVar[str]
     title: ClassVar[str]
+    of_http: ClassVar[bool] = False
+    """Whether any operation may answer it, as HTTP has it, and so none declares it."""
     detail: str = ""
 
     def __init__(
@@ -80,6 +82,15 @@ class MethodNotAllowed(Problem):
     status = 405
     slug = "method-not-allowed"
     title = "The method is not allowed here"
+
+
+class ConditionUnmet(Problem):
+    """A precondition of the request does not hold, where the contract names none."""
+
+    status = 412
+    slug = "condition-unmet"
+    title = "A condition of the request does not hold"
+    of_http = True
 
 
 class TooLarge(Problem):

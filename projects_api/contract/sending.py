@@ -26,6 +26,12 @@ async def send_answer(
     await send({"type": "http.response.body", "body": answer.body if with_body else b""})
 
 
+async def discard(answer: Answer) -> None:
+    """Send nothing of an answer."""
+    if answer.file:
+        await to_thread.run_sync(_finish, answer.file)
+
+
 async def _send_file(
     answer: Answer, file: File, receive: Receive, send: Send, *, with_body: bool
 ) -> None:
