@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "PROJECTS_API_"
+_ADDRESS = r"^[A-Za-z0-9._%+-]+@([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,}$"
 
 
 class Settings(BaseSettings):
@@ -31,6 +32,9 @@ class Settings(BaseSettings):
     """Requests that one process works on at once, each with a database connection."""
     public_url: str | None = None
     """How callers reach the server, where that is not `http://HOST:PORT`."""
+    first_user: str = Field(default="admin@example.com", max_length=255, pattern=_ADDRESS)
+    """The address of the user whom the first start makes, as strict readers of addresses take it.
+    """
     data_dir: Path = Path("data")
     database_url: str = ""
     """Default: SQLite in the data folder."""
