@@ -50,6 +50,8 @@ def create_application(
 
 
 _REQUEST_HEADERS = (
+    "Range",
+    "If-Range",
     "Authorization",
     "Content-Type",
     "Idempotency-Key",
@@ -58,6 +60,8 @@ _REQUEST_HEADERS = (
     "X-Request-Id",
 )
 _RESPONSE_HEADERS = (
+    "Accept-Ranges",
+    "Content-Range",
     "Content-Disposition",
     "ETag",
     "Idempotent-Replayed",

@@ -23,6 +23,7 @@ from projects_api.contract.conditional import (
 from projects_api.contract.multipart import MultipartBody
 from projects_api.contract.parameters import Parameters, UnknownResource
 from projects_api.contract.problems import Problem
+from projects_api.contract.ranges import RangeNotSatisfiable, part_of
 from projects_api.contract.resolver import MismatchError, check_signature, taken_names
 from projects_api.contract.responses import Answer, Responses
 from projects_api.contract.rules import BODY_ARRIVED, Call, Operation, Rules
@@ -83,6 +84,8 @@ class BoundOperation:
         # Only now, for the unit may give several callers the same answer.
         if call.conditions and self._reads:
             answer = await _unless_known(call, answer)
+        if answer.file:
+            answer = await _part(call, answer)
         await send_answer(answer, receive, send, with_body=scope["method"] != "HEAD")
 
     async def _receive(self, call: Call, receive: Receive, resources: ExitStack) -> None:
@@ -114,6 +117,14 @@ class BoundOperation:
             return self._responses.write(self._handler(**arguments))
 
         return self._unit.run(call, answer)
+
+
+async def _part(call: Call, answer: Answer) -> Answer:
+    try:
+        return part_of(answer, call.scope)
+    except RangeNotSatisfiable:
+        await discard(answer)
+        raise
 
 
 async def _unless_known(call: Call, answer: Answer) -> Answer:

@@ -16,14 +16,24 @@ async def send_answer(
 
     Without its body it has the same status and headers.
     """
-    if answer.file:
-        await _send_file(answer, answer.file, receive, send, with_body=with_body)
+    if answer.file and with_body:
+        await _send_file(answer, answer.file, receive, send)
         return
+    if answer.file:
+        await _try_file(answer.file)
     headers = _encoded(answer.headers)
     if answer.body:
         headers.append((b"content-length", str(len(answer.body)).encode()))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body if with_body else b""})
+
+
+async def _try_file(file: File) -> None:
+    """Begin to read a file and end, so that what fails at once is a problem here, too."""
+    try:
+        await to_thread.run_sync(_next, file.chunks)
+    finally:
+        await to_thread.run_sync(_finish, file)
 
 
 async def discard(answer: Answer) -> None:
@@ -32,21 +42,14 @@ async def discard(answer: Answer) -> None:
         await to_thread.run_sync(_finish, answer.file)
 
 
-async def _send_file(
-    answer: Answer, file: File, receive: Receive, send: Send, *, with_body: bool
-) -> None:
+async def _send_file(answer: Answer, file: File, receive: Receive, send: Send) -> None:
     gone = asyncio.create_task(_wait_until_gone(receive))
     try:
         # The first piece before the status, so that a store that fails at once is a problem.
         piece = await to_thread.run_sync(_next, file.chunks)
         start = {"type": "http.response.start", "status": answer.status}
         await send({**start, "headers": _encoded(answer.headers)})
-        piece = piece if with_body else b""
-        while (
-            piece
-            and not gone.done()
-            and (following := await to_thread.run_sync(_next, file.chunks))
-        ):
+        while not gone.done() and (following := await to_thread.run_sync(_next, file.chunks)):
             await send({"type": "http.response.body", "body": piece, "more_body": True})
             piece = following
     finally:
