@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 from anyio import to_thread
 from starlette.middleware.cors import CORSMiddleware
@@ -16,6 +17,7 @@ from projects_api.app.documentation import documentation_routes
 from projects_api.app.maintenance import maintain
 from projects_api.app.observability import ObservabilityMiddleware
 from projects_api.app.pools import keep_noting, note_pools
+from projects_api.app.proxies import PrefixMiddleware, ProxiesMiddleware
 from projects_api.app.scraping import MetricsPage
 from projects_api.app.services import Services
 from projects_api.app.tracing_layer import TracingMiddleware
@@ -80,6 +82,10 @@ def _methods() -> list[str]:
 def _outer_layers(settings: Settings, services: Services) -> list[Any]:
     tls, refusals = settings.tls_key is not None, services.refusals
     layers: list[Any] = [partial(ObservabilityMiddleware, tls=tls, refusals=refusals)]
+    if settings.trusted_proxies:
+        layers.insert(0, partial(ProxiesMiddleware, trusted=settings.trusted_proxies))
+    if prefix := urlsplit(settings.public_url or "").path.rstrip("/"):
+        layers.append(partial(PrefixMiddleware, prefix=prefix))
     if tracing.is_on():
         layers.append(TracingMiddleware)
     if settings.cors_origins:
