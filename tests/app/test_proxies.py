@@ -11,6 +11,7 @@ import requests
 from projects_api.app.proxies import ProxiesMiddleware
 from projects_api.settings import Settings
 from tests.conftest import running
+from tests.support.processes import wait_until
 
 TRUSTED = ["10.0.0.0/8", "192.0.2.1", "2001:db8::/32"]
 
@@ -84,8 +85,13 @@ def test_only_where_it_is_set(local, trusted, scheme):
         headers = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "198.51.100.7"}
         served = requests.get(f"{process.url}/openapi.json", headers=headers, timeout=60).json()
         assert served["servers"][0]["url"].startswith(f"{scheme}://")
-        (line,) = (one for one in process.lines("request") if one["path"] == "/openapi.json")
-        assert line["client"] == ("198.51.100.7" if trusted else "127.0.0.1")
+
+        def clients():
+            lines = process.lines("request")
+            return [one["client"] for one in lines if one["path"] == "/openapi.json"]
+
+        wait_until(clients, "the request is in the log")
+        assert clients() == ["198.51.100.7" if trusted else "127.0.0.1"]
 
 
 @pytest.mark.parametrize("url", [None, "https://api.example.org", "https://api.example.org/ml/"])
