@@ -212,7 +212,7 @@ class KeyedUnit:
         project_id = None if self._writes else call.values.get("project_id")
         caller, membership = authenticate(connection, call.token, project_id)
         if self._means.rate_limit and CALLER not in call.scope:
-            self._means.rate_limit.check(caller.key_id)
+            self._means.rate_limit.check(caller.key_id, call.scope)
         call.scope[CALLER], call.scope[KEY] = caller.user_id, caller.key_id
         self._access.check_scope(caller)
         return caller, membership
