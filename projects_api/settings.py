@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import parse_qs, urlsplit
@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "PROJECTS_API_"
+_ADDRESS = r"^[A-Za-z0-9._%+-]+@([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,}$"
 
 
 class Settings(BaseSettings):
@@ -31,6 +32,9 @@ class Settings(BaseSettings):
     """Requests that one process works on at once, each with a database connection."""
     public_url: str | None = None
     """How callers reach the server, where that is not `http://HOST:PORT`."""
+    first_user: str = Field(default="admin@example.com", max_length=255, pattern=_ADDRESS)
+    """The address of the user whom the first start makes, as strict readers of addresses take it.
+    """
     data_dir: Path = Path("data")
     database_url: str = ""
     """Default: SQLite in the data folder."""
@@ -65,6 +69,10 @@ class Settings(BaseSettings):
     """Where requests are counted: memory counts in each process, `redis://...` in one place."""
     cors_origins: Annotated[list[str], NoDecode] = []
     """Origins, with commas between them, whose pages may call the server from a browser."""
+    trusted_proxies: Annotated[list[str], NoDecode] = []
+    """Addresses or networks, with commas between them, whose word on callers is believed."""
+    keep_alive_seconds: int = Field(default=5, ge=1, le=3600)
+    """Seconds that a connection may rest between two requests."""
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     maintenance_seconds: float = Field(default=60.0, gt=0)
@@ -110,10 +118,22 @@ class Settings(BaseSettings):
     allow_insecure: bool = False
     """Accept what the server would refuse to start with, such as passwords over plain text."""
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("cors_origins", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_proxies(cls, value: list[str]) -> list[str]:
+        try:
+            for one in value:
+                ip_network(one, strict=False)
+        except ValueError:
+            raise ValueError(
+                "PROJECTS_API_TRUSTED_PROXIES has addresses or networks, such as 10.0.0.0/8"
+            ) from None
+        return value
 
     @field_validator("database_url")
     @classmethod

@@ -5,6 +5,7 @@ is one. What linters in general know, such as Spectral and Redocly, is left to t
 """
 
 import ast
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -36,6 +37,8 @@ _BOUNDS = {
     "array": ({"maxItems"},),
     "integer": ({"minimum", "maximum"}, {"enum"}),
 }
+# Ruby reads such an `\x` as a byte, of which no character begins; Go and Rust have no `\u`.
+_HIGH_ESCAPE = re.compile(r"\\(x[89a-fA-F][0-9a-fA-F]|x\{|u|p)")
 _CONDITIONS = {"Idempotency-Key": "409", "If-Match": "412", "If-None-Match": "304"}
 
 
@@ -266,6 +269,10 @@ def _schema_faults(tree: Place) -> Iterator[Fault]:
         # Generators make code of these that does not compile.
         if isinstance(default := schema.get("default"), dict):
             yield schema.fault("the default is an object: give its properties theirs")
+        if isinstance(default, list):
+            yield schema.fault("the default is an array: say in the description what it is")
+        if _HIGH_ESCAPE.search(schema.get("pattern", "")):
+            yield schema.fault("the pattern escapes what is not ASCII: write the character itself")
         if isinstance(default, str) and not kind and "enum" not in schema["allOf"][0]:
             yield schema.fault("the default is a text, and the type is not said")
         # A file ends where its sender ends; the server has its own limit.

@@ -18,7 +18,13 @@ from projects_api.access.places import NoPlace, Places, Threads
 from projects_api.access.problems import ContentLost, PreconditionFailed, TooManyJobs, Unavailable
 from projects_api.access.rate_limit import RateLimit
 from projects_api.contract import Answer, Call, NotFound, Operation, Problem, Unit
-from projects_api.contract.conditional import entity_tag, matches
+from projects_api.contract.conditional import (
+    IF_MATCH,
+    check_absent,
+    entity_tag,
+    matches,
+    weakened,
+)
 from projects_api.database import Database
 from projects_api.files.spool import Spool
 from projects_api.models import audit
@@ -31,7 +37,6 @@ from projects_api.storage.readiness import SharedAnswer
 
 PLACE = "projects_api.place"
 """The place in a request's scope that says that it has a place in `Places`."""
-IF_MATCH = "if-match"
 NOWHERE = "No operation has this path. /openapi.json lists those that exist."
 
 INJECTED = frozenset({"connection", "caller", "project", "role_of_caller"}) | {
@@ -127,6 +132,7 @@ class KeyedUnit:
         # Asked of the mode once, and not by every request.
         self._is_quick = self._mode is Mode.QUICK_READ
         self._changes = self._mode.changes
+        self._is_guarded = IF_MATCH in operation.headers
         self._writes, self._ends_first = self._mode.writes, self._mode.ends_first
         self._takes_long = self._mode.takes_long or "predictions" in operation.taken
         self.used_up = frozenset(filter(None, [access.project_parameter]))
@@ -206,7 +212,7 @@ class KeyedUnit:
         project_id = None if self._writes else call.values.get("project_id")
         caller, membership = authenticate(connection, call.token, project_id)
         if self._means.rate_limit and CALLER not in call.scope:
-            self._means.rate_limit.check(caller.key_id)
+            self._means.rate_limit.check(caller.key_id, call.scope)
         call.scope[CALLER], call.scope[KEY] = caller.user_id, caller.key_id
         self._access.check_scope(caller)
         return caller, membership
@@ -223,7 +229,13 @@ class KeyedUnit:
         project, role = membership
         call.scope[PROJECT] = project["id"]
         self._access.check_role(role)
-        condition = call.headers.get(IF_MATCH)
-        if condition is not None and not matches(condition, entity_tag(project), weak=False):
-            raise PreconditionFailed
+        if self._is_guarded and call.conditions:
+            _check_conditions(call.conditions, entity_tag(project))
         return {"project": project, "role_of_caller": role, **resource}
+
+
+def _check_conditions(conditions: Mapping[str, str], tag: str) -> None:
+    condition = conditions.get(IF_MATCH, "*")
+    if not matches(condition, tag, weak=False):
+        raise PreconditionFailed(weakened(condition, tag))
+    check_absent(conditions, tag)

@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 from anyio import to_thread
 from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from projects_api import tracing
@@ -16,9 +17,11 @@ from projects_api.app.documentation import documentation_routes
 from projects_api.app.maintenance import maintain
 from projects_api.app.observability import ObservabilityMiddleware
 from projects_api.app.pools import keep_noting, note_pools
+from projects_api.app.proxies import PrefixMiddleware, ProxiesMiddleware
 from projects_api.app.scraping import MetricsPage
 from projects_api.app.services import Services
 from projects_api.app.tracing_layer import TracingMiddleware
+from projects_api.contract.routing import Page
 from projects_api.contract.serving import serve
 from projects_api.contract.support import METHODS
 from projects_api.openapi import contract, contract_text
@@ -41,7 +44,7 @@ def create_application(
         contract(),
         HANDLERS,
         services.rules,
-        routes=[*documents, Route("/metrics", page.page), *routes],
+        routes=[*documents, Page("/metrics", page.page), *routes],
         outer=_outer_layers(settings, services),
         inner=layers,
         lifespan=partial(_lifespan, services),
@@ -49,6 +52,8 @@ def create_application(
 
 
 _REQUEST_HEADERS = (
+    "Range",
+    "If-Range",
     "Authorization",
     "Content-Type",
     "Idempotency-Key",
@@ -57,10 +62,14 @@ _REQUEST_HEADERS = (
     "X-Request-Id",
 )
 _RESPONSE_HEADERS = (
+    "Accept-Ranges",
+    "Content-Range",
     "Content-Disposition",
     "ETag",
     "Idempotent-Replayed",
     "Location",
+    "RateLimit",
+    "RateLimit-Policy",
     "Retry-After",
     "X-Request-Id",
 )
@@ -75,6 +84,10 @@ def _methods() -> list[str]:
 def _outer_layers(settings: Settings, services: Services) -> list[Any]:
     tls, refusals = settings.tls_key is not None, services.refusals
     layers: list[Any] = [partial(ObservabilityMiddleware, tls=tls, refusals=refusals)]
+    if settings.trusted_proxies:
+        layers.insert(0, partial(ProxiesMiddleware, trusted=settings.trusted_proxies))
+    if prefix := urlsplit(settings.public_url or "").path.rstrip("/"):
+        layers.append(partial(PrefixMiddleware, prefix=prefix))
     if tracing.is_on():
         layers.append(TracingMiddleware)
     if settings.cors_origins:

@@ -10,12 +10,11 @@ from typing import Any
 
 import orjson
 from starlette.datastructures import Headers
-from starlette.responses import Response
-from starlette.routing import Mount, Route
+from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from projects_api.contract.conditional import matches
-from projects_api.contract.problems import MethodNotAllowed
+from projects_api.contract.routing import Page
 
 _USER_INTERFACE = Path(__file__).parent / "docs_ui"
 _ASSETS = {
@@ -41,8 +40,6 @@ class _Document:
     headers: dict[str, str]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] not in {"GET", "HEAD"}:
-            raise MethodNotAllowed("This path takes GET.", headers={"Allow": "GET, HEAD"})
         condition = Headers(scope=scope).get("if-none-match", "")
         if matches(condition, self.headers["etag"], weak=True):
             response = Response(status_code=304, headers=self.headers)
@@ -80,11 +77,10 @@ class _ServedContract:
 
 def documentation_routes(
     contract_yaml: bytes, contract: Mapping[str, Any], public_url: str | None = None
-) -> list[Route | Mount]:
+) -> list[Page]:
     """Return the routes of the contract, of the page that explains it and of the page's assets.
 
-    As YAML the contract is given to the byte, as JSON with the server's own address. A method
-    other than GET and HEAD raises `MethodNotAllowed`.
+    As YAML the contract is given to the byte, as JSON with the server's own address.
     """
     documents: dict[str, _Document | _ServedContract] = {
         "/openapi.yaml": _document(contract_yaml, "application/yaml"),
@@ -95,7 +91,9 @@ def documentation_routes(
     }
     for name, media_type in _ASSETS.items():
         documents[f"/docs/{name}"] = _document((_USER_INTERFACE / name).read_bytes(), media_type)
-    return [Route(path, document) for path, document in documents.items()]
+    pages = [Page(path, document, methods=["GET"]) for path, document in documents.items()]
+    # Relative, for a proxy may have put a path before this one.
+    return [*pages, Page("/docs/", RedirectResponse("../docs"), methods=["GET"])]
 
 
 def _document(content: bytes, media_type: str, policy: str | None = None) -> _Document:

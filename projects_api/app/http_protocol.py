@@ -1,6 +1,7 @@
 """HTTP/1.1 on the wire: what uvicorn's protocol does otherwise than callers need."""
 
 import asyncio
+import re
 import uuid
 from typing import Any
 
@@ -10,63 +11,24 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from projects_api.access.rules import ProjectsRules
 from projects_api.app.connections import Clock, Shares
-from projects_api.contract.problems import MEDIA_TYPE, Problem
+from projects_api.app.heads import OLD, CautiousCycle, fault_of
+from projects_api.app.wire_problems import (
+    BodyTimeout,
+    HeadTimeout,
+    HeadTooLarge,
+    MalformedRequest,
+    TargetTooLong,
+    TooManyConnections,
+)
+from projects_api.contract.problems import MEDIA_TYPE, MethodNotImplemented, Problem
 from projects_api.contract.rules import BODY_ARRIVED, REQUEST_ID
 
 BODY_PACE = 256
 """Bytes a second that a body brings at least; the slowest lines of today are fifty times faster."""
-
-
-class MalformedRequest(Problem):
-    """What came is not HTTP/1.1."""
-
-    status = 400
-    slug = "malformed-request"
-    title = "The request is not valid HTTP"
-
-
-class TargetTooLong(Problem):
-    """The request line has no end within the limit of a head."""
-
-    status = 414
-    slug = "target-too-long"
-    title = "The target of the request is too long"
-
-
-class HeadTooLarge(Problem):
-    """The head, what stands between two chunks, or the trailer goes on beyond the limit."""
-
-    status = 431
-    slug = "head-too-large"
-    title = "The head of the request is too large"
-
-
-class HeadTimeout(Problem):
-    """The head did not arrive in time."""
-
-    status = 408
-    slug = "head-timeout"
-    title = "The head of the request took too long"
-
-
-class BodyTimeout(Problem):
-    """The body arrives too slowly, or not at all."""
-
-    status = 408
-    slug = "body-timeout"
-    title = "The body of the request took too long"
-
-
-class TooManyConnections(Problem):
-    """The server, or the caller's share of it, has no connection left."""
-
-    status = 503
-    slug = "too-many-connections"
-    title = "There are too many connections"
-    detail = "Close connections that you do not use, or repeat the request later."
-
-    def __init__(self) -> None:
-        super().__init__(headers={"Retry-After": "5"})
+MAX_TARGET_BYTES = 65_535
+"""What the parser of targets can count."""
+_METHOD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) [^ ]")
+_KNOWN = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"PATCH", b"OPTIONS"})
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -133,6 +95,8 @@ class HttpProtocol(HttpToolsProtocol):
         except httptools.HttpParserError as error:
             if isinstance(error.__context__, Problem):
                 self._refuse(error.__context__)
+            elif isinstance(error, httptools.HttpParserInvalidMethodError) and _asks(data):
+                self._refuse(MethodNotImplemented())
             else:
                 self.send_400_response(str(error))
             return
@@ -220,9 +184,16 @@ class HttpProtocol(HttpToolsProtocol):
             size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
             if size > self._max_head_bytes:
                 raise self._too_large()
+        if len(self.url) > MAX_TARGET_BYTES:
+            raise TargetTooLong(f"Send a target of at most {MAX_TARGET_BYTES} bytes.")
+        version = self.parser.get_http_version()
+        if fault := fault_of(version, self.headers):
+            raise fault
         self._in_head, self._arrived = False, 0
         super().on_headers_complete()
         cycle = self.cycle
+        if version == OLD or self.expect_100_continue:
+            cycle.__class__ = CautiousCycle  # uvicorn makes them, of its own class
         # The request's task begins later, when what came at once has been parsed.
         extensions: dict[str, Any] = {BODY_ARRIVED: lambda: not cycle.more_body}
         cycle.scope["extensions"] = extensions
@@ -256,8 +227,12 @@ class HttpProtocol(HttpToolsProtocol):
                 *((name.encode(), value.encode()) for name, value in problem.headers.items()),
             ]
             lines = b"".join(b"%b: %b\r\n" % header for header in headers)
+            body = b"" if self._is_head() else body
             self.transport.write(STATUS_LINE[problem.status] + lines + b"\r\n" + body)
         self.transport.close()
+
+    def _is_head(self) -> bool:
+        return self.headers is not None and self.parser.get_method() == b"HEAD"
 
     def _request_id(self) -> str:
         """Return the id of the request that is under way, or make one where there is none."""
@@ -280,3 +255,9 @@ class HttpProtocol(HttpToolsProtocol):
         if cycle is None or cycle.response_complete:
             return True
         return cycle.more_body and not cycle.response_started and not self.pipeline
+
+
+def _asks(data: bytes) -> bool:
+    """Return whether what came is a request with a method that nobody knows."""
+    begin = _METHOD.match(data)
+    return begin is not None and begin[1] not in _KNOWN

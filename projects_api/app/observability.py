@@ -11,6 +11,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from projects_api.access.audit import CALLER, Refusals, is_refusal
+from projects_api.access.rate_limit import LIMITS
 from projects_api.contract.rules import OPERATION, REQUEST_ID
 from projects_api.metrics import metrics
 
@@ -55,6 +56,7 @@ class ObservabilityMiddleware:
                 headers = message.setdefault("headers", [])
                 headers.extend(self._missing(headers))
                 headers.append((b"x-request-id", request_id.encode()))
+                headers.extend(scope.get(LIMITS, ()))
             else:
                 sent += len(message.get("body", b""))
                 # What is sent to nobody completes nothing.

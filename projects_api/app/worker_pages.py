@@ -1,6 +1,7 @@
 """Health and metrics of `projects-api worker`, which answers nothing else."""
 
 import threading
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -8,13 +9,16 @@ from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
+from projects_api.access.rules import ProjectsRules
 from projects_api.app.connections import Shares
 from projects_api.app.http_protocol import HttpProtocol
 from projects_api.app.scraping import MetricsPage
+from projects_api.contract.problems import MEDIA_TYPE, NotFound, Problem
+from projects_api.contract.routing import Page
 from projects_api.database import Database
 from projects_api.database.postgresql import Limits
 from projects_api.jobs.worker import Workers
@@ -36,9 +40,9 @@ class _Pages:
         self._sampling = SharedAnswer()
         metrics_page = MetricsPage(database, self._sampling, lambda: None)
         self.routes = [
-            Route("/health/live", self._live),
-            Route("/health/ready", self._ready),
-            Route("/metrics", metrics_page.page),
+            Page("/health/live", self._live),
+            Page("/health/ready", self._ready),
+            Page("/metrics", metrics_page.page),
         ]
 
     async def _live(self, _request: Request) -> Response:
@@ -65,7 +69,7 @@ def worker_pages(settings: Settings, workers: Workers) -> Iterator[None]:
     limits = Limits(**settings.database_limits)
     database = Database(settings.database, connections=CONNECTIONS, limits=limits)
     pages = _Pages(workers, database, ArtifactStore(settings.artifacts))
-    server = uvicorn.Server(uvicorn.Config(Starlette(routes=pages.routes), **_options(settings)))
+    server = uvicorn.Server(uvicorn.Config(_application(pages), **_options(settings)))
     thread = threading.Thread(target=_serve, args=(server,), name="pages", daemon=True)
     thread.start()
     try:
@@ -75,6 +79,22 @@ def worker_pages(settings: Settings, workers: Workers) -> Iterator[None]:
         thread.join()
         pages.close()
         database.close()
+
+
+def _application(pages: _Pages) -> Starlette:
+    refusals: dict[Any, Any] = {Problem: _refuse, HTTPException: _refuse_path}
+    application = Starlette(routes=pages.routes, exception_handlers=refusals)
+    application.router.redirect_slashes = False
+    return application
+
+
+async def _refuse(_request: Request, problem: Problem) -> Response:
+    document = problem.as_document(ProjectsRules.name, uuid.uuid4().hex)
+    return JSONResponse(document, problem.status, problem.headers, MEDIA_TYPE)
+
+
+async def _refuse_path(request: Request, _error: HTTPException) -> Response:
+    return await _refuse(request, NotFound("Only health and metrics of a worker are here."))
 
 
 def _serve(server: uvicorn.Server) -> None:

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from projects_api.database import Database
     from projects_api.settings import Settings
 
-FIRST_USER = "admin@localhost"
-
 
 def check_person(*, name: str, email: str) -> None:
     """Refuse what the contract takes for no name or no e-mail address."""

@@ -8,14 +8,15 @@ from typing import Annotated
 import typer
 
 from projects_api.cli.common import (
-    FIRST_USER,
     fail,
     used_settings_or_end,
 )
 
 
 def demo(
-    email: Annotated[str, typer.Option(help="Who owns the project.")] = FIRST_USER,
+    email: Annotated[
+        str | None, typer.Option(help="Who owns the project; by default the first user.")
+    ] = None,
 ) -> None:
     """Fill a project with a real data set, models that are trained on it, and a report."""
     from projects_api.app.demo import JobNotDoneError, UnknownOwnerError, create_demo_project
@@ -24,7 +25,9 @@ def demo(
     from projects_api.logs import set_up_logs
 
     set_up_logs("warning", "console")
-    services = Services.from_settings(used_settings_or_end())
+    settings = used_settings_or_end()
+    services = Services.from_settings(settings)
+    email = email or settings.first_user
     upgrade(services.database)
     try:
         typer.echo(f"PROJECT_ID={create_demo_project(services, email)}")

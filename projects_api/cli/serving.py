@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from projects_api.cli.common import (
-    FIRST_USER,
     check_store,
     fail,
     fault_text,
@@ -160,7 +159,7 @@ def create_first_user(settings: "Settings", database: "Database") -> None:
         with database.transaction() as connection:
             if user.any_exists(connection):
                 return
-            user_id = user.create(connection, email=FIRST_USER, name="Administrator")
+            user_id = user.create(connection, email=settings.first_user, name="Administrator")
             key = api_key.issue(connection, user_id=user_id, name="first key")
     except IntegrityError:
         return  # Another process that started at the same time was first.

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
-import orjson
 from starlette.types import Receive, Scope
 
 from projects_api.contract.body import JSON_LIMIT, Body, Received, chunks
+from projects_api.contract.json_text import parse_json
 from projects_api.contract.multipart import MultipartBody
-from projects_api.contract.problems import ContractViolation, NotJson, TooLarge
+from projects_api.contract.problems import ContractViolation, TooLarge
 from projects_api.contract.resolver import MismatchError
 
 DEFAULT_LIMIT = "max_upload_bytes"
@@ -33,10 +33,7 @@ class JsonBody(Body):
                 raise TooLarge(f"Send at most {JSON_LIMIT} bytes.")
         if not raw:
             raise ContractViolation("Send a body: this operation needs one.")
-        try:
-            values = orjson.loads(raw)
-        except orjson.JSONDecodeError as error:
-            raise NotJson(f"Send a JSON text in UTF-8: {error}.") from error
+        values = parse_json(bytes(raw))
         return Received(self.complete(values), sha256(raw).hexdigest())
 
 

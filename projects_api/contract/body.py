@@ -64,6 +64,11 @@ class Body:
         message["content-type"] = headers.get(b"content-type", b"").decode("latin-1")
         if message.get_content_type() != self.media_type or b"content-type" not in headers:
             raise UnsupportedMediaType(f"Send the body as {self.media_type}.")
+        if headers.get(b"content-encoding", b"identity").strip().lower() != b"identity":
+            raise UnsupportedMediaType(
+                "Send the body as it is, without a Content-Encoding.",
+                headers={"Accept-Encoding": "identity"},
+            )
         if length.isdigit() and int(length) > limit:
             raise TooLarge(f"Send at most {limit} bytes; this body has {int(length)}.")
         return {name: str(value) for name, value in message.get_params(failobj=[])[1:]}

@@ -23,6 +23,16 @@ from projects_api.files.content import Content
 from projects_api.files.spool import Spool
 from projects_api.files.spool import TooLarge as SpoolFull
 
+_MAX_PARTS, _MAX_HEADERS, _MAX_HEADER_BYTES = 100, 8, 4096 + 128
+_LINE = f"Send lines of at most {_MAX_HEADER_BYTES} bytes in the head of a part."
+_LIMITS = {
+    "Maximum segment count exceeded": f"Send at most {_MAX_PARTS} parts.",
+    "Maximum segment header count exceeded": f"Send at most {_MAX_HEADERS} headers for a part.",
+    "Maximum segment header length exceeded": _LINE,
+}
+"""What the parser says of limits, the one of a part's size apart."""
+_UNDECODED = "Segment header failed to decode"
+
 
 @dataclass(frozen=True, slots=True)
 class Upload:
@@ -58,18 +68,25 @@ class MultipartBody(Body):
         form = _Form(self, spool)
         try:
             with PushMultipartParser(
-                options["boundary"], max_segment_size=self.max_file_bytes + 1, max_segment_count=100
+                options["boundary"],
+                max_header_size=_MAX_HEADER_BYTES,
+                max_header_count=_MAX_HEADERS,
+                max_segment_size=self.max_file_bytes + 1,
+                max_segment_count=_MAX_PARTS,
             ) as parser:
                 async for chunk in chunks(receive):
                     for event in parser.parse(chunk):
                         form.take(event)
                 parser.parse(b"")
         except ParserLimitReached as error:
-            raise self.too_large() from error
+            limit = _LIMITS.get(error.args[0])
+            raise (TooLarge(limit) if limit else form.too_large()) from error
         except SpoolFull as error:
             raise self.too_large() from error
-        except (MultipartError, UnicodeDecodeError) as error:
-            raise MalformedBody(f"Send well-formed multipart/form-data: {error}.") from error
+        except UnicodeDecodeError as error:
+            raise MalformedBody("Send fields in UTF-8.") from error
+        except MultipartError as error:
+            raise MalformedBody(_told(error)) from error
         values = self.complete(form.values)
         fingerprint = _fingerprint(values, spool)
         for name in self.files & set(values):
@@ -103,16 +120,23 @@ class _Form:
         else:
             self._text_bytes += len(event)
             if self._text_bytes > JSON_LIMIT:
-                raise TooLarge(f"Send fields of at most {JSON_LIMIT} bytes in all.")
+                raise self.too_large()
             self._text += event
+
+    def too_large(self) -> TooLarge:
+        """Return the limit of the part that is arriving."""
+        segment = self._segment
+        if segment is None or segment.name in self.body.files:
+            return self.body.too_large()
+        limit = min(JSON_LIMIT, self.body.max_file_bytes)
+        return TooLarge(f"Send fields of at most {limit} bytes in all.")
 
     def _begin(self, segment: MultipartSegment) -> None:
         name = segment.name
         if name in self.values:
             raise _violation(name, "is given more than once")
+        # A file needs no name (RFC 7578, 4.2): the contract knows which part is one.
         is_file = segment.filename is not None
-        if name in self.body.files and not is_file:
-            raise _violation(name, "must be a file, with a filename in its Content-Disposition")
         if is_file and name in self.body.names and name not in self.body.files:
             raise _violation(name, "must be a text, not a file")
         self._segment = segment
@@ -136,3 +160,10 @@ def _fingerprint(values: Mapping[str, Any], spool: Spool) -> str:
     return sha256(
         orjson.dumps({**values, "": spool.content().sha256}, option=orjson.OPT_SORT_KEYS)
     ).hexdigest()
+
+
+def _told(error: MultipartError) -> str:
+    # What follows the first argument is an error of Python.
+    if error.args[0] == _UNDECODED:
+        return "Write the head of each part in UTF-8, names of files too."
+    return f"Send well-formed multipart/form-data: {error.args[0]}."

@@ -12,16 +12,22 @@ from connexion.operations import AbstractOperation
 from starlette.types import Receive, Scope, Send
 
 from projects_api.contract.bodies import compile_body
-from projects_api.contract.conditional import matches
+from projects_api.contract.conditional import (
+    IF_MATCH,
+    IF_NONE_MATCH,
+    check_tagged,
+    check_untagged,
+    conditions_of,
+    matches,
+)
 from projects_api.contract.multipart import MultipartBody
 from projects_api.contract.parameters import Parameters, UnknownResource
 from projects_api.contract.problems import Problem
+from projects_api.contract.ranges import RangeNotSatisfiable, part_of
 from projects_api.contract.resolver import MismatchError, check_signature, taken_names
 from projects_api.contract.responses import Answer, Responses
 from projects_api.contract.rules import BODY_ARRIVED, Call, Operation, Rules
-from projects_api.contract.sending import send_answer
-
-IF_NONE_MATCH = "if-none-match"
+from projects_api.contract.sending import discard, send_answer
 
 
 class BoundOperation:
@@ -36,6 +42,9 @@ class BoundOperation:
         self._parameters = Parameters(operation.parameters)
         self._body = compile_body(operation.request_body, rules.file_limits)
         self._responses = Responses(contract, operation.responses)
+        self._reads = operation.method == "get"
+        # What a write depends on is known to the rules, which find what it changes.
+        self._is_guarded = IF_MATCH.encode() in self._parameters.headers
         parts = (self._parameters, self._body) if self._body else (self._parameters,)
         names = frozenset(name for part in parts for name in part.names)
         self._taken = taken_names(self._handler)
@@ -72,10 +81,16 @@ class BoundOperation:
             except Problem as problem:
                 call.fault = problem
             answer = await self._unit.execute(call, self._answer)
-        await send_answer(answer, receive, send)
+        # Only now, for the unit may give several callers the same answer.
+        if call.conditions and self._reads:
+            answer = await _unless_known(call, answer)
+        if answer.file:
+            answer = await _part(call, answer)
+        await send_answer(answer, receive, send, with_body=scope["method"] != "HEAD")
 
     async def _receive(self, call: Call, receive: Receive, resources: ExitStack) -> None:
         call.headers = self._parameters.decode_headers(call.scope)
+        call.conditions = conditions_of(call.scope)
         call.values = self._parameters.decode(call.scope)
         if isinstance(self._body, MultipartBody):
             # Before a large body is read, its sender must at least have a key for it.
@@ -95,15 +110,34 @@ class BoundOperation:
 
     def _answer(self, call: Call) -> Answer:
         def answer(injected: Mapping[str, Any]) -> Answer:
+            if call.conditions and not (self._reads or self._is_guarded):
+                check_untagged(call.conditions, reads=False)
             offered = {**injected, **call.values}
             arguments = {name: offered[name] for name in self._taken if name in offered}
             return self._responses.write(self._handler(**arguments))
 
-        return _unless_known(call, self._unit.run(call, answer))
+        return self._unit.run(call, answer)
 
 
-def _unless_known(call: Call, answer: Answer) -> Answer:
-    condition = call.headers.get(IF_NONE_MATCH)
-    if condition is not None and matches(condition, answer.headers["etag"], weak=True):
-        return Answer(304, {"etag": answer.headers["etag"]})
-    return answer
+async def _part(call: Call, answer: Answer) -> Answer:
+    try:
+        return part_of(answer, call.scope)
+    except RangeNotSatisfiable:
+        await discard(answer)
+        raise
+
+
+async def _unless_known(call: Call, answer: Answer) -> Answer:
+    tag = answer.headers.get("etag", "")
+    try:
+        if tag:
+            check_tagged(call.conditions, tag)
+        else:
+            check_untagged(call.conditions, reads=True)
+    except Problem:
+        await discard(answer)
+        raise
+    if not matches(call.conditions.get(IF_NONE_MATCH, ""), tag, weak=True):
+        return answer
+    await discard(answer)
+    return Answer(304, {"etag": tag} if tag else {})

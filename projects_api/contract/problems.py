@@ -12,6 +12,8 @@ class Problem(Exception):
     status: ClassVar[int]
     slug: ClassVar[str]
     title: ClassVar[str]
+    of_http: ClassVar[bool] = False
+    """Whether any operation may answer it, as HTTP has it, and so none declares it."""
     detail: str = ""
 
     def __init__(
@@ -82,6 +84,15 @@ class MethodNotAllowed(Problem):
     title = "The method is not allowed here"
 
 
+class ConditionUnmet(Problem):
+    """A precondition of the request does not hold, where the contract names none."""
+
+    status = 412
+    slug = "condition-unmet"
+    title = "A condition of the request does not hold"
+    of_http = True
+
+
 class TooLarge(Problem):
     """The body is above the limit."""
 
@@ -104,6 +115,15 @@ class ContractViolation(Problem):
     status = 422
     slug = "contract-violation"
     title = "The request breaks the contract"
+
+
+class MethodNotImplemented(Problem):
+    """No path has this method, and HTTP has none of this name that one could have."""
+
+    status = 501
+    slug = "method-not-implemented"
+    title = "The method is not known here"
+    detail = "Send GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS."
 
 
 class InternalError(Problem):

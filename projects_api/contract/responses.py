@@ -28,6 +28,8 @@ class File:
     finish: Callable[[], None]
     """Called once, when the file has been sent or cannot be."""
     size: int | None = None
+    sha256: str | None = None
+    """Of all its bytes, which then are always the same; it is the entity tag."""
 
 
 @dataclass(slots=True)
@@ -88,6 +90,10 @@ class Responses:
         }
         if file.size is not None:
             headers["content-length"] = str(file.size)
+        if file.size is not None and file.sha256:
+            headers |= {"etag": f'"{file.sha256}"', "accept-ranges": "bytes"}
+        else:
+            headers["accept-ranges"] = "none"
         return Answer(self.status, headers, file=file)
 
 

@@ -57,6 +57,8 @@ class Call:
     scope: Scope
     values: dict[str, Any] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
+    conditions: dict[str, str] = field(default_factory=dict)
+    """Preconditions that the operation does not declare."""
     fingerprint: str = ""
     fault: Problem | None = None
 

@@ -9,16 +9,37 @@ from starlette.types import Receive, Send
 from projects_api.contract.responses import Answer, File
 
 
-async def send_answer(answer: Answer, receive: Receive, send: Send) -> None:
-    """Send an answer. A file that fails midway breaks the connection, for nothing else tells."""
-    if answer.file:
+async def send_answer(
+    answer: Answer, receive: Receive, send: Send, *, with_body: bool = True
+) -> None:
+    """Send an answer. A file that fails midway breaks the connection, for nothing else tells.
+
+    Without its body it has the same status and headers.
+    """
+    if answer.file and with_body:
         await _send_file(answer, answer.file, receive, send)
         return
+    if answer.file:
+        await _try_file(answer.file)
     headers = _encoded(answer.headers)
     if answer.body:
         headers.append((b"content-length", str(len(answer.body)).encode()))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body})
+    await send({"type": "http.response.body", "body": answer.body if with_body else b""})
+
+
+async def _try_file(file: File) -> None:
+    """Begin to read a file and end, so that what fails at once is a problem here, too."""
+    try:
+        await to_thread.run_sync(_next, file.chunks)
+    finally:
+        await to_thread.run_sync(_finish, file)
+
+
+async def discard(answer: Answer) -> None:
+    """Send nothing of an answer."""
+    if answer.file:
+        await to_thread.run_sync(_finish, answer.file)
 
 
 async def _send_file(answer: Answer, file: File, receive: Receive, send: Send) -> None:

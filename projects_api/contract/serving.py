@@ -56,7 +56,7 @@ def serve(
         raise rules.not_found(None)
 
     app = Application(
-        Router(routes, default=nowhere),
+        Router(routes, redirect_slashes=False, default=nowhere),
         lifespan=lifespan,
         middlewares=[*outer, *BEFORE_ROUTING, RoutingMiddleware, *behind_routing(inner)],
         resolver=HandlerResolver(resolver.find),
@@ -88,7 +88,7 @@ class _Problems:
     async def answer(self, request: ConnexionRequest, problem: Problem) -> ConnexionResponse:
         """Write a problem; one that the operation does not declare is a bug of ours."""
         declared = self._declared.get(request.scope.get(OPERATION, ""))
-        if declared and str(problem.status) not in declared:
+        if declared and not problem.of_http and str(problem.status) not in declared:
             _log.error("undeclared_problem", status=problem.status, slug=problem.slug)
             problem = InternalError()
         if isinstance(problem, Unauthenticated):

@@ -20,10 +20,10 @@ from typing import IO, Self
 from anyio import to_thread
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from projects_api.app.services import Services
 from projects_api.contract.problems import ContractViolation, Unauthenticated
+from projects_api.contract.routing import Page
 from projects_api.database import BUSY_SECONDS
 from projects_api.database.schema import upgrade
 from projects_api.ephemeral.faults import FaultsMiddleware
@@ -130,12 +130,12 @@ class EphemeralServer:
         return partial(FaultsMiddleware, on_request=self._origin.advance)
 
     @property
-    def route(self) -> Route:
+    def route(self) -> Page:
         """The route that resets. It is no part of the contract.
 
         It takes the owner's key, without which any page in a browser of this machine could use it.
         """
-        return Route(RESET_PATH, self._answer_reset, methods=["POST"])
+        return Page(RESET_PATH, self._answer_reset, methods=["POST"])
 
     async def _answer_reset(self, request: Request) -> Response:
         sent = request.headers.get("authorization", "").encode()

@@ -182,7 +182,7 @@ def download_dataset(
     file = stored_file(connection, artifacts, kept, media_type=MEDIA_TYPES[wanted], name=name)
     if wanted == kept["format"]:
         return file
-    return replace(file, chunks=_converted(artifacts, kept, wanted, caller), size=None)
+    return replace(file, chunks=_converted(artifacts, kept, wanted, caller), size=None, sha256=None)
 
 
 def _inspected(file: Upload, said: Said, caller: Caller) -> TableFacts:

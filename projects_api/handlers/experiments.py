@@ -46,7 +46,7 @@ def create_experiment(
     problem_type: str,
     config: dict[str, Any],
     engine: str,
-    engines: list[str],
+    engines: Sequence[str] = (),
     execution_mode: str,
     use_gpu: bool,
 ) -> ExperimentCreated:
@@ -57,6 +57,7 @@ def create_experiment(
     # What was uploaded long ago has no names; then the job finds out.
     _check_column(target_column, version["dialect"].get("names") or [target_column])
     wanted = engines or [engine]
+    config = {"exclude_algos": [], **config}
     kept_type = "regression" if problem_type == "regression" else "classification"
     _check_config(wanted, kept_type, config)
     _check_engines(wanted)

@@ -142,4 +142,5 @@ def stored_file(
         name=name,
         finish=lambda: artifacts.release(lease),
         size=content["size_bytes"],
+        sha256=content["sha256"],
     )

@@ -105,11 +105,16 @@ class TestDocuments:
         assert call("HEAD", path).headers == call("GET", path).headers
 
     @pytest.mark.parametrize("path", DOCUMENTS)
-    @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
+    @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "TRACE"])
     def test_no_other_method(self, method, path):
         with pytest.raises(MethodNotAllowed) as caught:
             call(method, path)
-        assert caught.value.headers == {"Allow": "GET, HEAD"}
+        assert caught.value.headers == {"Allow": "GET, HEAD, OPTIONS"}
+
+    @pytest.mark.parametrize("path", DOCUMENTS)
+    def test_options_tell_the_methods(self, path):
+        answer = call("OPTIONS", path)
+        assert (answer.status_code, answer.headers["allow"]) == (204, "GET, HEAD, OPTIONS")
 
     @pytest.mark.parametrize(
         "path",

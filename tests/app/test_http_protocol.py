@@ -29,6 +29,11 @@ async def echo(scope, receive, send):
     """Answer with what came; `/early` begins before the body is there."""
     assert scope["type"] == "http"
     body = b""
+    if scope["path"] == "/refused":
+        headers = [(b"content-length", b"0")]
+        await send({"type": "http.response.start", "status": 403, "headers": headers})
+        await send({"type": "http.response.body", "body": b""})
+        return
     if scope["path"] == "/early":
         await send({"type": "http.response.start", "status": 200})
         await send({"type": "http.response.body", "body": b"started ", "more_body": True})
@@ -267,7 +272,6 @@ class TestMalformedRequest:
         "request_bytes",
         [
             b"NONSENSE\r\n\r\n",
-            b"FETCH / HTTP/1.1\r\nHost: x\r\n\r\n",
             b"GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n",
             b"CONNECT x:443 HTTP/1.1\r\nHost: x\r\n\r\n",
             b"GET / HTTP/1.1\r\nHost x\r\n\r\n",
@@ -350,3 +354,143 @@ class TestJavaClient:
         assert ["transfer-encoding", "chunked"] in unknown["headers"]
         # The client really made the offer, or this would prove nothing.
         assert "http2-settings" in dict(known["headers"])
+
+
+def answers(port: int, request: bytes) -> tuple[int, dict[str, str], bytes]:
+    """Send a request that ends its connection; give all that came."""
+    with Caller(port) as caller:
+        caller.send(request)
+        head, _, body = caller.file.read().partition(b"\r\n\r\n")
+    first, *lines = head.decode().split("\r\n")
+    headers = dict(line.lower().split(": ", 1) for line in lines)
+    return int(first.split()[1]), headers, body
+
+
+class TestHost:
+    @pytest.mark.parametrize(
+        "hosts",
+        [
+            [],
+            ["x", "x"],
+            ["x", "y"],
+            ["a b"],
+            ["a/b"],
+            ["u@x"],
+            ["x:80a"],
+            ["x:80:81"],
+            ["[::1"],
+            ["%zz"],
+            ["x?y"],
+            ["x#y"],
+            ["\xe9"],
+            ["x\\y"],
+        ],
+    )
+    def test_none_two_or_no_host_is_refused(self, caller, hosts):
+        lines = "".join(f"Host: {host}\r\n" for host in hosts)
+        caller.send(f"GET / HTTP/1.1\r\n{lines}\r\n".encode("latin-1"))
+        answer = caller.answer()
+        assert answer.status == 400
+        assert json.loads(answer.body)["type"] == "urn:projects-api:problem:malformed-request"
+        assert caller.is_closed()
+
+    @pytest.mark.parametrize(
+        "host",
+        [
+            "x",
+            "x:80",
+            "x:",
+            "127.0.0.1:8888",
+            "[::1]",
+            "[::1]:80",
+            "a.b-c_d",
+            "%41",
+            "xn--bcher",
+            "",
+        ],
+    )
+    def test_a_host_is_taken(self, caller, host):
+        caller.send(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+        assert caller.answer().status == 200
+
+    def test_http_1_0_needs_none(self, port):
+        assert answers(port, b"GET / HTTP/1.0\r\n\r\n")[0] == 200
+        assert answers(port, b"GET / HTTP/1.0\r\nHost: x\r\nHost: x\r\n\r\n")[0] == 400
+
+    def test_the_second_request_of_a_connection(self, caller):
+        caller.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert caller.answer().status == 200
+        caller.send(b"GET / HTTP/1.1\r\n\r\n")
+        assert caller.answer().status == 400
+        assert caller.is_closed()
+
+
+class TestCodings:
+    @pytest.mark.parametrize(
+        "lines",
+        [
+            "Transfer-Encoding: gzip, chunked",
+            "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked",
+            "Transfer-Encoding: deflate,chunked",
+            "Transfer-Encoding: identity, chunked",
+        ],
+    )
+    def test_more_than_chunks_is_not_implemented(self, caller, lines):
+        caller.send(f"POST / HTTP/1.1\r\nHost: x\r\n{lines}\r\n\r\n1\r\na\r\n0\r\n\r\n".encode())
+        answer = caller.answer()
+        assert answer.status == 501
+        assert json.loads(answer.body)["type"] == "urn:projects-api:problem:coding-not-implemented"
+        assert caller.is_closed()
+
+    @pytest.mark.parametrize("coding", ["chunked", "Chunked", "chunked "])
+    def test_chunks_are(self, caller, coding):
+        head = f"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: {coding}\r\n\r\n"
+        caller.send(head.encode() + b"1\r\na\r\n0\r\n\r\n")
+        assert caller.answer().echoed["body"] == "a"
+
+    def test_http_1_0_has_none(self, port):
+        request = b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n"
+        assert answers(port, request)[0] == 400
+
+    @pytest.mark.parametrize("keep", [b"", b"Connection: keep-alive\r\n"])
+    def test_an_answer_of_unknown_length_is_whole_and_not_in_chunks(self, port, keep):
+        head = b"POST /early HTTP/1.0\r\n" + keep + b"Content-Length: 6\r\n\r\n"
+        status, headers, body = answers(port, head + b"a body")
+        assert status == 200
+        assert "transfer-encoding" not in headers
+        assert headers["connection"] == "close"
+        assert body.startswith(b"started {")
+        assert json.loads(body.removeprefix(b"started "))["body"] == "a body"
+
+    def test_one_of_known_length_keeps_it(self, port):
+        _, headers, body = answers(port, b"GET / HTTP/1.0\r\n\r\n")
+        assert int(headers["content-length"]) == len(body)
+
+
+class TestExpectation:
+    """An answer before the body was asked for; `/refused` asks for none."""
+
+    HEAD = b"POST /refused HTTP/1.1\r\nHost: x\r\nContent-Length: 40\r\n"
+
+    def test_nobody_knows_whether_the_body_comes(self, caller):
+        caller.send(self.HEAD + b"Expect: 100-continue\r\n\r\n")
+        answer = caller.answer()
+        assert (answer.status, answer.headers["connection"]) == (403, "close")
+        assert caller.is_closed()
+
+    def test_a_body_that_came_with_the_head_is_read(self, caller):
+        caller.send(self.HEAD + b"Expect: 100-continue\r\n\r\n" + b"x" * 40)
+        answer = caller.answer()
+        assert (answer.status, answer.headers.get("connection")) == (403, None)
+        caller.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert caller.answer().status == 200
+
+    def test_one_that_is_asked_for_keeps_the_connection(self, caller):
+        head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n"
+        caller.send(head)
+        assert caller.file.readline() == b"HTTP/1.1 100 Continue\r\n"
+        assert caller.file.readline() == b"\r\n"
+        caller.send(b"x")
+        assert caller.answer().echoed["body"] == "x"
+        caller.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert caller.answer().status == 200

@@ -292,6 +292,7 @@ class TestWorker:
             wait_until(lambda: status("/health/live") == 200, "it answers")
             assert status("/health/ready") == 200
             assert status("/api/projects") == 404
+            self.check_refusals(url)
             found = scrape(url)
             assert found["projects_api_workers",] == 3  # and one for short jobs
             assert found["projects_api_database_up",] == 1
@@ -303,6 +304,18 @@ class TestWorker:
         finally:
             popen.terminate()
             assert popen.wait(30) == 0
+
+    def check_refusals(self, url):
+        for method, path, expected in (
+            ("GET", "/none", 404),
+            ("GET", "/metrics/", 404),
+            ("POST", "/metrics", 405),
+            ("FOO", "/health/live", 501),
+        ):
+            answer = requests.request(method, f"{url}{path}", timeout=30)
+            assert answer.status_code == expected, answer.text
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert answer.json()["request_id"]
 
     def check_bound(self, port):
         """More connections than a supervisor and scrapers need are refused."""

@@ -250,7 +250,7 @@ class TestCors:
 
     def test_none_by_default(self, server):
         answer = self.preflight(server, self.PAGE)
-        assert_problem(answer, 405, "method-not-allowed")
+        assert answer.status_code == 204
         for headers in (
             answer.headers,
             server.person().get("/api/projects", headers={"Origin": self.PAGE}).headers,
@@ -282,6 +282,21 @@ class TestCors:
 
 
 class TestRateLimit:
+    def test_what_is_left_is_told(self, private):
+        with private(rate_limit="3/minute") as server:
+            person, told = server.person(), []
+            for _ in range(4):
+                answer = person.get("/api/projects")
+                assert answer.headers["ratelimit-policy"] == '"key";q=3;w=60'
+                left, seconds = re.fullmatch(
+                    r'"key";r=(\d+);t=(\d+)', answer.headers["ratelimit"]
+                ).groups()
+                assert 1 <= int(seconds) <= 60
+                told.append((answer.status_code, int(left)))
+            assert told == [(200, 2), (200, 1), (200, 0), (429, 0)]
+            assert answer.headers["retry-after"] == seconds
+            assert "ratelimit" not in server.anonymous().get("/api/projects").headers
+
     def test_counts_each_key(self, private, problem_of_limit):
         with private(rate_limit="4/minute") as server:
             busy, calm = server.person(), server.person()

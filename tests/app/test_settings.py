@@ -102,6 +102,8 @@ class TestRefusals:
             ({"DATABASE_URL": "not a url"}, "DATABASE_URL"),
             ({"ARTIFACT_URL": "ftp://files.example.com"}, "ARTIFACT_URL"),
             ({"RATE_LIMIT": "sometimes"}, "RATE_LIMIT"),
+            ({"FIRST_USER": "admin@localhost"}, "first_user"),
+            ({"FIRST_USER": "admin"}, "first_user"),
             ({"TLS_KEY": "k.pem"}, "TLS_CERTIFICATE"),
             ({"TLS_CERTIFICATE": "c.pem"}, "TLS_KEY"),
         ],

@@ -29,6 +29,7 @@ from projects_api.models.project import projects
 from tests.conftest import Person
 from tests.support.crashing_upload import keep
 from tests.support.processes import COMMAND, PATIENCE, Deployment, Process, person_of, wait_until
+from tools import node_tools
 
 COMMANDS = {
     (): [
@@ -59,7 +60,7 @@ def introduced(tmp_path_factory):
     deployment = Deployment(tmp_path_factory.mktemp("introduced"))
     upgrade(deployment.services.database)
     with deployment.services.database.transaction() as connection:
-        user.create(connection, email="admin@localhost", name="Administrator")
+        user.create(connection, email="admin@example.com", name="Administrator")
     yield deployment
     deployment.close()
 
@@ -107,6 +108,27 @@ class TestServe:
             assert process.port != int(printed["BASE_URL"].rpartition(":")[2])
             listed = requests.get(f"{process.url}/api/projects", headers=headers, timeout=60)
             assert [item["name"] for item in listed.json()["items"]] == ["First"]
+
+    @pytest.mark.skipif(bool(node_tools.reason_to_skip()), reason=node_tools.reason_to_skip())
+    @pytest.mark.parametrize("chosen", [None, "me.too@mail.example.org"])
+    def test_the_first_user_is_one_to_strict_readers(self, local, chosen):
+        variables = {"first_user": chosen} if chosen else {}
+        with local.serve(embedded_workers=0, **variables) as process:
+            key = introduction(process)["API_KEY"]
+            with requests.Session() as session:
+                session.headers["Authorization"] = f"Bearer {key}"
+                url = f"{process.url}/api/projects"
+                made = session.post(url, json={"name": "First"}, timeout=60).json()
+                members = f"{url}/{made['project']['id']}/members"
+                (first,) = session.get(members, timeout=60).json()["items"]
+        assert first["email"] == (chosen or "admin@example.com")
+        modules = node_tools.install().parent
+        script = 'const f = require("ajv-formats/dist/formats").fullFormats; console.log('
+        script += 'process.argv.slice(1).map(one => f.email.test(one)).join(" "))'
+        judged = subprocess.check_output(
+            ["node", "-e", script, first["email"], "admin@localhost"], cwd=modules, text=True
+        )
+        assert judged == "true false\n"
 
     def test_two_first_starts_at_once_print_one_key(self, deployment):
         both = [deployment.start(), deployment.start()]
@@ -194,7 +216,7 @@ class TestAudit:
             for filters, count in {
                 ("--status", "422"): 1,
                 ("--operation", "delete_project"): 1,
-                ("--user", "admin@localhost"): 3,
+                ("--user", "admin@example.com"): 3,
                 ("--user", user_id): 3,
                 ("--user", "ann@example.com"): 0,
                 ("--days", "0"): 0,
@@ -247,18 +269,18 @@ class TestPeopleAndKeys:
             assert ann.get("/api/projects").status_code == 401
             words = ("users", "remove", "ann@example.com", "--heir")
             assert mine in deployment.run(*words, "ann@example.com", status=1)
-            deployment.run(*words, "admin@localhost")
+            deployment.run(*words, "admin@example.com")
             assert "ann@" not in deployment.run("users", "list")
             assert "ann@" not in deployment.run("keys", "list")
             for project_id in (mine, shared):
                 members = admin.get(f"/api/projects/{project_id}/members").json()["items"]
                 assert [(one["email"], one["role"]) for one in members] == [
-                    ("admin@localhost", "owner")
+                    ("admin@example.com", "owner")
                 ]
 
     def test_a_key_that_takes_the_place_of_another(self, deployment):
         with deployment.serve() as process:
-            words = ("keys", "create", "admin@localhost", "--scopes", "read", "--name", "CI")
+            words = ("keys", "create", "admin@example.com", "--scopes", "read", "--name", "CI")
             former = with_key(process, deployment.run(*words))
             (line,) = [line for line in deployment.run("keys", "list").splitlines() if "CI" in line]
             present = with_key(process, deployment.run("keys", "rotate", line.split()[0]))
@@ -270,10 +292,10 @@ class TestPeopleAndKeys:
     def test_a_key_expires_by_itself(self, local):
         with local.serve() as process:
             lasting = with_key(
-                process, local.run("keys", "create", "admin@localhost", "--days", "1")
+                process, local.run("keys", "create", "admin@example.com", "--days", "1")
             )
             short = with_key(
-                process, local.run("keys", "create", "admin@localhost", "--days", "0.00003")
+                process, local.run("keys", "create", "admin@example.com", "--days", "0.00003")
             )
             assert short.get("/api/projects").status_code == 200
             wait_until(lambda: short.get("/api/projects").status_code == 401, "the key expires")
@@ -288,12 +310,12 @@ class TestPeopleAndKeys:
             (["users", "add", "a@example.com", "--name", " "], 2, "Invalid value"),
             (["users", "add", "ADMIN@localhost"], 1, "is registered already"),
             (["keys", "create", "b@example.com"], 1, "projects-api users add b@example.com"),
-            (["keys", "create", "admin@localhost", "--scopes", "read,rule"], 2, "rule"),
-            (["keys", "create", "admin@localhost", "--scopes", ""], 2, "scopes"),
-            (["keys", "create", "admin@localhost", "--days", "-1"], 2, "days"),
-            (["keys", "create", "admin@localhost", "--days", "1e12"], 2, "days"),
-            (["keys", "create", "admin@localhost", "--days", "0"], 2, "does not expire"),
-            (["keys", "create", "admin@localhost", "--name", "x" * 256], 2, "at most 255"),
+            (["keys", "create", "admin@example.com", "--scopes", "read,rule"], 2, "rule"),
+            (["keys", "create", "admin@example.com", "--scopes", ""], 2, "scopes"),
+            (["keys", "create", "admin@example.com", "--days", "-1"], 2, "days"),
+            (["keys", "create", "admin@example.com", "--days", "1e12"], 2, "days"),
+            (["keys", "create", "admin@example.com", "--days", "0"], 2, "does not expire"),
+            (["keys", "create", "admin@example.com", "--name", "x" * 256], 2, "at most 255"),
             (["keys", "revoke", "no-id"], 1, "projects-api keys list"),
             (["keys", "rotate", "no-id"], 1, "projects-api keys list"),
             (["users", "remove", "b@example.com"], 1, "projects-api users list"),
@@ -336,7 +358,7 @@ class TestDemoAndVerify:
         file = tmp_path / "export.zip"
         file.write_bytes(export)
         assert deployment.run("verify", str(file)) == f"{file} is whole.\n"
-        take = ("import", str(file), "--owner", "admin@localhost", "--name")
+        take = ("import", str(file), "--owner", "admin@example.com", "--name")
         (back_id,) = re.fullmatch(r"PROJECT_ID=(.+)\n", deployment.run(*take, "Back")).groups()
         with deployment.services.database.transaction(writing=False) as connection:
             wanted = select(projects.c.name, projects.c.model_count)

@@ -22,6 +22,7 @@ DOWNLOAD = "/api/datasets/{dataset_id}/download"
 PATHS = BASE["paths"]
 SCHEMAS = BASE["components"]["schemas"]
 METRIC = ("components", "schemas", "ExperimentConfig", "properties", "sort_metric")
+NAME = SCHEMAS["Name"]["pattern"]
 OWNER = {
     "name": "owner",
     "in": "query",
@@ -79,6 +80,7 @@ BREAKS = [
         {"$ref": "#/components/schemas/ExperimentEngine"},
         "Enum of `sort_metric` was set",
     ),
+    (("components", "schemas", "Name", "pattern"), NAME.replace("\u00a0", r"\xa1"), "`pattern`"),
     (("paths", ALL, "post", "responses", "409"), None, "`409` was removed"),
     (
         ("paths", DOWNLOAD, "get", "responses", "200", "content", "text/csv"),
@@ -157,6 +159,7 @@ def test_other_changes_are_none(tmp_path):
         (("paths", ALL, "get", "summary"), "List your projects"),
         (("paths", ONE, "put", "x-required-role"), "viewer"),
         (("paths", ONE, "get", "security"), []),
+        (("components", "schemas", "Name", "pattern"), NAME.replace("\u00a0", r"\xa0")),
         (
             ("components", "schemas", "ProjectUpdate", "properties", "colour"),
             {"type": "string", "maxLength": 9},
@@ -164,6 +167,20 @@ def test_other_changes_are_none(tmp_path):
         (("paths", "/api/colours"), {"get": {**PATHS[ALL]["get"], "operationId": "list_colours"}}),
     ]
     assert found_with(changes, tmp_path) == []
+
+
+def test_an_empty_array_may_go_unsaid_and_no_other_default(tmp_path):
+    def change(default):
+        contract = copy.deepcopy(BASE)
+        contract["components"]["schemas"]["ExperimentCreate"]["properties"]["engines"] |= default
+        path = tmp_path / f"{len(default)}-{len(str(default))}.json"
+        path.write_text(json.dumps(contract))
+        return path
+
+    empty, one, unsaid = change({"default": []}), change({"default": ["h2o"]}), change({})
+    assert breaks(empty, unsaid) == []
+    assert "another default" in breaks(one, unsaid)[0]
+    assert "another default" in breaks(empty, one)[0]
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,8 @@ HEADERS = {
     "Location": "create_project/churn",
     "Content-Disposition": "download_dataset/csv",
     "Content-Length": "download_dataset/csv",
+    "FileETag": "download_dataset/csv",
+    "Accept-Ranges": "download_dataset/csv",
     "WWW-Authenticate": "unauthenticated",
     "Retry-After": "unavailable",
     "Conflict-Retry-After": "request_running",

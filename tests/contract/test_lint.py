@@ -224,6 +224,23 @@ def test_the_contract_has_no_fault():
             "the default is an object",
         ),
         (
+            "components|schemas|ExperimentCreate|properties|engines",
+            "default",
+            [],
+            "components|schemas|ExperimentCreate|properties|engines",
+            "the default is an array",
+        ),
+        *(
+            (
+                "components|schemas|Name",
+                "pattern",
+                pattern,
+                "components|schemas|Name",
+                "escapes what is not ASCII",
+            )
+            for pattern in (r"^[^\xa0]$", r"^[^\u00a0]$", r"^\xE9$", r"^\x{e9}$", r"^\p{L}$")
+        ),
+        (
             "components|schemas|ExperimentConfig|properties|sort_metric",
             "type",
             None,

@@ -3,6 +3,7 @@
 Those that belong to one operation, such as JSON that is no UTF-8, are tested with the operation.
 """
 
+import http.client
 import re
 import socket
 import threading
@@ -34,13 +35,51 @@ class TestAllow:
     @pytest.mark.parametrize("path", PATHS)
     def test_lists_every_method_that_the_path_has(self, server, path):
         url = re.sub(r"\{\w+\}", "0195d3a0-0000-7000-8000-000000000000", path)
-        for method in METHODS - PATHS[path] - {"HEAD"}:
+        taken = PATHS[path] | {"OPTIONS"} | ({"HEAD"} if "GET" in PATHS[path] else set())
+        for method in METHODS - taken - {"HEAD"}:
             answer = server.anonymous().send(method, url)
             assert_problem(answer, 405, "method-not-allowed")
-            assert set(answer.headers["allow"].split(", ")) == PATHS[path]
+            assert set(answer.headers["allow"].split(", ")) == taken
+        answer = server.anonymous().send("OPTIONS", url)
+        assert (answer.status_code, answer.content) == (204, b"")
+        assert set(answer.headers["allow"].split(", ")) == taken
 
     def test_some_path_has_several(self):
         assert any(methods >= {"GET", "PUT", "DELETE"} for methods in PATHS.values())
+
+
+class TestEquivalentPaths:
+    """What is escaped without need is the same (RFC 3986, 6.2.2.2); a slash is not."""
+
+    @pytest.mark.parametrize(
+        ("path", "status"),
+        [
+            ("/api/%70rojects/{}", 200),
+            ("/%61pi/projects/{}", 200),
+            ("/api/%70%72ojects", 200),
+            ("/api/projects/{}/%6dembers", 200),
+            ("/api/projects/{}%2fmembers", 404),
+            ("/api%2fprojects/{}", 404),
+            ("/api/%50rojects/{}", 404),
+        ],
+    )
+    def test_is_the_same(self, server, path, status):
+        person = server.person()
+        project_id = person.create_project()
+        for one in (project_id, f"%{ord(project_id[0]):x}{project_id[1:]}"):
+            answer = person_get_raw(person, path.format(one))
+            assert answer == status
+
+
+def person_get_raw(person, target: str) -> int:
+    """Get a target to the byte, which `requests` would write in its own way; give the status."""
+    host, port = person.server.url.removeprefix("http://").split(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=30)
+    try:
+        connection.request("GET", target, headers={"Authorization": f"Bearer {person.key}"})
+        return connection.getresponse().status
+    finally:
+        connection.close()
 
 
 class TestChunkedBody:

@@ -57,7 +57,7 @@ class TestRequests:
     def test_a_method_that_is_none_is_told_all_that_are(self, client, book):
         answer = client.delete(f"/books/{book['book_id']}")
         problem(answer, 405, "method-not-allowed")
-        assert answer.headers["Allow"] == "GET, PATCH"
+        assert answer.headers["Allow"] == "GET, HEAD, PATCH, OPTIONS"
 
     @pytest.mark.parametrize(
         ("query", "pointer"),

@@ -307,6 +307,26 @@ class TestUpdateProject:
         assert got.json()["project"] == after
         assert got.headers["etag"] == answer.headers["etag"]
 
+    def test_a_weak_tag_is_told_why_it_cannot_match(self, owner, problem, project_id):
+        tag = owner.get(path(project_id)).headers["etag"]
+        weak = owner.put(path(project_id), json={"name": "N"}, headers={"If-Match": f"W/{tag}"})
+        problem(weak, 412, "precondition-failed", "no weak tag (`W/`), which a proxy")
+        other = owner.put(path(project_id), json={"name": "N"}, headers={"If-Match": 'W/"x"'})
+        problem(other, 412, "precondition-failed", "Get it again")
+        got = owner.get(path(project_id), headers={"If-Match": f"W/{tag}"})
+        problem(got, 412, "condition-unmet", "no weak tag")
+        assert owner.get(path(project_id), headers={"If-Match": tag}).status_code == 200
+
+    def test_if_none_match(self, owner, problem, project_id):
+        tag = owner.get(path(project_id)).headers["etag"]
+        for condition in ("*", tag, f'"x", W/{tag}'):
+            headers = {"If-None-Match": condition}
+            answer = owner.put(path(project_id), json={"name": "N"}, headers=headers)
+            problem(answer, 412, "condition-unmet", "without If-None-Match")
+        assert owner.get(path(project_id)).headers["etag"] == tag
+        headers = {"If-None-Match": '"x"'}
+        assert owner.put(path(project_id), json={"name": "N"}, headers=headers).status_code == 200
+
     def test_keeps_the_description_without_one(self, owner, project_id):
         after = owner.put(path(project_id), json={"name": "New"}).json()["project"]
         assert after["description"] == "Credit card fraud classification"

@@ -351,3 +351,49 @@ def test_access(server, people, training, shared_world, key_of, operation, calle
         assert answer.json()["type"] == f"urn:projects-api:problem:{slug}"
     if status == 401:
         assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
+@pytest.mark.parametrize("operation", [name for name in REQUESTS if name in READS])
+def test_head_is_get_without_its_body(people, shared_world, operation):
+    method, path, options = REQUESTS[operation](shared_world)
+    if method != "GET":
+        pytest.skip("it is a POST")
+    owner = people["owner"]
+    got, told = owner.get(path, **options), owner.send("HEAD", path, **options)
+    assert (told.status_code, told.content) == (got.status_code, b"")
+    # Of an answer whose length is not known ahead only the body says how it is cut up.
+    apart = {"Date", "X-Request-Id", "Transfer-Encoding"}
+    for answer in (got, told):
+        for name in apart:
+            answer.headers.pop(name, None)
+    assert told.headers == got.headers
+
+
+GUARDED = {"update_project", "delete_project"}
+
+
+@pytest.mark.parametrize("operation", list(REQUESTS))
+@pytest.mark.parametrize("condition", ["If-Match", "If-None-Match"])
+def test_no_precondition_is_passed_over(people, shared_world, operation, condition):
+    """Nothing that is changed has this tag, all is there, and what is read with 412 was not."""
+    method, path, options = REQUESTS[operation](shared_world)
+    sent = {"If-Match": '"another"', "If-None-Match": "*"}[condition]
+    headers = {**options.pop("headers", {}), condition: sent}
+    answer = people["owner"].send(method, path, headers=headers, **options)
+    if method == "GET" and condition == "If-None-Match":
+        assert (answer.status_code, answer.content) == (304, b"")
+        return
+    assert answer.status_code == 412, answer.text
+    is_guarded = operation in GUARDED and condition == "If-Match"
+    slug = "precondition-failed" if is_guarded else "condition-unmet"
+    assert answer.json()["type"] == f"urn:projects-api:problem:{slug}"
+
+
+def test_what_a_precondition_kept_is_still_there(people, shared_world):
+    """The deletions above deleted nothing, and `*` holds of what is there."""
+    for operation, request in REQUESTS.items():
+        method, path, options = request(shared_world)
+        if method == "GET":
+            headers = {"If-Match": "*", "If-None-Match": '"another"'}
+            answer = people["owner"].get(path, headers=headers, **options)
+            assert answer.status_code == 200, operation

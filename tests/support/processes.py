@@ -198,4 +198,4 @@ def upload_pieces(
 def person_of(process: Process) -> Person:
     """Give the first user with the key that the first start printed."""
     (key,) = re.findall(r"^API_KEY=(.*)$", process.output.read_text(), re.MULTILINE)
-    return Person(process.server, "", "admin@localhost", key)
+    return Person(process.server, "", "admin@example.com", key)
