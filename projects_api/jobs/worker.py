@@ -23,6 +23,7 @@ from projects_api.metrics import metrics
 from projects_api.models import job_lease
 from projects_api.models.base import now, origin
 from projects_api.settings import Settings
+from projects_api.storage.faults import lacks_room
 
 TICK_SECONDS = 0.05
 MEMORY_SECONDS = 0.5
@@ -79,7 +80,12 @@ class Worker:
         log.info("job_started", attempt=job["attempts"])
         began = time.monotonic()
         with JobHold(self._database, self._settings, job) as hold:
-            found = self._begin(job) or self._have_done(job, hold)
+            try:
+                found = self._begin(job) or self._have_done(job, hold)
+            except OSError as error:
+                if not lacks_room(error):
+                    raise
+                found = outcome.WITHOUT_ROOM
             status = self._record(job, found)
         if found.is_postponed:
             log.warning("job_postponed", traceback=found.traceback)

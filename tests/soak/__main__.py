@@ -79,7 +79,6 @@ def examine(
     deleted = sum(len(client.ledger.deleted) for client in clients)
     print(f"compared: {len(projects)} projects, {versions} versions, {deleted} deleted projects")
     print(
-        f"warnings: { {one: count for one, count in events.items() if 'fail' in one or 'broke' in one} }"
     )
     print(f"{told}examined in {time.monotonic() - began:.0f} s")
     return sorted(figures.wrong) + faults

@@ -24,7 +24,11 @@ BROKEN = {
     *("job_broke", "entity_not_told"),
 }
 """Lines of the log that no fault from outside may cause."""
-KILLED = "The process that did the work ended in the midst of it (SIGKILL"
+EXPECTED = (
+    "The process that did the work ended in the midst of it (SIGKILL",
+    "The data set was deleted before the training began",
+)
+"""Why jobs may fail here: what the run kills, and what its clients delete."""
 
 
 def see(client: Client) -> Ledger:
@@ -86,7 +90,7 @@ def await_jobs(clients: list[Client]) -> tuple[Counter[str], list[str]]:
                 job = _ended(client, job_id)
                 statuses[job["status"]] += 1
                 message = job.get("message") or ""
-                if job["status"] != "succeeded" and not message.startswith(KILLED):
+                if job["status"] != "succeeded" and not message.startswith(EXPECTED):
                     faults.append(f"job {job_id} ({job['kind']}) {job['status']}: {message}")
     return statuses, faults
 

@@ -21,6 +21,8 @@ SETTINGS = {
     "PROJECTS_API_MAINTENANCE_SECONDS": "10",
     "PROJECTS_API_JOB_LEASE_SECONDS": "10",
     "PROJECTS_API_JOB_RETRY_SECONDS": "2",
+    # As the image has it: on a full disk Python leaves parts of compiled modules, for good.
+    "PYTHONDONTWRITEBYTECODE": "1",
 }
 
 
