@@ -19,6 +19,8 @@ from tests.soak.installation import Installation
 CLIENTS = 16
 MOST_MINUTES = 24 * 60.0
 KEY_SECONDS = 30.0
+TELLING = ("_failed", "_postponed", "_broke", "_broke_off", "_unavailable", "_not_written")
+"""How the events end that tell of faults."""
 
 
 def main() -> int:
@@ -78,8 +80,9 @@ def examine(
     versions = sum(len(one) for project in projects for one in project.datasets.values())
     deleted = sum(len(client.ledger.deleted) for client in clients)
     print(f"compared: {len(projects)} projects, {versions} versions, {deleted} deleted projects")
-    print(
-    )
+    print()
+    faulty = {one: events[one] for one in sorted(events) if one.endswith(TELLING)}
+    print(f"lines of the logs: {faulty}")
     print(f"{told}examined in {time.monotonic() - began:.0f} s")
     return sorted(figures.wrong) + faults
 

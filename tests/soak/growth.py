@@ -20,7 +20,7 @@ LEAST_SECONDS = 90.0
 BOUNDS = {"memory": (1.2, 32 * MEBIBYTE), "threads": (1.0, 4), "files": (1.0, 24)}
 """How many times as much as before, or how much more, may be held; the larger of both counts."""
 MEASURED = {"server", "server process", "worker"}
-"""Others hold what is large by design, such as models; of them only threads and files are judged."""
+"""Others hold large things by design, such as models: of them threads and files are judged."""
 
 
 class Sample(NamedTuple):
