@@ -1,11 +1,13 @@
 """What goes wrong: each fault is made, lasts, and is over; then the server must be ready again."""
 
+import itertools
 import random
 import resource
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import zip_longest
 
 import psutil
 
@@ -54,7 +56,9 @@ class Faults:
     def _turns(self, began: float, seconds: float) -> Iterator[Callable[[], None]]:
         while True:
             present = (time.monotonic() - began) / seconds
-            for fault in self.others() + (self.kills() if present < GENTLE_FROM else []):
+            kills = self.kills() if present < GENTLE_FROM else []
+            pairs = zip_longest(self.others(), kills)
+            for fault in filter(None, itertools.chain.from_iterable(pairs)):
                 present = (time.monotonic() - began) / seconds
                 if present > QUIET_FROM or self._over.is_set():
                     return
@@ -65,10 +69,9 @@ class Faults:
         return [self.kill_process, self.kill_server, self.kill_first, self.kill_worker]
 
     def others(self) -> list[Callable[[], None]]:
-        with_postgresql = [self.kill_postgresql, self.lose_store]
-        return [self.kill_job, self.fill_disk] + (
-            with_postgresql if self._installation.postgresql else []
-        )
+        if not self._installation.postgresql:
+            return [self.fill_disk, self.kill_job]
+        return [self.fill_disk, self.kill_postgresql, self.lose_store, self.kill_job]
 
     def kill_process(self) -> None:
         """Kill a process of the server."""
