@@ -77,9 +77,8 @@ class Forked:
     ) -> None:
         """Take over the pipes to it, and what `held` keeps until the end: its folder."""
         self.name, self.pid, self._folder, self._held = name, pid, folder, held
-        tasks, answers = pipes
-        self.tasks = open(tasks, "w", encoding="utf-8")  # noqa: SIM115 - closed by `end`
-        self.answers = open(answers, encoding="utf-8")  # noqa: SIM115 - same
+        self.tasks = os.fdopen(pipes[0], "w", encoding="utf-8")  # closed by `end`
+        self.answers = os.fdopen(pipes[1], encoding="utf-8")
         try:
             self._handle: int | None = os.pidfd_open(pid)
         except ProcessLookupError:

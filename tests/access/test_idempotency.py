@@ -226,3 +226,31 @@ def test_a_request_that_lost_its_key_is_undone(server, person):
         late.run(run)
     assert create(person, "k11").json() == made[0]
     assert person.get("/api/projects").json()["total"] == 1
+
+
+def test_a_request_that_lost_its_key_takes_nothing_from_its_successor(server, person):
+    """The other one is still at work: neither its claim nor its answer may go."""
+    claims = server.services.claims
+    late, successor = claim_of(claims, person, "k12"), claim_of(claims, person, "k12")
+    answer = Answer(201, {}, b"{}")
+
+    def keep(request: IdempotentRequest) -> Answer:
+        with claims.database.transaction() as connection:
+            request.keep(connection, answer)
+        return answer
+
+    def succeed():
+        with pytest.raises(RequestRunning):
+            keep(late)
+        late._release()
+        assert_problem(create(person, "k12"), 409, "request-running")
+        return keep(successor)
+
+    def run():
+        age(server, person, "k12", CLAIM_TIME.total_seconds())
+        assert successor.run(succeed) is answer
+        raise Interrupted
+
+    with pytest.raises(Interrupted):
+        late.run(run)
+    assert create(person, "k12").headers["idempotent-replayed"] == "true"
