@@ -18,12 +18,13 @@ from uuid import UUID
 
 from projects_api.database import Database
 from projects_api.database.postgresql import Limits
+from projects_api.files.room import lacks_room
 from projects_api.jobs import messages
 from projects_api.jobs.repeatable import RepeatableOrigin
 from projects_api.jobs.running_job import JobFailed, JobLost, RunningJob
 from projects_api.settings import Settings
 from projects_api.storage.artifacts import Artifacts
-from projects_api.storage.faults import LOST, PASSING, lacks_room
+from projects_api.storage.faults import LOST, PASSING
 from projects_api.storage.quotas import Quotas
 from projects_api.storage.store import ArtifactStore
 from projects_api.tables import limit_cells

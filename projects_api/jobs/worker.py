@@ -15,6 +15,7 @@ from projects_api import tracing
 from projects_api.database import Database
 from projects_api.database.endurance import Endurance
 from projects_api.database.postgresql import Limits
+from projects_api.files.room import lacks_room
 from projects_api.jobs import KINDS, SHORT_KINDS, outcome
 from projects_api.jobs.hold import JobHold
 from projects_api.jobs.job_process import JobProcess, clean_scratch, scratch_folder
@@ -23,7 +24,6 @@ from projects_api.metrics import metrics
 from projects_api.models import job_lease
 from projects_api.models.base import now, origin
 from projects_api.settings import Settings
-from projects_api.storage.faults import lacks_room
 
 TICK_SECONDS = 0.05
 MEMORY_SECONDS = 0.5

@@ -1,7 +1,5 @@
 """The faults of the database and the store that go by, and those that stay."""
 
-import errno
-
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -12,9 +10,3 @@ LOST = (ContentMissing, ContentWrong)
 """The store answers, and no longer has what was put there. To be caught before `PASSING`."""
 PASSING = (OperationalError, InterfaceError, PoolTimeout, StorageUnavailable)
 """The database or the store does not answer; it may answer later."""
-NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-
-
-def lacks_room(error: BaseException) -> bool:
-    """Tell of a fault whether a disk had no room, which it may have later."""
-    return isinstance(error, OSError) and error.errno in NO_ROOM
