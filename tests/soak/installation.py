@@ -1,7 +1,5 @@
 """What is soaked: server, worker, database and store, each in processes that can be killed."""
 
-import os
-import signal
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -176,9 +174,3 @@ def role_of(process: psutil.Process) -> str:
         word.removeprefix("projects_api.") for word in words if word.startswith("projects_api.")
     ]
     return modules[0] if modules else "helper"
-
-
-def signal_all(processes: list[psutil.Process], number: signal.Signals) -> None:
-    for one in processes:
-        with suppress(ProcessLookupError):
-            os.kill(one.pid, number)
