@@ -53,6 +53,9 @@ fuzz: install ## Fuzz the server and its reading of tables for long: FUZZING_EXA
 	FUZZING_EXAMPLES=$${FUZZING_EXAMPLES:-2000} $(BIN)/python -m pytest tests/contract/test_fuzzing.py -n0 -s
 	GENERATED_TABLES=$${GENERATED_TABLES:-100000} $(BIN)/python -m pytest tests/tables/test_generated.py
 
+soak: install ## Serve under work and faults for half an hour: SOAK_MINUTES=3 SOAK_DATABASE=sqlite make soak
+	$(BIN)/python -W ignore -m tests.soak
+
 .venv-mutants/.installed: tools/mutants/requirements.txt
 	test -x .venv-mutants/bin/python || $(PYTHON) -m venv .venv-mutants
 	.venv-mutants/bin/python -m pip install --quiet '$(PIP)'
@@ -122,4 +125,4 @@ format: install ## Format the code
 clean: ## Remove what the other targets made, but not your data
 	rm -rf .venv .venv-bench build tools/node/node_modules dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help install serve test test-fast fuzz check lint types contract docs clients postman migration bench bench-scale format clean
+.PHONY: help install serve test test-fast fuzz soak check lint types contract docs clients postman migration bench bench-scale format clean

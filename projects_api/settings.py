@@ -94,7 +94,7 @@ class Settings(BaseSettings):
     job_max_seconds: float = Field(default=24 * 3600.0, gt=0)
     """Seconds that a job may take at most, whatever was asked for it."""
     job_retry_seconds: float = Field(default=10.0, ge=0, le=3600)
-    """Seconds that a job waits which the database or the artifact store did not answer."""
+    """Seconds that a job waits which had no answer from database or store, or no room on disk."""
     job_patience_seconds: float = Field(default=3600.0, ge=0)
     """Seconds after the first such fault of a job in which it is begun anew."""
     job_memory_bytes: int = Field(default=4 * 1024**3, ge=64 * 1024**2)

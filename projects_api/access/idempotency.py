@@ -3,9 +3,11 @@
 Only successes are kept. A request that failed changed nothing, so that it may be sent again.
 """
 
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from hashlib import sha256
+from uuid import uuid4
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
@@ -18,13 +20,41 @@ from projects_api.models import stored_answer
 HEADER = "idempotency-key"
 
 
+class Claims:
+    """The keys of the requests that run in this process, which lose them when it is killed."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._lock = threading.Lock()
+        self._running: dict[bytes, tuple[str, str]] = {}
+
+    def renew(self) -> None:
+        """Let what runs keep its keys; to be called well before `CLAIM_TIME` has passed."""
+        with self._lock:
+            running = dict(self._running)
+        if running:
+            with self.database.transaction() as connection:
+                for token, owner in running.items():
+                    stored_answer.renew(connection, *owner, token)
+
+    def add(self, token: bytes, user_id: str, key: str) -> None:
+        """Renew a claim from now on."""
+        with self._lock:
+            self._running[token] = (user_id, key)
+
+    def remove(self, token: bytes) -> None:
+        """Renew it no more."""
+        with self._lock:
+            del self._running[token]
+
+
 class IdempotentRequest:
     """One request with an idempotency key."""
 
-    def __init__(self, database: Database, user_id: str, key: str, *identity: str) -> None:
-        self._database = database
-        self._user_id = user_id
-        self._key = key
+    def __init__(self, claims: Claims, user_id: str, key: str, *identity: str) -> None:
+        self._claims = claims
+        self._owner = (user_id, key)
+        self._token = uuid4().bytes
         self._fingerprint = sha256("\n".join(identity).encode()).hexdigest()
 
     def run(self, request: Callable[[], Answer]) -> Answer:
@@ -32,14 +62,9 @@ class IdempotentRequest:
 
         Raises `IdempotencyKeyReused` and `RequestRunning`.
         """
-        with self._database.transaction() as connection:
-            found = stored_answer.claim(connection, self._user_id, self._key, self._fingerprint)
+        found = self._claim()
         if found is None:
-            try:
-                return request()
-            except BaseException:
-                self._release()
-                raise
+            return self._run(request)
         if found.fingerprint != self._fingerprint:
             raise IdempotencyKeyReused
         if found.status is None:
@@ -48,17 +73,36 @@ class IdempotentRequest:
         return Answer(found.status, headers, found.body or b"")
 
     def keep(self, connection: Connection, answer: Answer) -> None:
-        """Keep the answer in the transaction that it answers for."""
-        stored_answer.keep(
+        """Keep the answer in the transaction that it answers for.
+
+        Raises `RequestRunning` where the claim ran out, and another request may have taken over.
+        """
+        kept = stored_answer.keep(
             connection,
-            self._user_id,
-            self._key,
+            *self._owner,
+            self._token,
             status=answer.status,
             headers=answer.headers,
             body=answer.body,
         )
+        if not kept:
+            raise RequestRunning
+
+    def _claim(self) -> stored_answer.Answer | None:
+        with self._claims.database.transaction() as connection:
+            return stored_answer.claim(connection, *self._owner, self._fingerprint, self._token)
+
+    def _run(self, request: Callable[[], Answer]) -> Answer:
+        self._claims.add(self._token, *self._owner)
+        try:
+            return request()
+        except BaseException:
+            self._release()
+            raise
+        finally:
+            self._claims.remove(self._token)
 
     def _release(self) -> None:
         # A claim that cannot be released now runs out by itself.
-        with suppress(SQLAlchemyError), self._database.transaction() as connection:
-            stored_answer.release(connection, self._user_id, self._key)
+        with suppress(SQLAlchemyError), self._claims.database.transaction() as connection:
+            stored_answer.release(connection, *self._owner, self._token)

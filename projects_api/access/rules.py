@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from projects_api.access.access import NOT_FOUND, RESOURCES, Access
 from projects_api.access.audit import CALLER, CHANGE, KEY, PROJECT, entry_of
 from projects_api.access.authentication import authenticate
-from projects_api.access.idempotency import HEADER, IdempotentRequest
+from projects_api.access.idempotency import HEADER, Claims, IdempotentRequest
 from projects_api.access.modes import Mode
 from projects_api.access.places import NoPlace, Places, Threads
 from projects_api.access.problems import ContentLost, PreconditionFailed, TooManyJobs, Unavailable
@@ -52,6 +52,7 @@ class Means:
     """What requests are done with; `offered` is what handlers may take of it, by name."""
 
     database: Database
+    claims: Claims
     artifacts: Artifacts
     rate_limit: RateLimit | None
     threads: Threads
@@ -164,7 +165,7 @@ class KeyedUnit:
                 return self._run(call, answer, None)
             caller = self.admit(call)
             request = IdempotentRequest(
-                self._means.database, caller.user_id, key, self._id, *call.identity()
+                self._means.claims, caller.user_id, key, self._id, *call.identity()
             )
             return request.run(lambda: self._run(call, answer, request))
         except IntegrityError as error:

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 
 from projects_api import tracing
 from projects_api.app.documentation import documentation_routes
-from projects_api.app.maintenance import maintain
+from projects_api.app.maintenance import maintain, renew_claims
 from projects_api.app.observability import ObservabilityMiddleware
 from projects_api.app.pools import keep_noting, note_pools
 from projects_api.app.proxies import PrefixMiddleware, ProxiesMiddleware
@@ -104,9 +104,12 @@ def _outer_layers(settings: Settings, services: Services) -> list[Any]:
     return layers
 
 
+_LOOPS = (maintain, renew_claims, keep_noting)
+
+
 @asynccontextmanager
 async def _lifespan(services: Services, _app: object) -> AsyncIterator[None]:
-    tasks = [asyncio.create_task(one(services)) for one in (maintain, keep_noting)]
+    tasks = [asyncio.create_task(one(services)) for one in _LOOPS]
     try:
         yield
     finally:

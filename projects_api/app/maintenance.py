@@ -15,6 +15,7 @@ from projects_api.models import audit, job, stored_answer
 from projects_api.models.base import present, to_text
 
 BATCH = 200
+RENEWALS = 4
 _log = structlog.get_logger()
 
 
@@ -28,6 +29,15 @@ async def maintain(services: Services) -> None:
             if removed:
                 _log.info("files_collected", count=removed)
         await asyncio.sleep(services.settings.maintenance_seconds)
+
+
+async def renew_claims(services: Services) -> None:
+    """Let running requests keep their idempotency keys, several times in the life of a claim."""
+    endurance = Endurance("claims_not_renewed")
+    while True:
+        await asyncio.sleep(stored_answer.CLAIM_TIME.total_seconds() / RENEWALS)
+        with endurance.step():
+            await to_thread.run_sync(services.claims.renew)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Self
 
 from projects_api.access.audit import Refusals
+from projects_api.access.idempotency import Claims
 from projects_api.access.places import Places, Threads
 from projects_api.access.rate_limit import RateLimit
 from projects_api.access.rules import Means, ProjectsRules
@@ -65,6 +66,11 @@ class Services:
         return Places(self.settings.threads)
 
     @cached_property
+    def claims(self) -> Claims:
+        """What lets requests keep their idempotency keys for as long as they run."""
+        return Claims(self.database)
+
+    @cached_property
     def readiness(self) -> Readiness:
         """What tells whether the others can be worked with."""
         return Readiness(self.database, self.artifacts.store)
@@ -89,6 +95,7 @@ class Services:
         """What requests must keep to."""
         means = Means(
             database=self.database,
+            claims=self.claims,
             artifacts=self.artifacts,
             rate_limit=self.rate_limit,
             threads=self.threads,

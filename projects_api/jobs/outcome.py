@@ -1,5 +1,6 @@
 """How the work on a job ends: what is told of it, and how that is written down."""
 
+import os
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,10 +29,16 @@ class Outcome:
     message: str | None = None
     traceback: str | None = None
     is_postponed: bool = False
-    """Whether that worker shall wait, because the database or the store did not answer this one."""
+    """Whether that worker shall wait, because this one had no answer from database or store, or no
+    room on its disk."""
 
 
 REQUEUED = Outcome("queued")
+WITHOUT_ROOM = Outcome(
+    "queued",
+    "The disk of the worker has no room. The work begins anew when it may have.",
+    is_postponed=True,
+)
 ENDED_BY_CALLER = Outcome("cancelled", CANCELLED)
 LOST = Outcome("cancelled")
 """Never written: somebody else ended the job, removed it, or works on it."""
@@ -62,8 +69,9 @@ def _tired(seconds: float) -> Outcome:
     """Tell of work that was begun anew for so long, and always in vain."""
     return Outcome(
         "failed",
-        "The database or the artifact store did not answer in the midst of the work, and again "
-        f"more than {seconds:g} seconds later. Start it again when the server is well.",
+        "The database or the artifact store did not answer in the midst of the work, or the disk "
+        f"had no room for it, and again more than {seconds:g} seconds later. Start it again when "
+        "the server is well.",
     )
 
 
@@ -76,6 +84,8 @@ def of_process(exit_status: int, failure: Mapping[str, str]) -> Outcome:
         return Outcome("queued", failure["message"], failure.get("traceback"), is_postponed=True)
     if failure:
         return Outcome("failed", failure["message"], failure.get("traceback"))
+    if exit_status == os.EX_TEMPFAIL:
+        return WITHOUT_ROOM
     how = f"exit status {exit_status}"
     if exit_status == -signal.SIGKILL:
         how = "SIGKILL: most often the machine had no memory left"

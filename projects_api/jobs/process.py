@@ -18,6 +18,7 @@ from uuid import UUID
 
 from projects_api.database import Database
 from projects_api.database.postgresql import Limits
+from projects_api.files.room import lacks_room
 from projects_api.jobs import messages
 from projects_api.jobs.repeatable import RepeatableOrigin
 from projects_api.jobs.running_job import JobFailed, JobLost, RunningJob
@@ -34,6 +35,9 @@ NO_RESULT = "The work ended without a result. This is a fault of the server: tel
 NO_MEMORY = "The work needed more memory than the job may have. Try it with less data."
 WITHOUT_ANSWER = (
     "The database or the artifact store did not answer. The work begins anew when it does."
+)
+WITHOUT_ROOM = (
+    "The disk has no room for the files that the work makes. The work begins anew when it may have."
 )
 FILE_LOST = (
     "A file that the work needs is missing or damaged in the artifact store. Where it was "
@@ -75,12 +79,20 @@ def work(task: dict[str, Any]) -> NoReturn:
     tempfile.tempdir = None  # which may have been asked for while the environment was another
     _limit(task["memory_bytes"])
     failure = _work(task)
-    if failure:
-        Path(task["failure"]).write_text(json.dumps(failure))
+    status = _leave(failure, Path(task["failure"])) if failure else 0
     sys.stdout.flush()
     sys.stderr.flush()
     # What libraries started and never ended should not keep the process from its end.
-    os._exit(1 if failure else 0)
+    os._exit(status)
+
+
+def _leave(failure: dict[str, str], path: Path) -> int:
+    """Write a failure down; give the exit status, which says the most where there is no room."""
+    try:
+        path.write_text(json.dumps(failure))
+    except OSError:
+        return os.EX_TEMPFAIL if failure.get("passes") else 1
+    return 1
 
 
 def _limit(memory_bytes: int) -> None:
@@ -113,6 +125,8 @@ def _told(error: BaseException) -> dict[str, str]:
         told["message"] = FILE_LOST
     elif isinstance(error, PASSING):
         told |= {"message": WITHOUT_ANSWER, "passes": "later"}
+    elif lacks_room(error):
+        told |= {"message": WITHOUT_ROOM, "passes": "later"}
     elif isinstance(error, MemoryError):
         told["message"] = NO_MEMORY
     return told

@@ -15,6 +15,7 @@ from projects_api import tracing
 from projects_api.database import Database
 from projects_api.database.endurance import Endurance
 from projects_api.database.postgresql import Limits
+from projects_api.files.room import lacks_room
 from projects_api.jobs import KINDS, SHORT_KINDS, outcome
 from projects_api.jobs.hold import JobHold
 from projects_api.jobs.job_process import JobProcess, clean_scratch, scratch_folder
@@ -79,7 +80,12 @@ class Worker:
         log.info("job_started", attempt=job["attempts"])
         began = time.monotonic()
         with JobHold(self._database, self._settings, job) as hold:
-            found = self._begin(job) or self._have_done(job, hold)
+            try:
+                found = self._begin(job) or self._have_done(job, hold)
+            except OSError as error:
+                if not lacks_room(error):
+                    raise
+                found = outcome.WITHOUT_ROOM
             status = self._record(job, found)
         if found.is_postponed:
             log.warning("job_postponed", traceback=found.traceback)

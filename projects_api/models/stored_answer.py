@@ -3,19 +3,22 @@
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import JSON, Connection, Integer, LargeBinary, delete, select, update
+from sqlalchemy import JSON, ColumnElement, Connection, Integer, LargeBinary, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Field, SQLModel
 
 from projects_api.models.base import Identifier, Timestamp, now, present, table_of, to_text
 
 KEEP_TIME = timedelta(hours=24)
-RUN_TIME = timedelta(minutes=15)
-"""After this, a request that never finished is taken for one that a crash ended."""
+CLAIM_TIME = timedelta(minutes=1)
+"""After this, a claim that its process did not renew is taken for one that a crash left."""
 
 
 class StoredAnswer(SQLModel, table=True):
-    """A claim on a key while its request runs (`status` is null), then the answer."""
+    """A claim on a key while its request runs (`status` is null), then the answer.
+
+    The body of a claim is a token, by which the request knows that the claim is still its own.
+    """
 
     __tablename__ = "stored_answers"
 
@@ -42,7 +45,9 @@ class Answer(NamedTuple):
     body: bytes | None
 
 
-def claim(connection: Connection, user_id: str, key: str, fingerprint: str) -> Answer | None:
+def claim(
+    connection: Connection, user_id: str, key: str, fingerprint: str, token: bytes
+) -> Answer | None:
     """Claim a key for a request; return what is there already when the claim fails."""
     here = (stored_answers.c.user_id == user_id) & (stored_answers.c.idempotency_key == key)
     connection.execute(delete(stored_answers).where(here, stored_answers.c.expires_at <= now()))
@@ -51,7 +56,8 @@ def claim(connection: Connection, user_id: str, key: str, fingerprint: str) -> A
         user_id=user_id,
         idempotency_key=key,
         fingerprint=fingerprint,
-        expires_at=_after(RUN_TIME),
+        body=token,
+        expires_at=_after(CLAIM_TIME),
     )
     claimed = statement.on_conflict_do_nothing().returning(stored_answers.c.user_id)
     if connection.execute(claimed).first():
@@ -68,28 +74,39 @@ def claim(connection: Connection, user_id: str, key: str, fingerprint: str) -> A
     return Answer(*found) if found else Answer(fingerprint, None, None, None)
 
 
+def renew(connection: Connection, user_id: str, key: str, token: bytes) -> None:
+    """Let a claim live on, if it is still there."""
+    here = _own(user_id, key, token)
+    connection.execute(update(stored_answers).where(*here).values(expires_at=_after(CLAIM_TIME)))
+
+
 def keep(
     connection: Connection,
     user_id: str,
     key: str,
+    token: bytes,
     *,
     status: int,
     headers: dict[str, str],
     body: bytes,
-) -> None:
-    """Keep the answer under a claimed key for 24 hours."""
-    here = (stored_answers.c.user_id == user_id) & (stored_answers.c.idempotency_key == key)
-    connection.execute(
+) -> bool:
+    """Keep the answer for 24 hours in place of its claim; tell whether the claim was there."""
+    kept = (
         update(stored_answers)
-        .where(here)
+        .where(*_own(user_id, key, token))
         .values(status=status, headers=headers, body=body, expires_at=_after(KEEP_TIME))
     )
+    return bool(connection.execute(kept).rowcount)
 
 
-def release(connection: Connection, user_id: str, key: str) -> None:
-    """Give up a claim whose request failed, so that it can be made again."""
-    here = (stored_answers.c.user_id == user_id) & (stored_answers.c.idempotency_key == key)
-    connection.execute(delete(stored_answers).where(here, stored_answers.c.status.is_(None)))
+def release(connection: Connection, user_id: str, key: str, token: bytes) -> None:
+    """Give up the claim of a request that failed, so that it can be made again."""
+    connection.execute(delete(stored_answers).where(*_own(user_id, key, token)))
+
+
+def _own(user_id: str, key: str, token: bytes) -> tuple[ColumnElement[bool], ...]:
+    here = (stored_answers.c.user_id == user_id, stored_answers.c.idempotency_key == key)
+    return (*here, stored_answers.c.status.is_(None), stored_answers.c.body == token)
 
 
 def remove_expired(connection: Connection) -> None:

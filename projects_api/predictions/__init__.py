@@ -5,15 +5,18 @@ neither is ever loaded into the server process. Importing this starts nothing.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 
 import orjson
 
 from projects_api import schemas
 from projects_api.engines import MODEL_FORMATS
+from projects_api.files.traces import held_folder, remove_abandoned
 from projects_api.predictions.faults import EngineMissing, ModelFault
 from projects_api.predictions.rows import Row, read_rows
 from projects_api.processes.pool import ChildDied, ChildPool, OutOfTime
@@ -23,12 +26,22 @@ from projects_api.storage.faults import LOST
 from projects_api.storage.store import ContentWrong
 
 PROCESS = "projects_api.predictions.process"
+FOLDER = "projects-api-child-"
 TASK_SECONDS = 60.0
 KEPT_GROWTH_KIB = 3 * 1024**2
 KEPT_PROCESSES = 4
 """For each that may work at once; the others wait for questions of their projects."""
 # One row is asked most often, and for that a team of threads costs more than it does.
 ENVIRONMENT = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "LOKY_MAX_CPU_COUNT"), "1")
+
+
+def clean_folders() -> None:
+    """Remove what the prediction processes of killed servers left, models of others among it."""
+    remove_abandoned(Path(gettempdir()), f"{FOLDER}*")
+
+
+def _folder() -> AbstractContextManager[Path]:
+    return held_folder(Path(gettempdir()), FOLDER)
 
 
 def require_answers(engine: str) -> None:
@@ -66,6 +79,7 @@ class Predictions:
 
     def __init__(self, artifacts: Artifacts, *, processes: int, hot_bytes: int) -> None:
         self._artifacts = artifacts
+        clean_folders()
         self._children = ChildPool(
             PROCESS,
             processes,
@@ -73,7 +87,7 @@ class Predictions:
             kept=KEPT_PROCESSES * processes,
             arguments=[str(hot_bytes)],
             environment=ENVIRONMENT,
-            forked=True,
+            folders=_folder,
         )
         self.close = self._children.close
 

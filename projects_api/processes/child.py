@@ -57,9 +57,15 @@ def serve_copies(
         for descriptor in pipes:
             os.close(descriptor)
         if pid == 0:
-            confine(Path(os.fsdecode(message)))
+            folder = Path(os.fsdecode(message))
+            if not folder.is_dir():
+                os._exit(0)  # The parent was killed, and what it left is removed.
+            confine(folder)
             serve(make(), limits)
-        control.send(pid.to_bytes(PID_BYTES, "little"))
+        try:
+            control.send(pid.to_bytes(PID_BYTES, "little"))
+        except BrokenPipeError:
+            return  # The parent was killed meanwhile.
 
 
 def serve(perform: Callable[[dict[str, Any]], dict[str, Any]], limits: Limits) -> None:

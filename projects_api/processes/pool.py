@@ -17,7 +17,7 @@ from time import monotonic
 from typing import Any
 from weakref import WeakSet
 
-from projects_api.processes.starts import Forked, Spawned, Template, TemplateGone
+from projects_api.processes.starts import Folders, Forked, Spawned, Template, TemplateGone
 from projects_api.processes.turns import Turns
 
 # A child needs none of the server's secrets.
@@ -45,8 +45,8 @@ class ChildPool:
 
     `arguments` and `environment` are given to the module. A process that grew by more than
     `kept_growth_kib` gives its memory back by ending. At most `kept` that have nothing to do are
-    kept, `size` of them where it is not said. Where they are `forked`, it is from a process that
-    has imported the module, which takes milliseconds, and each is confined to a folder of its own.
+    kept, `size` of them where it is not said. Where there are `folders`, they are forked from a
+    process that has imported the module, which takes milliseconds, and each is confined to one.
     """
 
     def __init__(
@@ -58,14 +58,14 @@ class ChildPool:
         kept: int | None = None,
         arguments: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
-        forked: bool = False,
+        folders: Folders | None = None,
     ) -> None:
         self._command = [sys.executable, "-m", module, *arguments]
         self._environment = dict(environment or {})
         self._size = size
         self._kept = size if kept is None else kept
         self._kept_growth_kib = kept_growth_kib
-        self._forked = forked
+        self._folders = folders
         self._template: Template | None = None
         self.forget()
         _pools.add(self)
@@ -160,12 +160,12 @@ class ChildPool:
     def _start(self) -> "Spawned | Forked":
         known = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
         environment = known | self._environment
-        if not self._forked:
+        if self._folders is None:
             return Spawned(self._command, environment)
         with self._starting:
             for _ in range(ATTEMPTS):
                 if self._template is None:
-                    self._template = Template(self._command, environment)
+                    self._template = Template(self._command, environment, self._folders)
                 try:
                     return self._template.fork()
                 except TemplateGone:

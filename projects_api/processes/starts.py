@@ -5,12 +5,14 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from select import select
-from tempfile import mkdtemp
 from typing import Any
+
+Folders = Callable[[], AbstractContextManager[Path]]
+"""Makes a folder for a process, which is gone when the block ends."""
 
 IMPORT_ROOT = Path(__file__).parents[2]
 GRACE_SECONDS = 5.0
@@ -70,10 +72,13 @@ class Spawned:
 class Forked:
     """A copy of a template, with a folder of its own."""
 
-    def __init__(self, name: str, pid: int, folder: Path, tasks: int, answers: int) -> None:
-        self.name, self.pid, self._folder = name, pid, folder
-        self.tasks = open(tasks, "w", encoding="utf-8")  # noqa: SIM115 - closed by `end`
-        self.answers = open(answers, encoding="utf-8")  # noqa: SIM115 - same
+    def __init__(
+        self, name: str, pid: int, folder: Path, held: ExitStack, pipes: tuple[int, int]
+    ) -> None:
+        """Take over the pipes to it, and what `held` keeps until the end: its folder."""
+        self.name, self.pid, self._folder, self._held = name, pid, folder, held
+        self.tasks = os.fdopen(pipes[0], "w", encoding="utf-8")  # closed by `end`
+        self.answers = os.fdopen(pipes[1], encoding="utf-8")
         try:
             self._handle: int | None = os.pidfd_open(pid)
         except ProcessLookupError:
@@ -107,7 +112,7 @@ class Forked:
             os.close(self._handle)
             self._handle = None
         self.answers.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._held.close()
 
 
 class TemplateGone(Exception):
@@ -117,8 +122,11 @@ class TemplateGone(Exception):
 class Template:
     """A process that has imported a module, and does nothing but to be copied."""
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, command: Sequence[str], environment: Mapping[str, str], folders: Folders
+    ) -> None:
         self._name = command[2]
+        self._folders = folders
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._socket.settimeout(START_SECONDS)
         with theirs:
@@ -133,7 +141,8 @@ class Template:
 
     def fork(self) -> Forked:
         """Make a copy. Raises `TemplateGone`."""
-        folder = Path(mkdtemp(prefix="projects-api-child-"))
+        held = ExitStack()
+        folder = held.enter_context(self._folders())
         (their_tasks, tasks), (answers, their_answers) = os.pipe(), os.pipe()
         try:
             message = os.fsencode(folder)
@@ -147,10 +156,10 @@ class Template:
         if not said:
             os.close(tasks)
             os.close(answers)
-            shutil.rmtree(folder)
+            held.close()
             self.close()
             raise TemplateGone
-        return Forked(self._name, int.from_bytes(said, "little"), folder, tasks, answers)
+        return Forked(self._name, int.from_bytes(said, "little"), folder, held, (tasks, answers))
 
     def close(self) -> None:
         """Let it end; its copies go on."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import duckdb
 
+from projects_api.files.room import lacks_room
 from projects_api.processes.child import Limits, serve
 from projects_api.tables import tasks
 from projects_api.tables.engine import MEMORY_LIMIT
@@ -30,6 +31,10 @@ def perform(task: dict[str, Any]) -> dict[str, Any]:
             "refusal": f"Reading the table takes more than {MEMORY_LIMIT} of memory. Write it "
             "with fewer columns, smaller row groups or shorter values, and send it again.",
         }
+    except (OSError, duckdb.Error) as error:
+        if not lacks_room(error):
+            raise
+        return {"unavailable": str(error)}
 
 
 if __name__ == "__main__":

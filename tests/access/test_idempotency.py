@@ -7,12 +7,14 @@ from hashlib import sha256
 
 import pytest
 import requests
-from sqlalchemy import update
+from sqlalchemy import select, update
 
-from projects_api.access.idempotency import IdempotentRequest
+from projects_api.access.idempotency import Claims, IdempotentRequest
+from projects_api.access.problems import RequestRunning
+from projects_api.contract import Answer
 from projects_api.models import user
 from projects_api.models.base import to_text
-from projects_api.models.stored_answer import stored_answers
+from projects_api.models.stored_answer import CLAIM_TIME, stored_answers
 from tests.handlers.conftest import assert_problem
 
 BODY = {"name": "Once"}
@@ -126,9 +128,9 @@ def create_in_own_session(person):
 
 def test_a_running_request_is_a_conflict(server, person):
     raw = b'{"name": "Once"}'
-    database, path = server.services.database, "/api/projects"
+    claims, path = server.services.claims, "/api/projects"
     identity = ("create_project", path, sha256(raw).hexdigest())
-    running = IdempotentRequest(database, person.user_id, "k7", *identity)
+    running = IdempotentRequest(claims, person.user_id, "k7", *identity)
     headers = {"Idempotency-Key": "k7", "Content-Type": "application/json"}
 
     def run():
@@ -147,3 +149,108 @@ def test_an_old_answer_is_forgotten(server, person):
     with server.services.database.transaction() as connection:
         connection.execute(update(stored_answers).values(expires_at=past))
     assert create(person, "k8").json()["project_id"] != first
+
+
+def age(server, person, key: str, seconds: float) -> str:
+    """Let a claim be made so much earlier; give when it runs out."""
+    claimed = stored_answers.c.idempotency_key == key
+    with server.services.database.transaction() as connection:
+        (before,) = connection.scalars(select(stored_answers.c.expires_at).where(claimed))
+        earlier = to_text(datetime.fromisoformat(before) - timedelta(seconds=seconds))
+        connection.execute(update(stored_answers).where(claimed).values(expires_at=earlier))
+    return earlier
+
+
+class Interrupted(BaseException):
+    """Ends a request in the midst of it."""
+
+
+def claim_of(claims: Claims, person, key: str) -> IdempotentRequest:
+    """Give the very request that `create` sends under a key."""
+    identity = ("create_project", "/api/projects", sha256(b'{"name": "Once"}').hexdigest())
+    return IdempotentRequest(claims, person.user_id, key, *identity)
+
+
+def test_a_key_that_was_never_released_is_free_within_a_minute(server, person):
+    """As after a kill, or a database that was away when the request failed."""
+
+    class Away(IdempotentRequest):
+        def _release(self) -> None: ...
+
+    claimed = claim_of(server.services.claims, person, "k9")
+    claimed.__class__ = Away
+    with pytest.raises(Interrupted):
+        claimed.run(interrupt)
+    assert_problem(create(person, "k9"), 409, "request-running")
+    age(server, person, "k9", 55)
+    server.services.claims.renew()  # No request of this process runs under it.
+    assert_problem(create(person, "k9"), 409, "request-running")
+    age(server, person, "k9", 5)
+    assert create(person, "k9").status_code == 201
+
+
+def interrupt():
+    raise Interrupted
+
+
+def test_a_request_that_takes_long_keeps_its_key(server, person):
+    claims = server.services.claims
+
+    def run():
+        for _ in range(3):
+            age(server, person, "k10", CLAIM_TIME.total_seconds() - 5)
+            claims.renew()
+        age(server, person, "k10", CLAIM_TIME.total_seconds() - 5)
+        assert_problem(create(person, "k10"), 409, "request-running")
+        raise Interrupted
+
+    with pytest.raises(Interrupted):
+        claim_of(claims, person, "k10").run(run)
+    assert create(person, "k10").status_code == 201
+
+
+def test_a_request_that_lost_its_key_is_undone(server, person):
+    """Its process hung for so long that another one did the work."""
+    claims = Claims(server.services.database)
+    late = claim_of(claims, person, "k11")
+    made = []
+
+    def run():
+        age(server, person, "k11", CLAIM_TIME.total_seconds())
+        made.append(create(person, "k11").json())
+        with claims.database.transaction() as connection:
+            late.keep(connection, Answer(201, {}, b"{}"))
+        raise AssertionError("it kept what was not its own")
+
+    with pytest.raises(RequestRunning):
+        late.run(run)
+    assert create(person, "k11").json() == made[0]
+    assert person.get("/api/projects").json()["total"] == 1
+
+
+def test_a_request_that_lost_its_key_takes_nothing_from_its_successor(server, person):
+    """The other one is still at work: neither its claim nor its answer may go."""
+    claims = server.services.claims
+    late, successor = claim_of(claims, person, "k12"), claim_of(claims, person, "k12")
+    answer = Answer(201, {}, b"{}")
+
+    def keep(request: IdempotentRequest) -> Answer:
+        with claims.database.transaction() as connection:
+            request.keep(connection, answer)
+        return answer
+
+    def succeed():
+        with pytest.raises(RequestRunning):
+            keep(late)
+        late._release()
+        assert_problem(create(person, "k12"), 409, "request-running")
+        return keep(successor)
+
+    def run():
+        age(server, person, "k12", CLAIM_TIME.total_seconds())
+        assert successor.run(succeed) is answer
+        raise Interrupted
+
+    with pytest.raises(Interrupted):
+        late.run(run)
+    assert create(person, "k12").headers["idempotent-replayed"] == "true"

@@ -5,9 +5,11 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import gettempdir
 
 import pytest
 
+from projects_api.files.traces import held_folder
 from projects_api.processes import confinement
 from projects_api.processes.pool import ChildPool
 
@@ -17,7 +19,11 @@ PERMITTED = {"reads what it was given", "writes a scratch file"}
 @pytest.fixture
 def pool():
     pool = ChildPool(
-        "tests.support.confined_child", 2, kept=3, kept_growth_kib=1 << 20, forked=True
+        "tests.support.confined_child",
+        2,
+        kept=3,
+        kept_growth_kib=1 << 20,
+        folders=lambda: held_folder(Path(gettempdir()), "projects-api-test-"),
     )
     yield pool
     pool.close()

@@ -4,6 +4,7 @@ import resource
 import sqlite3
 from datetime import UTC, datetime
 
+import psutil
 import pytest
 from sqlalchemy import func, insert, select, text
 from sqlalchemy.exc import OperationalError
@@ -107,6 +108,25 @@ def test_the_log_may_meet_the_full_disk_too(process):
         assert me.get("/api/projects").status_code == 200
         assert_problem(me.post("/api/projects", json={"name": "x"}), 503, "unavailable")
     assert me.post("/api/projects", json={"name": "y"}, timeout=20).status_code == 201
+
+
+def readers_of(process: Process) -> list[psutil.Process]:
+    return [one for one in process.ps.children() if "projects_api.tables.reader" in one.cmdline()]
+
+
+def test_a_table_that_there_is_no_room_to_read_is_sent_again(process):
+    me = person_of(process)
+    project_id = me.create_project()
+    table = "a,b\n" + "".join(f"{number},{number * 7919 % 100_003}\n" for number in range(60_000))
+    assert me.upload(project_id).status_code == 201
+    (reader,) = readers_of(process)
+    before = resource.prlimit(reader.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(reader.pid, resource.RLIMIT_FSIZE, (1000, before[1]))
+    assert_problem(me.upload(project_id, table.encode()), 503, "unavailable")
+    resource.prlimit(reader.pid, resource.RLIMIT_FSIZE, before)
+    assert me.upload(project_id, table.encode()).status_code == 201
+    assert readers_of(process) == [reader]
+    assert "Traceback" not in process.log.read_text()
 
 
 @pytest.mark.parametrize("end", ["commit", "rollback"])

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from projects_api import predictions
 from projects_api.files import spool, traces
 from projects_api.files.spool import Spool
 from projects_api.jobs.job_process import scratch_folder
@@ -18,20 +19,23 @@ from tests.support.processes import PATIENCE, Process, person_of, upload_pieces,
 
 HOUR = timedelta(hours=1)
 MAKE = """
-import os, signal, sys
+import os, signal, sys, tempfile
 from contextlib import ExitStack
 from pathlib import Path
+from projects_api import predictions
 from projects_api.app.run import METRICS
 from projects_api.files.spool import Spool
 from projects_api.files.traces import held_folder
 from projects_api.jobs.job_process import scratch_folder
 root = Path(sys.argv[1])
+tempfile.tempdir = str(root)
 with ExitStack() as held:
     spool = held.enter_context(Spool(root))
     spool.write(b"left behind")
     spool.path.with_name(f"{spool.path.stem}-0123-part.spool").touch()
     (held.enter_context(scratch_folder(root)) / "file").touch()
     (held.enter_context(held_folder(root, METRICS)) / "file").touch()
+    (held.enter_context(predictions._folder()) / "given").write_bytes(b"somebody's model")
     print("made", flush=True)
     if sys.argv[2] == "die":
         os.kill(os.getpid(), signal.SIGKILL)
@@ -40,6 +44,9 @@ with ExitStack() as held:
 
 
 def clean(root: Path) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("tempfile.tempdir", str(root))
+        predictions.clean_folders()
     spool.clean(root, HOUR)
     with scratch_folder(root):
         pass
@@ -51,7 +58,7 @@ def test_all_that_a_dead_process_made_goes(tmp_path):
     root.mkdir()
     done = subprocess.run([sys.executable, "-c", MAKE, str(root), "die"], check=False)
     assert done.returncode == -signal.SIGKILL
-    assert len(list(root.iterdir())) == 4
+    assert len(list(root.iterdir())) == 5
     clean(root)
     assert list(root.iterdir()) == []
 
@@ -67,7 +74,7 @@ def test_nothing_that_a_living_one_made_goes(tmp_path):
     assert popen.stdout
     assert popen.stdout.readline() == b"made\n"
     made = set(root.iterdir())
-    assert len(made) == 4
+    assert len(made) == 5
     clean(root)
     assert set(root.iterdir()) == made
     popen.communicate(timeout=PATIENCE)
@@ -119,6 +126,7 @@ def test_a_server_that_is_started_again(local, temporary):
     def left() -> list[Path]:
         data = local.folder / "data"
         found = [*temporary.glob("projects-api-metrics-*"), *(data / "scratch").glob("job-*")]
+        found += temporary.glob("projects-api-child-*")
         return found + list((data / "artifacts" / "spool").glob("*.spool"))
 
     with local.serve("--workers", "2") as process:
@@ -138,6 +146,7 @@ def test_a_server_that_is_started_again(local, temporary):
         assert len(left()) == 2
         abandoned = local.folder / "data" / "scratch" / "job-abandoned"
         abandoned.mkdir(parents=True)
+        (temporary / "projects-api-child-abandoned").mkdir()
     with local.serve():
         wait_until(lambda: left() == [], "all is cleaned")
 

@@ -1,5 +1,6 @@
 """A database or a store that is away for a while: what meets that waits, and fails for it late."""
 
+import errno
 import hashlib
 import time
 
@@ -83,6 +84,31 @@ def test_a_database_that_breaks_off_puts_a_job_back(work, tmp_path):
     done = work.server.run_job(job_id)
     assert (done["status"], done["attempts"]) == ("succeeded", 1)
     assert work.made(job_id) == 1
+
+
+@pytest.mark.parametrize("room", [100_000, 0])
+def test_a_full_disk_puts_a_job_back(work, tmp_path, room):
+    job_id = work.add("fill", file=str(tmp_path / "filled"), room=room)
+    put_back = work.server.run_job(job_id, job_retry_seconds=0)
+    assert (put_back["status"], put_back["attempts"], put_back["message"]) == ("queued", 0, None)
+    assert "no room" in work.log(job_id)[-1]
+    done = work.server.run_job(job_id)
+    assert (done["status"], done["attempts"]) == ("succeeded", 1)
+    assert work.made(job_id) == 1
+
+
+def test_a_worker_whose_disk_is_full_puts_a_job_back(work, monkeypatch):
+    """There is no room for as much as a folder."""
+
+    def full(*_arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    job_id = work.add("succeed")
+    with monkeypatch.context() as patched:
+        patched.setattr("projects_api.jobs.worker.scratch_folder", full)
+        put_back = work.server.run_job(job_id, job_retry_seconds=0)
+    assert (put_back["status"], put_back["attempts"]) == ("queued", 0)
+    assert work.server.run_job(job_id)["status"] == "succeeded"
 
 
 def test_patience_ends(work, tmp_path):

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -113,6 +114,17 @@ def _stumble(job: RunningJob) -> None:
             connection.exec_driver_sql("PRAGMA max_page_count = 1")
             # More than the pages that are free in the file.
             connection.exec_driver_sql("CREATE TABLE no_room AS SELECT zeroblob(100000000)")
+    _succeed(job)
+
+
+def _fill(job: RunningJob) -> None:
+    """Find no room on the disk, once, for a file or even for the telling of it; then succeed."""
+    before = Path(job.arguments["file"])
+    if not before.exists():
+        before.touch()
+        most = job.arguments["room"]
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+        (job.folder / "large").write_bytes(bytes(10_000_000))
     _succeed(job)
 
 
