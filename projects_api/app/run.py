@@ -83,6 +83,7 @@ def _shared_metrics(processes: int) -> Iterator[None]:
 
 def run_workers(settings: Settings, count: int) -> None:
     """Work on jobs until a signal; then give back those that run."""
+    set_up_logs(settings.log_level, settings.log_format)
     _set_up_traces(settings)
     told = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
