@@ -524,6 +524,7 @@ class TrainedModelInput(TypedDict):
     name: str
     kind: TrainedModelInputKind
     categories: list[str] | None
+    format: NotRequired[str]
 
 
 class TrainedModelSignature(TypedDict):
