@@ -9,6 +9,7 @@ import numpy as np
 
 from projects_api.engines import heaps
 from projects_api.engines.columns import Column
+from projects_api.engines.decision import BINARY
 from projects_api.engines.inputs import bucket
 from projects_api.engines.interface import Task
 from projects_api.engines.moments import TIME
@@ -28,6 +29,7 @@ def signature(table: Table, task: Task) -> dict[str, Any]:
         "target": task.target,
         "problem_type": task.problem_type,
         "labels": table.labels,
+        **_positive(table),
         "missing": list(task.missing),
         "inputs": [
             {
@@ -39,6 +41,12 @@ def signature(table: Table, task: Task) -> dict[str, Any]:
             for column in table.columns
         ],
     }
+
+
+def _positive(table: Table) -> dict[str, Any]:
+    if table.labels is None or len(table.labels) != BINARY:
+        return {}
+    return {"positive_label": table.labels[table.positive]}
 
 
 def _categories(column: Column, at_most: int) -> list[str]:

@@ -20,6 +20,7 @@ from lightgbm.basic import LightGBMError
 
 from projects_api.engines import candidates, data_summary, table
 from projects_api.engines.choices import left_by, metric_name
+from projects_api.engines.decision import BINARY, Decision
 from projects_api.engines.evaluation import loss, score
 from projects_api.engines.fitting import Clock, OutOfTime, fit, predict
 from projects_api.engines.interface import (
@@ -35,7 +36,6 @@ from projects_api.engines.search import LEARNERS, Search
 from projects_api.engines.training_data import TrainingData, prepare
 
 _PREPARED = 5  # percent
-_BINARY = 2
 _MOST_FAILURES = 3  # of one learner in a row
 
 
@@ -114,7 +114,7 @@ class _Training:
 
     def run(self, learners: dict[str, str], stopping: _Stopping) -> list[Candidate]:
         """Let the learners take turns until a limit is reached. Raises `TrainingRefused`."""
-        kind = {0: "regression", _BINARY: "binary"}.get(self.data.label_count, "multiclass")
+        kind = {0: "regression", BINARY: "binary"}.get(self.data.label_count, "multiclass")
         task = task_factory(kind)
         turns = [_Learner(self, kind, name, task) for kind, name in learners.items()]
         found: list[Candidate] = []
@@ -187,7 +187,7 @@ class _Learner:
             return None
         clock = Clock(seconds)
         try:
-            scores = self._validate(proposal, stopping.metric, clock)
+            scores, decision = self._validate(proposal, stopping.metric, clock)
         except BaseException:
             self._search.tell(float("inf"))
             raise
@@ -197,10 +197,15 @@ class _Learner:
         fitting = Clock(0)
         model = self._fit(proposal, self._data.values, slice(None), clock.left())
         self._failures = 0
-        return self._make(model, proposal, scores.get(by), fitting.spent())
+        return self._make(model, proposal, scores.get(by), decision, fitting.spent())
 
     def _make(
-        self, model: Any, proposal: dict[str, Any], validated: float | None, seconds: float
+        self,
+        model: Any,
+        proposal: dict[str, Any],
+        validated: float | None,
+        decision: Decision,
+        seconds: float,
     ) -> Candidate:
         self._count += 1
         by = self._training.sort_metric
@@ -213,6 +218,7 @@ class _Learner:
             parameters=proposal,
             sort_metric=by,
             validated=validated,
+            decision=decision,
             seconds=seconds,
             seed=self._config.seed,
         )
@@ -222,19 +228,23 @@ class _Learner:
 
     def _validate(
         self, proposal: dict[str, Any], stopping_metric: str, clock: Clock
-    ) -> dict[str, float]:
-        """Mean metrics over the folds in which they are defined."""
+    ) -> tuple[dict[str, float], Decision]:
+        """Mean metrics over the folds in which they are defined, and how to choose labels."""
         names = {self._training.sort_metric, stopping_metric}
         told: dict[str, list[float]] = {name: [] for name in names}
+        answers: list[tuple[np.ndarray, np.ndarray]] = []
         folds = self._data.folds
         for number, fold in enumerate(folds):
             seconds = clock.left() / (len(folds) - number + 1)
             model = self._fit(proposal, fold.fitted_values, fold.fitted, seconds)
             predicted = predict(model, fold.validated_values, self._data.label_count)
-            target = self._data.target[fold.validated]
-            for name, value in score(target, predicted, self._data.label_count, names).items():
+            answers.append((self._data.target[fold.validated], predicted))
+        count, decision = self._data.label_count, self._data.decide(answers)
+        for target, predicted in answers:
+            for name, value in score(target, predicted, count, names, decision).items():
                 told[name].append(value)
-        return {name: float(np.mean(values)) for name, values in told.items() if values}
+        means = {name: float(np.mean(values)) for name, values in told.items() if values}
+        return means, decision
 
     def _fit(
         self,

@@ -1,6 +1,6 @@
 """A training's rows, prepared once for all of its models."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -12,6 +12,7 @@ from sklearn.model_selection import KFold, ShuffleSplit, StratifiedKFold
 from sklearn.utils.class_weight import compute_sample_weight
 
 from projects_api.engines import preparation
+from projects_api.engines.decision import BINARY, Decision, aim, best_threshold
 from projects_api.engines.interface import TrainingConfig
 from projects_api.engines.table import Table
 
@@ -52,11 +53,21 @@ class TrainingData:
     held_out: np.ndarray
     held_out_target: np.ndarray
     folds: list[Fold]
+    positive: int
+    threshold_metric: str
 
     @property
     def label_count(self) -> int:
         """How many labels there are; 0 for regression."""
         return len(self.labels or ())
+
+    def decide(self, answers: Sequence[tuple[np.ndarray, np.ndarray]]) -> Decision:
+        """Find how to choose of two labels, by targets and what a model said of unseen rows."""
+        if self.label_count != BINARY or not answers:
+            return Decision(self.positive)
+        right = np.concatenate([target for target, _ in answers]) == self.positive
+        probability = np.concatenate([predicted[:, self.positive] for _, predicted in answers])
+        return Decision(self.positive, best_threshold(right, probability, self.threshold_metric))
 
 
 def prepare(table: Table, config: TrainingConfig) -> TrainingData:
@@ -79,6 +90,8 @@ def prepare(table: Table, config: TrainingConfig) -> TrainingData:
         held_out=transformer.transform(frame.iloc[table.held_out]),
         held_out_target=table.target[table.held_out],
         folds=list(_prepare_folds(table, rows, target, config, values.nbytes)),
+        positive=table.positive,
+        threshold_metric=aim(config, target) if label_count == BINARY else "none",
     )
 
 
