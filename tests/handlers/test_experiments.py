@@ -161,7 +161,8 @@ class TestCreateExperiment:
         asked = {**body, "problem_type": "binary", "config": {"positive_label": label}}
         answer = owner.post("/api/experiments", json=asked)
         assert answer.status_code == 201, answer.text
-        assert answer.json()["experiment"]["config"]["positive_label"] is label or label == 0.5
+        kept = answer.json()["experiment"]["config"]["positive_label"]
+        assert (kept, type(kept)) == (label, type(label))
 
     def test_the_job_has_a_limit(self, server, owner, body):
         created = owner.post("/api/experiments", json={**body, "config": {"max_runtime_secs": 30}})
