@@ -22,7 +22,15 @@ from projects_api.engines import candidates, data_summary, table
 from projects_api.engines.choices import left_by, metric_name
 from projects_api.engines.decision import BINARY, Decision
 from projects_api.engines.evaluation import loss, score
-from projects_api.engines.fitting import Clock, OutOfTime, fit, predict
+from projects_api.engines.fitting import (
+    Clock,
+    OutOfTime,
+    affordable,
+    fit,
+    measure_threads,
+    predict,
+    trees,
+)
 from projects_api.engines.interface import (
     Candidate,
     Progress,
@@ -36,6 +44,8 @@ from projects_api.engines.search import LEARNERS, Search
 from projects_api.engines.training_data import TrainingData, prepare
 
 _PREPARED = 5  # percent
+_CELLS_TO_MEASURE = 500_000
+_MEASURED_SHARE = 0.1
 _MOST_FAILURES = 3  # of one learner in a row
 
 
@@ -110,12 +120,14 @@ class _Training:
     progress: Progress
     clock: Clock
     sort_metric: str
+    threads: int | None = None
     failure: str = "no model was ready in time: allow more, or exclude slow algorithms"
 
     def run(self, learners: dict[str, str], stopping: _Stopping) -> list[Candidate]:
         """Let the learners take turns until a limit is reached. Raises `TrainingRefused`."""
         kind = {0: "regression", BINARY: "binary"}.get(self.data.label_count, "multiclass")
         task = task_factory(kind)
+        self.threads = measure_threads(task, self.data.values, self.data.target, self.config.seed)
         turns = [_Learner(self, kind, name, task) for kind, name in learners.items()]
         found: list[Candidate] = []
         while not self._is_over(found, turns):
@@ -187,6 +199,7 @@ class _Learner:
             return None
         clock = Clock(seconds)
         try:
+            proposal = self._measured(proposal, clock)
             scores, decision = self._validate(proposal, stopping.metric, clock)
         except BaseException:
             self._search.tell(float("inf"))
@@ -226,6 +239,25 @@ class _Learner:
         self._training.progress.log(f"{candidate.name}: {by} {told}, cross-validated")
         return candidate
 
+    def _measured(self, proposal: dict[str, Any], clock: Clock) -> dict[str, Any]:
+        """Find by a part of the time what of a booster's settings there is time for.
+
+        A fit that this cuts short tells how many trees all others will have; settings that it does
+        not cut are left as they are. Where time is no matter, nothing is measured.
+        """
+        is_small = self._data.values.size < _CELLS_TO_MEASURE
+        if "learning_rate" not in proposal or is_small or not self._data.folds:
+            return proposal
+        fits = len(self._data.folds) + 1
+        fold = self._data.folds[0]
+        seconds = _MEASURED_SHARE * clock.left()
+        model = self._fit(proposal, fold.fitted_values, fold.fitted, seconds)
+        ready = trees(model)
+        if ready is None or ready >= proposal["n_estimators"]:
+            return proposal
+        possible = int(ready * clock.left() / fits / seconds)
+        return affordable(proposal, possible) if possible < proposal["n_estimators"] else proposal
+
     def _validate(
         self, proposal: dict[str, Any], stopping_metric: str, clock: Clock
     ) -> tuple[dict[str, float], Decision]:
@@ -263,4 +295,5 @@ class _Learner:
             weights=None if weights is None else weights[rows],
             seed=self._config.seed,
             seconds=seconds,
+            most_threads=self._training.threads,
         )

@@ -1,7 +1,7 @@
 """A training's rows, prepared once for all of its models."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -17,6 +17,11 @@ from projects_api.engines.interface import TrainingConfig
 from projects_api.engines.table import Table
 
 _VALIDATED = 0.2
+_PARTS = round(1 / _VALIDATED)
+_CELL_BYTES = 8
+_MANY_ROWS = 100_000
+_LEAST_CELLS = 500_000
+_CELLS_AN_HOUR = 10_000_000
 _MOST_BYTES = 1 << 29
 """Of a larger table there are fewer folds, since each keeps the rows as it has prepared them."""
 
@@ -99,8 +104,10 @@ def _prepare_folds(
     table: Table, rows: pd.DataFrame, target: np.ndarray, config: TrainingConfig, size: int
 ) -> Iterator[Fold]:
     label_count = len(table.labels or ())
-    parts = _fold(target, label_count, config)
-    for fitted, validated in islice(parts, max(1, _MOST_BYTES // max(size, 1))):
+    most = max(1, _MOST_BYTES // max(size, 1))
+    if _is_one_part_enough(len(target), size // _CELL_BYTES, config):
+        config, most = replace(config, nfolds=_PARTS), 1
+    for fitted, validated in islice(_fold(target, label_count, config), most):
         transformer = preparation.build(table.columns, label_count, config.seed, target[fitted])
         yield Fold(
             fitted,
@@ -108,6 +115,16 @@ def _prepare_folds(
             transformer.fit_transform(rows.iloc[fitted], target[fitted]),
             transformer.transform(rows.iloc[validated]),
         )
+
+
+def _is_one_part_enough(rows: int, cells: int, config: TrainingConfig) -> bool:
+    """Tell whether one validation part says enough of a table, and folds would cost too much.
+
+    Of many rows one part has enough to compare models. Otherwise the time that the search has
+    decides, not how fast the machine is: the same task gives the same leaderboard.
+    """
+    affordable = max(_LEAST_CELLS, _CELLS_AN_HOUR * config.max_runtime_secs / 3600)
+    return rows >= _MANY_ROWS or cells > affordable
 
 
 def _fold(
