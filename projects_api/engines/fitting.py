@@ -19,6 +19,7 @@ _CELLS_PER_THREAD = 500_000
 _LEAST_SECONDS = 0.001
 _TRIED_TREES = 8
 _TRIED_SECONDS = 10
+_CLEARLY_FASTER = 0.8  # What other work comes later costs many threads more than they gain now.
 _BOOSTERS = {"lgbm", "xgb_limitdepth"}
 FASTEST = 0.3
 """The rate at which the fastest of the libraries' defaults learns."""
@@ -77,7 +78,7 @@ def measure_threads(task: FlamlTask, values: np.ndarray, target: np.ndarray, see
     cores = int(joblib.cpu_count())
     if cores == 1 or values.size < _CELLS_PER_THREAD:
         return cores
-    taken: dict[float, int] = {}
+    taken: dict[int, float] = {}
     for threads in (1, cores):
         clock = Clock(0)
         fit(
@@ -91,8 +92,8 @@ def measure_threads(task: FlamlTask, values: np.ndarray, target: np.ndarray, see
             seconds=_TRIED_SECONDS,
             most_threads=threads,
         )
-        taken[clock.spent()] = threads
-    return taken[min(taken)]
+        taken[threads] = clock.spent()
+    return cores if taken[cores] < _CLEARLY_FASTER * taken[1] else 1
 
 
 def _fit_plain(

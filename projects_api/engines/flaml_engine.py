@@ -46,6 +46,7 @@ from projects_api.engines.training_data import TrainingData, prepare
 _PREPARED = 5  # percent
 _CELLS_TO_MEASURE = 500_000
 _MEASURED_SHARE = 0.1
+_FIRST_TREES = 4
 _MOST_FAILURES = 3  # of one learner in a row
 
 
@@ -248,14 +249,22 @@ class _Learner:
         is_small = self._data.values.size < _CELLS_TO_MEASURE
         if "learning_rate" not in proposal or is_small or not self._data.folds:
             return proposal
-        fits = len(self._data.folds) + 1
         fold = self._data.folds[0]
-        seconds = _MEASURED_SHARE * clock.left()
-        model = self._fit(proposal, fold.fitted_values, fold.fitted, seconds)
+        begun = clock.left()
+        self._fit({**proposal, "n_estimators": 1}, fold.fitted_values, fold.fitted, begun)
+        first = begun - clock.left()  # what is done once, whatever trees follow
+        model = self._fit(
+            proposal,
+            fold.fitted_values,
+            fold.fitted,
+            max(_MEASURED_SHARE * begun, _FIRST_TREES * first),
+        )
         ready = trees(model)
         if ready is None or ready >= proposal["n_estimators"]:
             return proposal
-        possible = int(ready * clock.left() / fits / seconds)
+        each = max(begun - clock.left() - 2 * first, 0) / max(ready - 1, 1)
+        left = clock.left() / (len(self._data.folds) + 1) - first
+        possible = 1 + int(left / each) if each else proposal["n_estimators"]
         return affordable(proposal, possible) if possible < proposal["n_estimators"] else proposal
 
     def _validate(
