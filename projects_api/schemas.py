@@ -353,6 +353,8 @@ class ExperimentConfig(TypedDict):
     stopping_rounds: NotRequired[int]
     stopping_metric: NotRequired[str]
     stopping_tolerance: NotRequired[float]
+    positive_label: NotRequired[Any]
+    threshold_metric: NotRequired[Literal["auto", "none", "f1", "accuracy", "mean_per_class_error"]]
 
 
 class Experiment(TypedDict):
@@ -524,6 +526,7 @@ class TrainedModelInput(TypedDict):
     name: str
     kind: TrainedModelInputKind
     categories: list[str] | None
+    format: NotRequired[str]
 
 
 class TrainedModelSignature(TypedDict):
@@ -532,6 +535,7 @@ class TrainedModelSignature(TypedDict):
     target: str
     problem_type: ExperimentProblemType
     labels: list[Any] | None
+    positive_label: NotRequired[Any]
     missing: NotRequired[list[str]]
     inputs: list[TrainedModelInput]
 
@@ -674,6 +678,7 @@ class Deployment(TypedDict):
     status: DeploymentStatus
     traffic_percent: int
     replaced_id: str | None
+    threshold: NotRequired[float | None]
     created_at: str
     updated_at: str
 

@@ -38,6 +38,7 @@ SIGNATURE = {
     "target": "size",
     "problem_type": "classification",
     "labels": ["1", "2"],
+    "positive_label": "1",
     "inputs": [{"name": "street", "kind": "category", "categories": ["Meier", "Müller"]}],
 }
 REFERENCE = {
@@ -179,6 +180,7 @@ class Filling:
                 status=status,
                 traffic_percent=50,
                 replaced_id=replaced_id,
+                threshold=0.25,
                 created_at=moment,
                 updated_at=moment,
             )

@@ -206,6 +206,7 @@ def _fit(
         parameters=settings[learner],
         sort_metric="auc",
         validated=None,
+        decision=prepared.decide([]),
         seconds=round(clock.spent(), 3),
         seed=run,
     )

@@ -7,10 +7,11 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 
 from projects_api.engines import model_files
+from projects_api.engines.decision import BINARY, Decision
 from projects_api.engines.evaluation import evaluate, label_text, loss, score
 from projects_api.engines.explanation import explain
 from projects_api.engines.fitting import predict
-from projects_api.engines.interface import CROSS_VALIDATED, Candidate
+from projects_api.engines.interface import CROSS_VALIDATED, THRESHOLD, Candidate
 from projects_api.engines.training_data import TrainingData
 
 
@@ -24,13 +25,16 @@ def make(
     parameters: dict[str, Any],
     sort_metric: str,
     validated: float | None,
+    decision: Decision,
     seconds: float,
     seed: int,
 ) -> Candidate:
     """Make a candidate of a fitted model; `validated` is its metric in the cross validation."""
     target, labels = prepared.held_out_target, prepared.labels
     predicted = predict(model, prepared.held_out, prepared.label_count)
-    metrics = score(target, predicted, prepared.label_count)
+    metrics = score(target, predicted, prepared.label_count, decision=decision)
+    if prepared.label_count == BINARY:
+        metrics[THRESHOLD] = decision.threshold
     if validated is not None:
         metrics[f"{CROSS_VALIDATED}{sort_metric}"] = validated
 
@@ -38,7 +42,7 @@ def make(
         return predict(model, values, prepared.label_count)
 
     def measure(answers: np.ndarray, rows: np.ndarray) -> float:
-        told = score(target[rows], answers, prepared.label_count, [sort_metric])
+        told = score(target[rows], answers, prepared.label_count, [sort_metric], decision)
         return loss(sort_metric, told.get(sort_metric))
 
     path = folder / f"{name}.skops"
@@ -53,7 +57,10 @@ def make(
         parameters=parameters,
         explanation=explain(model, prepared, ask, measure, seed),
         evaluation=evaluate(
-            target, predicted, None if labels is None else [label_text(label) for label in labels]
+            target,
+            predicted,
+            None if labels is None else [label_text(label) for label in labels],
+            decision,
         ),
         training_seconds=seconds,
         path=path,

@@ -42,7 +42,11 @@ def config_faults(
     engines: Sequence[str], problem_type: str, config: Mapping[str, Any]
 ) -> list[tuple[str, str]]:
     """Find what of a complete `config` fits no training: JSON pointers into it, with messages."""
-    return [*_metric_faults(problem_type, config), *_algorithm_faults(engines, config)]
+    return [
+        *_metric_faults(problem_type, config),
+        *_label_faults(problem_type, config),
+        *_algorithm_faults(engines, config),
+    ]
 
 
 def _metric_faults(problem_type: str, config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -51,6 +55,19 @@ def _metric_faults(problem_type: str, config: Mapping[str, Any]) -> Iterator[tup
             metric_name(config[field], problem_type)
         except TrainingRefused as refused:
             yield f"/{field}", refused.reason
+
+
+def _label_faults(problem_type: str, config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    positive, metric = config.get("positive_label"), config.get("threshold_metric", "auto")
+    if positive is not None and not isinstance(positive, str | int | float):
+        yield "/positive_label", "must be a text, a number, true or false"
+    if problem_type == "classification":
+        return
+    message = "is for a classification: a regression chooses no labels"
+    if positive is not None:
+        yield "/positive_label", message
+    if metric not in {"auto", "none"}:
+        yield "/threshold_metric", message
 
 
 def _algorithm_faults(

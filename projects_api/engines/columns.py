@@ -1,13 +1,15 @@
 """Columns of a table, brought to the few kinds that models take.
 
 Numbers, booleans (0 and 1) and dates (seconds since 1970, UTC) become floats, NaN where missing;
-categories and texts become strings, empty where missing.
+categories and texts become strings, empty where missing. Which kind a column is, its values tell:
+texts that are all moments of one format are dates, whatever file they come from, and times of day
+are dates of 1970-01-01.
 """
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 import numpy as np
@@ -15,9 +17,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from projects_api.engines import moments
+
 LARGEST_NUMBER = (
     1e30  # What goes beyond is taken for this much: models compute in single precision.
 )
+_MICROSECONDS = 1e6
 _TEXT_WORDS = 3
 _TEXT_VALUES = 30
 _WORD = re.compile(r"\w+")
@@ -28,11 +33,15 @@ _ID_NAME = re.compile(r"(?:^|[\W_])(?i:id|index|key|no|nr|number|row)$|[a-z]I[dD
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """An input of the models: its cells in the form that the module tells."""
+    """An input of the models: its cells in the form that the module tells.
+
+    `format` is that of dates which the table has not in ISO 8601, as `moments` names it.
+    """
 
     name: str
     kind: str
     cells: np.ndarray
+    format: str | None = None
 
 
 class Unusable(Exception):
@@ -43,20 +52,22 @@ def read_column(name: str, values: pa.ChunkedArray) -> Column:
     """Bring a column to its kind, judged by its type and values. Raises `Unusable`."""
     if pa.types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
-    if pa.types.is_time(values.type):
-        values = values.cast(pa.string())
     if values.null_count == len(values):
         raise Unusable("has no values")
     kind = _kind_of(values.type)
     if kind == "category":
         return _read_text(name, values)
-    numbers = _READ[kind](values)
+    clock = moments.TIME if pa.types.is_time(values.type) else None
+    return _of_numbers(name, kind, _READ[kind](values), clock)
+
+
+def _of_numbers(name: str, kind: str, numbers: np.ndarray, written: str | None) -> Column:
     present = numbers[~np.isnan(numbers)]
     if not present.size:
         raise Unusable("has no values")
     if present.size == numbers.size and present.min() == present.max():
         raise Unusable("has the same value in every row")
-    return Column(name, kind, numbers)
+    return Column(name, kind, numbers, written)
 
 
 def _kind_of(kind: pa.DataType) -> str:
@@ -64,7 +75,7 @@ def _kind_of(kind: pa.DataType) -> str:
         return "boolean"
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         return "number"
-    if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
+    if pa.types.is_date(kind) or pa.types.is_timestamp(kind) or pa.types.is_time(kind):
         return "date"
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
         return "category"
@@ -84,8 +95,14 @@ def _read_booleans(values: pa.ChunkedArray) -> np.ndarray:
 
 
 def _read_dates(values: pa.ChunkedArray) -> np.ndarray:
-    moments = values.cast(pa.timestamp("s"), safe=False).cast(pa.int64())
-    return np.asarray(moments.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)
+    if pa.types.is_time(values.type):
+        clock = values.cast(pa.time64("us"), safe=False)
+        return np.asarray(clock.cast(pa.int64()).cast(pa.float64()).to_numpy()) / _MICROSECONDS
+    # Of days beyond the years that a microsecond can be counted in, no time of day is known.
+    unit = "s" if pa.types.is_date(values.type) else "us"
+    counted = values.cast(pa.timestamp(unit), safe=False).cast(pa.int64())
+    numbers = np.asarray(counted.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)
+    return numbers if unit == "s" else numbers / _MICROSECONDS
 
 
 _READ = {"number": read_numbers, "boolean": _read_booleans, "date": _read_dates}
@@ -116,6 +133,11 @@ def _read_text(name: str, values: pa.ChunkedArray) -> Column:
     distinct = pc.count_distinct(values.cast(pa.large_string()), mode="only_valid").as_py()
     if distinct == 1 and not values.null_count:
         raise Unusable("has the same value in every row")
+    different = dict.fromkeys(text for text in texts if text)
+    if written := moments.find_format(different):
+        seconds = {text: _since_1970(moments.parse(text, written)) for text in different}
+        numbers = np.array([seconds.get(text, np.nan) for text in texts], dtype=np.float64)
+        return _of_numbers(name, "date", numbers, None if written == moments.ISO else written)
     present = [text for text in texts[:1000] if text]
     words = sum(len(_WORD.findall(text)) for text in present) / max(len(present), 1)
     if distinct > _TEXT_VALUES and words >= _TEXT_WORDS:
@@ -150,4 +172,10 @@ def _of_kind(kind: str, values: list[Any]) -> np.ndarray:
 
 
 def _seconds(moment: str) -> float:
-    return datetime.fromisoformat(moment).replace(tzinfo=UTC, microsecond=0).timestamp()
+    if moment[2:3] == ":":  # a time of day
+        return _since_1970(datetime.combine(date(1970, 1, 1), time.fromisoformat(moment)))
+    return _since_1970(datetime.fromisoformat(moment))
+
+
+def _since_1970(moment: datetime) -> float:
+    return moment.replace(tzinfo=UTC).timestamp()

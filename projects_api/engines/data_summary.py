@@ -9,8 +9,10 @@ import numpy as np
 
 from projects_api.engines import heaps
 from projects_api.engines.columns import Column
+from projects_api.engines.decision import BINARY
 from projects_api.engines.inputs import bucket
 from projects_api.engines.interface import Task
+from projects_api.engines.moments import TIME
 from projects_api.engines.table import Table
 
 _CATEGORIES = 100
@@ -27,6 +29,7 @@ def signature(table: Table, task: Task) -> dict[str, Any]:
         "target": task.target,
         "problem_type": task.problem_type,
         "labels": table.labels,
+        **_positive(table),
         "missing": list(task.missing),
         "inputs": [
             {
@@ -34,9 +37,16 @@ def signature(table: Table, task: Task) -> dict[str, Any]:
                 "kind": column.kind,
                 "categories": _categories(column, at_most) if column.kind == "category" else None,
             }
+            | ({"format": column.format} if column.format else {})
             for column in table.columns
         ],
     }
+
+
+def _positive(table: Table) -> dict[str, Any]:
+    if table.labels is None or len(table.labels) != BINARY:
+        return {}
+    return {"positive_label": table.labels[table.positive]}
 
 
 def _categories(column: Column, at_most: int) -> list[str]:
@@ -81,9 +91,8 @@ def _spread_of_numbers(
 def _spread_of_others(column: Column, rows: np.ndarray, at_most: int) -> dict[str, Any]:
     values = column.cells[rows].tolist()
     if column.kind == "date":
-        present = [
-            datetime.fromtimestamp(value, UTC).isoformat() for value in values if not isnan(value)
-        ]
+        moments = [datetime.fromtimestamp(value, UTC) for value in values if not isnan(value)]
+        present = [(one.time() if column.format == TIME else one).isoformat() for one in moments]
     elif column.kind == "boolean":
         present = [value for value in values if not isnan(value)]
     else:

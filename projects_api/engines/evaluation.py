@@ -8,15 +8,17 @@ from scipy.stats import rankdata
 from sklearn import metrics
 from sklearn.preprocessing import label_binarize
 
+from projects_api.engines.decision import BINARY, Decision
 from projects_api.engines.interface import SORT_METRICS
 
 _POINTS = 100
 _RESIDUALS = 500
 _SMALLEST = 1e-15
-_BINARY = 2
+_PLAIN = Decision()
 
 Scores = dict[str, float]
 Measure = Callable[[np.ndarray, np.ndarray], float]
+LabelMeasure = Callable[[np.ndarray, np.ndarray, Decision], float]
 
 
 def loss(name: str, value: float | None) -> float:
@@ -32,14 +34,17 @@ def score(
     predicted: np.ndarray,
     label_count: int,
     names: Iterable[str] | None = None,
+    decision: Decision = _PLAIN,
 ) -> Scores:
     """Measure predictions by all metrics, or those named, as far as they are defined here.
 
     `predicted` holds a number for each row, or, for `label_count` labels, a probability for each
     label; `target` then holds the places of the right labels.
     """
-    known = _LABELS if label_count else _NUMBERS
-    scores = {name: known[name](target, predicted) for name in names or known}
+    if label_count:
+        scores = {name: _LABELS[name](target, predicted, decision) for name in names or _LABELS}
+    else:
+        scores = {name: _NUMBERS[name](target, predicted) for name in names or _NUMBERS}
     return {name: float(value) for name, value in scores.items() if np.isfinite(value)}
 
 
@@ -62,36 +67,40 @@ _NUMBERS: dict[str, Measure] = {
 }
 
 
-def _accuracy(target: np.ndarray, probabilities: np.ndarray) -> float:
-    return float(np.mean(probabilities.argmax(axis=1) == target))
+def _accuracy(target: np.ndarray, probabilities: np.ndarray, decision: Decision) -> float:
+    return float(np.mean(decision.choose(probabilities) == target))
 
 
-def _log_loss(target: np.ndarray, probabilities: np.ndarray) -> float:
+def _log_loss(target: np.ndarray, probabilities: np.ndarray, _decision: Decision) -> float:
     right = probabilities[np.arange(len(target)), target]
     return float(-np.log(np.clip(right, _SMALLEST, 1)).mean())
 
 
-def _mean_per_class_error(target: np.ndarray, probabilities: np.ndarray) -> float:
-    wrong = probabilities.argmax(axis=1) != target
+def _mean_per_class_error(
+    target: np.ndarray, probabilities: np.ndarray, decision: Decision
+) -> float:
+    wrong = decision.choose(probabilities) != target
     return float(np.mean([wrong[target == label].mean() for label in np.unique(target)]))
 
 
-def _by_choice(measure: Callable[..., float]) -> Measure:
-    """Make a metric of the chosen labels: of the second of two, the mean over more."""
+def _by_choice(measure: Callable[..., float]) -> LabelMeasure:
+    """Make a metric of the chosen labels: of the positive of two, the mean over more."""
 
-    def measured(target: np.ndarray, probabilities: np.ndarray) -> float:
-        labels = [1] if probabilities.shape[1] == _BINARY else np.unique(target)
-        chosen = probabilities.argmax(axis=1)
+    def measured(target: np.ndarray, probabilities: np.ndarray, decision: Decision) -> float:
+        is_binary = probabilities.shape[1] == BINARY
+        labels = [decision.positive] if is_binary else np.unique(target)
+        chosen = decision.choose(probabilities)
         return measure(target, chosen, labels=labels, average="macro", zero_division=0)
 
     return measured
 
 
-def _by_label(measure: Callable[..., float]) -> Measure:
-    """Make a metric of the probabilities: of the second of two, the mean over more."""
+def _by_label(measure: Measure) -> LabelMeasure:
+    """Make a metric of the probabilities: of the positive of two, the mean over more."""
 
-    def measured(target: np.ndarray, probabilities: np.ndarray) -> float:
-        wanted = [1] if probabilities.shape[1] == _BINARY else range(probabilities.shape[1])
+    def measured(target: np.ndarray, probabilities: np.ndarray, decision: Decision) -> float:
+        count = probabilities.shape[1]
+        wanted = [decision.positive] if count == BINARY else range(count)
         told = [
             measure(target == label, probabilities[:, label])
             for label in wanted
@@ -109,7 +118,7 @@ def _auc(right: np.ndarray, probability: np.ndarray) -> float:
     return float((ranks - positive * (positive + 1) / 2) / (positive * (len(right) - positive)))
 
 
-_LABELS: dict[str, Measure] = {
+_LABELS: dict[str, LabelMeasure] = {
     "auc": _by_label(_auc),
     "logloss": _log_loss,
     "accuracy": _accuracy,
@@ -121,7 +130,12 @@ _LABELS: dict[str, Measure] = {
 }
 
 
-def evaluate(target: np.ndarray, predicted: np.ndarray, labels: list[str] | None) -> dict[str, Any]:
+def evaluate(
+    target: np.ndarray,
+    predicted: np.ndarray,
+    labels: list[str] | None,
+    decision: Decision = _PLAIN,
+) -> dict[str, Any]:
     """Draw up what a person would want to see of predictions; `labels` are texts."""
     if labels is None:
         rows = _spread(len(target), _RESIDUALS)
@@ -130,7 +144,7 @@ def evaluate(target: np.ndarray, predicted: np.ndarray, labels: list[str] | None
             "residuals": [[float(predicted[row]), float(target[row])] for row in rows],
         }
     numbers = range(len(labels))
-    confusion = metrics.confusion_matrix(target, predicted.argmax(axis=1), labels=numbers)
+    confusion = metrics.confusion_matrix(target, decision.choose(predicted), labels=numbers)
     told = [number for number in numbers if 0 < (target == number).sum() < len(target)]
     by_label = label_binarize(target, classes=[*numbers, -1])
     return {

@@ -17,7 +17,13 @@ from sklearn.preprocessing import StandardScaler
 
 _CELLS_PER_THREAD = 500_000
 _LEAST_SECONDS = 0.001
+_TRIED_TREES = 8
+_TRIED_SECONDS = 10
+_CLEARLY_FASTER = 0.8  # What other work comes later costs many threads more than they gain now.
 _BOOSTERS = {"lgbm", "xgb_limitdepth"}
+FASTEST = 0.3
+"""The rate at which the fastest of the libraries' defaults learns."""
+_SURE_SHARE = 0.8  # of the rounds that there was time for, lest it runs out once more
 _LINEAR = {"lrl2": {"max_iter": 300}, "enet": {"max_iter": 2000}}
 
 
@@ -35,6 +41,7 @@ def fit(
     weights: np.ndarray | None,
     seed: int,
     seconds: float,
+    most_threads: int | None = None,
 ) -> Any:
     """Fit a model with settings as FLAML writes them.
 
@@ -43,7 +50,8 @@ def fit(
     other. The model predicts with one: the sums of several threads differ in their last digits.
     """
     learner_class = task.estimator_class_from_str(learner)
-    threads = min(joblib.cpu_count(), 1 + values.size // _CELLS_PER_THREAD)
+    cores = most_threads if learner in _BOOSTERS and most_threads else joblib.cpu_count()
+    threads = min(cores, 1 + values.size // _CELLS_PER_THREAD)
     settings = {**config, "n_jobs": threads, "random_state": seed}
     if learner == "lgbm":
         settings |= {"deterministic": True, "force_row_wise": True}
@@ -59,6 +67,33 @@ def fit(
         raise OutOfTime
     with _time_limit(seconds):
         return _fit_plain(learner, wrapper, values, target, weights)
+
+
+def measure_threads(task: FlamlTask, values: np.ndarray, target: np.ndarray, seed: int) -> int:
+    """Find with how many threads boosters learn faster now: with one, or one on each core.
+
+    On a machine with other work threads wait for each other: two may take seven times as long as
+    one. What is learnt is the same.
+    """
+    cores = int(joblib.cpu_count())
+    if cores == 1 or values.size < _CELLS_PER_THREAD:
+        return cores
+    taken: dict[int, float] = {}
+    for threads in (1, cores):
+        clock = Clock(0)
+        fit(
+            "lgbm",
+            task=task,
+            config={"n_estimators": _TRIED_TREES},
+            values=values,
+            target=target,
+            weights=None,
+            seed=seed,
+            seconds=_TRIED_SECONDS,
+            most_threads=threads,
+        )
+        taken[threads] = clock.spent()
+    return cores if taken[cores] < _CLEARLY_FASTER * taken[1] else 1
 
 
 def _fit_plain(
@@ -78,6 +113,25 @@ def _fit_plain(
         ("model", model),
     ]
     return Pipeline(steps).fit(values, target, model__sample_weight=weights)
+
+
+def trees(model: Any) -> int | None:
+    """Return how many rounds a booster has learnt for; None of all other models."""
+    if hasattr(model, "booster_"):
+        return int(model.booster_.current_iteration())
+    return int(model.get_booster().num_boosted_rounds()) if hasattr(model, "get_booster") else None
+
+
+def affordable(config: dict[str, Any], ready: int) -> dict[str, Any]:
+    """Move settings of a booster whose time was over after some rounds to where they mean the same.
+
+    A slow rate with the few trees that there is time for has hardly learnt anything: fewer trees
+    learn faster, up to the fastest rate of the libraries' defaults.
+    """
+    learned = config["learning_rate"] * config["n_estimators"]
+    fastest = max(FASTEST, config["learning_rate"])
+    trees = max(1, int(ready * _SURE_SHARE))
+    return {**config, "n_estimators": trees, "learning_rate": min(learned / trees, fastest)}
 
 
 def predict(model: Any, values: np.ndarray, label_count: int) -> np.ndarray:

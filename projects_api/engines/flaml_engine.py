@@ -20,8 +20,17 @@ from lightgbm.basic import LightGBMError
 
 from projects_api.engines import candidates, data_summary, table
 from projects_api.engines.choices import left_by, metric_name
+from projects_api.engines.decision import BINARY, Decision
 from projects_api.engines.evaluation import loss, score
-from projects_api.engines.fitting import Clock, OutOfTime, fit, predict
+from projects_api.engines.fitting import (
+    Clock,
+    OutOfTime,
+    affordable,
+    fit,
+    measure_threads,
+    predict,
+    trees,
+)
 from projects_api.engines.interface import (
     Candidate,
     Progress,
@@ -35,7 +44,9 @@ from projects_api.engines.search import LEARNERS, Search
 from projects_api.engines.training_data import TrainingData, prepare
 
 _PREPARED = 5  # percent
-_BINARY = 2
+_CELLS_TO_MEASURE = 500_000
+_MEASURED_SHARE = 0.1
+_FIRST_TREES = 4
 _MOST_FAILURES = 3  # of one learner in a row
 
 
@@ -110,12 +121,14 @@ class _Training:
     progress: Progress
     clock: Clock
     sort_metric: str
+    threads: int | None = None
     failure: str = "no model was ready in time: allow more, or exclude slow algorithms"
 
     def run(self, learners: dict[str, str], stopping: _Stopping) -> list[Candidate]:
         """Let the learners take turns until a limit is reached. Raises `TrainingRefused`."""
-        kind = {0: "regression", _BINARY: "binary"}.get(self.data.label_count, "multiclass")
+        kind = {0: "regression", BINARY: "binary"}.get(self.data.label_count, "multiclass")
         task = task_factory(kind)
+        self.threads = measure_threads(task, self.data.values, self.data.target, self.config.seed)
         turns = [_Learner(self, kind, name, task) for kind, name in learners.items()]
         found: list[Candidate] = []
         while not self._is_over(found, turns):
@@ -187,7 +200,8 @@ class _Learner:
             return None
         clock = Clock(seconds)
         try:
-            scores = self._validate(proposal, stopping.metric, clock)
+            proposal = self._measured(proposal, clock)
+            scores, decision = self._validate(proposal, stopping.metric, clock)
         except BaseException:
             self._search.tell(float("inf"))
             raise
@@ -197,10 +211,15 @@ class _Learner:
         fitting = Clock(0)
         model = self._fit(proposal, self._data.values, slice(None), clock.left())
         self._failures = 0
-        return self._make(model, proposal, scores.get(by), fitting.spent())
+        return self._make(model, proposal, scores.get(by), decision, fitting.spent())
 
     def _make(
-        self, model: Any, proposal: dict[str, Any], validated: float | None, seconds: float
+        self,
+        model: Any,
+        proposal: dict[str, Any],
+        validated: float | None,
+        decision: Decision,
+        seconds: float,
     ) -> Candidate:
         self._count += 1
         by = self._training.sort_metric
@@ -213,6 +232,7 @@ class _Learner:
             parameters=proposal,
             sort_metric=by,
             validated=validated,
+            decision=decision,
             seconds=seconds,
             seed=self._config.seed,
         )
@@ -220,21 +240,52 @@ class _Learner:
         self._training.progress.log(f"{candidate.name}: {by} {told}, cross-validated")
         return candidate
 
+    def _measured(self, proposal: dict[str, Any], clock: Clock) -> dict[str, Any]:
+        """Find by a part of the time what of a booster's settings there is time for.
+
+        A fit that this cuts short tells how many trees all others will have; settings that it does
+        not cut are left as they are. Where time is no matter, nothing is measured.
+        """
+        is_small = self._data.values.size < _CELLS_TO_MEASURE
+        if "learning_rate" not in proposal or is_small or not self._data.folds:
+            return proposal
+        fold = self._data.folds[0]
+        begun = clock.left()
+        self._fit({**proposal, "n_estimators": 1}, fold.fitted_values, fold.fitted, begun)
+        first = begun - clock.left()  # what is done once, whatever trees follow
+        model = self._fit(
+            proposal,
+            fold.fitted_values,
+            fold.fitted,
+            max(_MEASURED_SHARE * begun, _FIRST_TREES * first),
+        )
+        ready = trees(model)
+        if ready is None or ready >= proposal["n_estimators"]:
+            return proposal
+        each = max(begun - clock.left() - 2 * first, 0) / max(ready - 1, 1)
+        left = clock.left() / (len(self._data.folds) + 1) - first
+        possible = 1 + int(left / each) if each else proposal["n_estimators"]
+        return affordable(proposal, possible) if possible < proposal["n_estimators"] else proposal
+
     def _validate(
         self, proposal: dict[str, Any], stopping_metric: str, clock: Clock
-    ) -> dict[str, float]:
-        """Mean metrics over the folds in which they are defined."""
+    ) -> tuple[dict[str, float], Decision]:
+        """Mean metrics over the folds in which they are defined, and how to choose labels."""
         names = {self._training.sort_metric, stopping_metric}
         told: dict[str, list[float]] = {name: [] for name in names}
+        answers: list[tuple[np.ndarray, np.ndarray]] = []
         folds = self._data.folds
         for number, fold in enumerate(folds):
             seconds = clock.left() / (len(folds) - number + 1)
             model = self._fit(proposal, fold.fitted_values, fold.fitted, seconds)
             predicted = predict(model, fold.validated_values, self._data.label_count)
-            target = self._data.target[fold.validated]
-            for name, value in score(target, predicted, self._data.label_count, names).items():
+            answers.append((self._data.target[fold.validated], predicted))
+        count, decision = self._data.label_count, self._data.decide(answers)
+        for target, predicted in answers:
+            for name, value in score(target, predicted, count, names, decision).items():
                 told[name].append(value)
-        return {name: float(np.mean(values)) for name, values in told.items() if values}
+        means = {name: float(np.mean(values)) for name, values in told.items() if values}
+        return means, decision
 
     def _fit(
         self,
@@ -253,4 +304,5 @@ class _Learner:
             weights=None if weights is None else weights[rows],
             seed=self._config.seed,
             seconds=seconds,
+            most_threads=self._training.threads,
         )

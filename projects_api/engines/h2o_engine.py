@@ -31,10 +31,12 @@ from h2o.exceptions import H2OConnectionError, H2OResponseError, H2OServerError
 
 from projects_api.engines import data_summary, table
 from projects_api.engines.choices import left_by, metric_name
+from projects_api.engines.decision import BINARY, Decision
 from projects_api.engines.evaluation import evaluate, label_text, score
 from projects_api.engines.interface import (
     CROSS_VALIDATED,
     MODEL_TYPES,
+    THRESHOLD,
     Candidate,
     Progress,
     Task,
@@ -79,8 +81,8 @@ def train(task: Task, folder: Path, progress: Progress) -> TrainingResult:
             numbers[model_type] += 1
             name = f"H2O_{model_type}_{numbers[model_type]}"
             model = h2o.get_model(model_id)
-            validated = _validated(model, prepared, sort_metric)
-            measured = _measure(model, name, held_out, prepared, folder)
+            validated, decision = _validated(model, prepared, sort_metric)
+            measured = _measure(model, name, held_out, prepared, folder, decision=decision)
             found.append(replace(measured, metrics=measured.metrics | validated))
             progress.log(f"{name}: {sort_metric} {found[-1].metrics.get(sort_metric)}")
             progress.report(_SEARCHED + 19 * (place + 1) / len(ids), stage=name)
@@ -232,37 +234,50 @@ def _read_answers(frame: Any, label_count: int) -> np.ndarray:
     return np.asarray(answers.reindex(columns=names, fill_value=0.0).to_numpy(np.float64))
 
 
-def _validated(model: Any, prepared: TrainingData, metric: str) -> dict[str, float]:
+def _validated(
+    model: Any, prepared: TrainingData, metric: str
+) -> tuple[dict[str, float], Decision]:
     """Measure what the models of a cross validation said of the rows that they had not seen."""
     frame = model.cross_validation_holdout_predictions()
     if frame is None:
-        return {}
+        return {}, prepared.decide([])
     answers = _read_answers(frame, prepared.label_count)
-    told = score(prepared.target, answers, prepared.label_count, [metric])
-    return {f"{CROSS_VALIDATED}{name}": value for name, value in told.items()}
+    decision = prepared.decide([(prepared.target, answers)])
+    told = score(prepared.target, answers, prepared.label_count, [metric], decision)
+    return {f"{CROSS_VALIDATED}{name}": value for name, value in told.items()}, decision
 
 
 def _measure(
-    model: Any, name: str, held_out: Any, prepared: TrainingData, folder: Path
+    model: Any,
+    name: str,
+    held_out: Any,
+    prepared: TrainingData,
+    folder: Path,
+    *,
+    decision: Decision,
 ) -> Candidate:
     predicted = _read_answers(model.predict(held_out), prepared.label_count)
     labels = prepared.labels and [label_text(label) for label in prepared.labels]
     told = {key: value for key, value in model.actual_params.items() if _is_plain(value)}
     path = folder / f"{name}.json"
     path.write_text(json.dumps({"engine": "h2o", "name": name, "parameters": told}))
+    target = prepared.held_out_target
+    metrics = score(target, predicted, prepared.label_count, decision=decision)
+    if prepared.label_count == BINARY:
+        metrics[THRESHOLD] = decision.threshold
     return Candidate(
         name=name,
         model_type=name.split("_")[1],
         engine="h2o",
         rank=0,
         is_best=False,
-        metrics=score(prepared.held_out_target, predicted, prepared.label_count),
+        metrics=metrics,
         parameters=told,
         explanation={
             "permutation_importance": _importance(model, held_out, prepared),
             "shap": None,
         },
-        evaluation=evaluate(prepared.held_out_target, predicted, labels),
+        evaluation=evaluate(prepared.held_out_target, predicted, labels, decision),
         training_seconds=model._model_json["output"]["run_time"] / 1000,  # noqa: SLF001
         path=path,
         media_type=MEDIA_TYPE,

@@ -1,12 +1,13 @@
 """What a model is asked about: rows, checked and turned into what its inputs take."""
 
 import math
-import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any
 
-_LOOSE_MOMENT = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[ T](\d{1,2})(:\S*?)( ?UTC)?)?")
+from projects_api.engines import moments
+
+_EXAMPLE = date(2026, 2, 28)
 
 
 class InputRefused(ValueError):
@@ -26,8 +27,8 @@ def check_rows(
     from which the model was trained. A category that training did not see is kept. Fields that
     the model does not know, such as an id or the target, are left out, so that a whole row of a
     table can be asked about; but a row without any known field is refused. Numbers must be
-    finite, dates must be ISO 8601 or as tables may write them (`2024-3-1 1:00`); they come back in
-    UTC where they name an offset. Raises
+    finite, dates must be ISO 8601, or as tables may write them (`2024-3-1 1:00`), or as the table
+    of the training wrote them; they come back in ISO 8601, in UTC where they name an offset. Raises
     `InputRefused` with all faults; pointers start with the index of the row.
     """
     faults: list[tuple[str, str]] = []
@@ -44,13 +45,13 @@ def check_rows(
 def bucket(kind: str, value: Any) -> str:
     """Name the heap on which a value that is no number is counted, as a reference counts them.
 
-    Dates are counted by month (`2026-02`), texts by their number of words (`5-9`), all else by
-    itself. Takes what `check_rows` gives.
+    Dates are counted by month (`2026-02`), times of day by hour (`08:00`), texts by their number of
+    words (`5-9`), all else by itself. Takes what `check_rows` gives.
     """
     if kind == "boolean":
         return "true" if value else "false"
     if kind == "date":
-        return str(value)[:7]
+        return f"{value[:2]}:00" if value[2:3] == ":" else str(value)[:7]
     if kind == "text":
         words = len(value.split())
         return next(name for least, name in _TEXT_LENGTHS if words >= least)
@@ -76,11 +77,29 @@ def _check_row(
         name, value = field["name"], row.get(field["name"])
         missing = value is None or (isinstance(value, str) and value in markers)
         try:
-            checked[name] = None if missing else _COERCE[field["kind"]](value)
+            checked[name] = None if missing else _coerce(field, value)
         except (TypeError, ValueError, OverflowError):
             where = f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}"
-            faults.append((where, f"must be {_EXPECTED[field['kind']]} or null"))
+            faults.append((where, f"must be {_expected(field)} or null"))
     return checked
+
+
+def _coerce(field: Mapping[str, Any], value: Any) -> Any:
+    if field["kind"] != "date":
+        return _COERCE[field["kind"]](value)
+    if value == "":  # as in a table of texts
+        return None
+    written = field.get("format")
+    return _to_time(value) if written == moments.TIME else _to_date(value, written)
+
+
+def _expected(field: Mapping[str, Any]) -> str:
+    written = field.get("format")
+    if written == moments.TIME:
+        return "a time of day, such as 14:30:00,"
+    if written:
+        return f"a date or time, such as {_EXAMPLE.strftime(written)} or 2026-02-28T14:30:00Z,"
+    return _EXPECTED[field["kind"]]
 
 
 def _to_number(value: Any) -> float:
@@ -104,30 +123,33 @@ def _to_text(value: Any) -> str:
     return value
 
 
-def _to_date(value: Any) -> str:
+def _to_time(value: Any) -> str:
+    return (value if isinstance(value, time) else moments.parse_time(_to_text(value))).isoformat()
+
+
+def _to_date(value: Any, written: str | None) -> str:
     if isinstance(value, date) and not isinstance(value, datetime):
         return value.isoformat()
-    moment = value if isinstance(value, datetime) else _parsed(_to_text(value))
+    moment = value if isinstance(value, datetime) else _parsed(_to_text(value), written)
     if moment.tzinfo is not None:
         moment = moment.astimezone(UTC).replace(tzinfo=None)
     return moment.isoformat()
 
 
-def _parsed(text: str) -> datetime:
-    """Read a date or time in ISO 8601, or as tables may have it: with single digits, and ` UTC`."""
-    found = _LOOSE_MOMENT.fullmatch(text)
-    if found is None:
-        return datetime.fromisoformat(text)
-    year, month, day, hour, rest, utc = found.groups()
-    time = f"T{hour:0>2}{rest}" if hour else ""
-    return datetime.fromisoformat(f"{year}-{month:0>2}-{day:0>2}{time}{'Z' if utc else ''}")
+def _parsed(text: str, written: str | None) -> datetime:
+    """Read a date or time as tables may have it, or in another form of ISO 8601."""
+    for one in (moments.ISO, written):
+        try:
+            return moments.parse(text, one or moments.ISO)
+        except ValueError:
+            pass
+    return datetime.fromisoformat(text)
 
 
 _COERCE: dict[str, Callable[[Any], Any]] = {
     "number": _to_number,
     "boolean": _to_boolean,
     "category": _to_text,
-    "date": _to_date,
     "text": _to_text,
 }
 _EXPECTED = {

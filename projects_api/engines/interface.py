@@ -33,6 +33,8 @@ MODEL_TYPES = {
     "flaml": ("GBM", "XGBoost", "GLM", "DRF", "XRT"),
     "h2o": ("GBM", "XGBoost", "GLM", "DRF"),
 }
+# What a threshold can be the best by. `auto` is for `decision` to choose, `none` leaves it at 0.5.
+THRESHOLD_METRICS = ("auto", "none", "f1", "accuracy", "mean_per_class_error")
 OTHER_MODEL_TYPES = ("StackedEnsemble", "DeepLearning")
 # How an engine's models are stored; those of skops alone can be loaded again, and predict.
 MODEL_FORMATS = {"flaml": "skops", "h2o": "json"}
@@ -40,6 +42,10 @@ MODEL_FORMATS = {"flaml": "skops", "h2o": "json"}
 
 CROSS_VALIDATED = "cv_"
 """What the name of a metric begins with that is measured by cross validation."""
+
+
+THRESHOLD = "threshold"
+"""What stands among the metrics of a model with two labels: the threshold that they hold at."""
 
 
 class TrainingRefused(ValueError):
@@ -58,6 +64,10 @@ class TrainingConfig:
     the training rows (below 2: one validation part instead). The search ends before its limits when
     the best of `stopping_metric` has not got better by `stopping_tolerance`, relatively, for
     `stopping_rounds` rounds over all algorithms; 0 rounds never stop it.
+
+    Of two labels, `positive_label` is the one that precision and recall are about (the rarer one
+    where it is None), and the threshold from which on it is chosen is the best by
+    `threshold_metric`, as `decision` tells.
     """
 
     max_runtime_secs: float = 3600
@@ -71,6 +81,8 @@ class TrainingConfig:
     stopping_rounds: int = 3
     stopping_metric: str = "AUTO"
     stopping_tolerance: float = 0.001
+    positive_label: Any = None
+    threshold_metric: str = "auto"
 
     @classmethod
     def from_mapping(cls, config: Mapping[str, Any]) -> Self:

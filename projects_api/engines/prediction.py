@@ -1,6 +1,7 @@
 """Predictions of a stored model. Loads machine learning libraries: use it in a child process."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from sklearn.pipeline import Pipeline
 
 from projects_api.engines import model_files
 from projects_api.engines.columns import frame_of_rows
+from projects_api.engines.decision import Decision
 from projects_api.engines.evaluation import label_text
 from projects_api.engines.model_files import ModelRefused
 
@@ -44,14 +46,19 @@ class Predictor:
         if len(set(names)) < len(names):
             raise ModelRefused("two of its labels are written alike")
         self._names = names
+        positive = signature.get("positive_label")
+        self._plain = Decision(1 if positive is None else names.index(label_text(positive)))
         labels = len(getattr(pipeline.steps[-1][1], "classes_", ()))
         if labels != len(self._labels or ()):
             raise ModelRefused(f"the model tells {labels} labels apart, not those")
 
-    def predict(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    def predict(
+        self, rows: Sequence[Mapping[str, Any]], threshold: float | None = None
+    ) -> list[dict[str, Any]]:
         """Answer for each row with `prediction` and `probabilities`.
 
-        A prediction has the type of the target: a label, or a float. The probabilities are by
+        Of two labels the positive one is chosen from `threshold` on, of more the likeliest. A
+        prediction has the type of the target: a label, or a float. The probabilities are by
         label, written as text; None for regression.
 
         Raises `ModelRefused` where the model says what is no number, or no probability.
@@ -66,12 +73,15 @@ class Predictor:
             return [{"prediction": float(number), "probabilities": None} for number in numbers]
         table = np.asarray(self._pipeline.predict_proba(frame), dtype=np.float64)
         _check_probabilities(table)
+        decision = (
+            replace(self._plain, threshold=threshold) if threshold is not None else self._plain
+        )
         return [
             {
-                "prediction": self._labels[int(row.argmax())],
+                "prediction": self._labels[int(place)],
                 "probabilities": dict(zip(self._names, row.tolist(), strict=True)),
             }
-            for row in table
+            for place, row in zip(decision.choose(table), table, strict=True)
         ]
 
 

@@ -15,6 +15,8 @@ from flaml.default.suggest import suggest_config
 from flaml.tune.sample import Categorical, Integer, lograndint, randint
 from flaml.tune.searcher.blendsearch import CFO
 
+from projects_api.engines.fitting import FASTEST
+
 Config = dict[str, Any]
 
 # Names of the models as callers know them, and of FLAML's learners, in the order of their trials.
@@ -63,7 +65,6 @@ _DEFAULTS: dict[str, Config] = {
 # However few rows there are, the libraries' defaults stay within the space.
 _LEAST_MOST_TREES = 100
 _LEAST_DEPTH = 6
-_FASTEST = 0.3  # As fast as the fastest of the libraries' defaults.
 _ATTEMPTS = 20
 # More trees make a forest slow to load and to ask, and hardly better.
 _FORESTS = {"rf", "extra_tree"}
@@ -144,7 +145,7 @@ class Search:
         if "learning_rate" in moved and "n_estimators" in moved:
             learned = config["learning_rate"] * config["n_estimators"]
             moved["learning_rate"] = min(
-                learned / moved["n_estimators"], max(_FASTEST, moved["learning_rate"])
+                learned / moved["n_estimators"], max(FASTEST, moved["learning_rate"])
             )
         if "min_child_samples" in moved:  # Leaves of a quarter of the rows would learn nothing.
             moved["min_child_samples"] = min(moved["min_child_samples"], max(2, self._rows // 20))

@@ -20,6 +20,7 @@ from projects_api.engines.columns import (
     read_numbers,
     to_frame,
 )
+from projects_api.engines.decision import BINARY
 from projects_api.engines.evaluation import label_text
 from projects_api.engines.interface import Progress, Task, TrainingRefused
 
@@ -33,7 +34,8 @@ _LOGGED = 20
 class Table:
     """Columns, and the target: codes (places in `labels`) or, without labels, numbers.
 
-    `training` and `held_out` are row numbers. Of a label with a single row, that row is in
+    `positive` is the place of the positive label, where there are two. `training` and `held_out`
+    are row numbers. Of a label with a single row, that row is in
     `training`.
     """
 
@@ -42,6 +44,7 @@ class Table:
     labels: list[Any] | None
     training: np.ndarray
     held_out: np.ndarray
+    positive: int = 1
 
     def frame(self) -> pd.DataFrame:
         """Return all rows of all columns, by position."""
@@ -62,11 +65,14 @@ def read(task: Task, progress: Progress) -> Table:
     }
     table, target = _drop_rows_without_target(table, target, task, progress)
     codes, labels = _read_target(target, task)
+    if labels is None and task.config.balance_classes:
+        progress.log("balance_classes changes nothing: a regression has no classes")
     columns = _read_columns(table, task.target, numbering, progress)
     training, held_out = split(codes, labels, task.config.seed)
     if labels is not None:
         _check_what_is_left(codes[training], labels, task, progress)
-    return Table(columns, codes, labels, training, held_out)
+    positive = _find_positive(codes, labels, task)
+    return Table(columns, codes, labels, training, held_out, positive)
 
 
 def _drop_rows_without_target(
@@ -145,6 +151,30 @@ def _read_labels(target: pa.ChunkedArray, name: str) -> tuple[np.ndarray, list[A
             f"{name!r} and as many of another"
         )
     return codes, labels.tolist()
+
+
+def _find_positive(codes: np.ndarray, labels: list[Any] | None, task: Task) -> int:
+    """Find the place of the label that was asked for, or of the rarer one."""
+    wanted = task.config.positive_label
+    if labels is None or (wanted is None and len(labels) != BINARY):
+        return 1
+    if wanted is None:
+        counts = np.bincount(codes)
+        return int(counts[1] <= counts[0])
+    if len(labels) != BINARY:
+        raise TrainingRefused(
+            f"the target {task.target!r} has {len(labels)} different values; a positive_label is "
+            "for a target with two: leave it out"
+        )
+    names = [label_text(label) for label in labels]
+    number = isinstance(wanted, int | float) and not isinstance(wanted, bool)
+    for place, label in enumerate(labels):
+        if names[place] == label_text(wanted) or (number and label == wanted):
+            return place
+    raise TrainingRefused(
+        f"the target {task.target!r} has no value {label_text(wanted)[:100]!r} for the "
+        f"positive_label: it has {names[0][:100]!r} and {names[1][:100]!r}"
+    )
 
 
 def _check_what_is_left(

@@ -1,7 +1,7 @@
 """A training's rows, prepared once for all of its models."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -12,10 +12,16 @@ from sklearn.model_selection import KFold, ShuffleSplit, StratifiedKFold
 from sklearn.utils.class_weight import compute_sample_weight
 
 from projects_api.engines import preparation
+from projects_api.engines.decision import BINARY, Decision, aim, best_threshold
 from projects_api.engines.interface import TrainingConfig
 from projects_api.engines.table import Table
 
 _VALIDATED = 0.2
+_PARTS = round(1 / _VALIDATED)
+_CELL_BYTES = 8
+_MANY_ROWS = 100_000
+_LEAST_CELLS = 500_000
+_CELLS_AN_HOUR = 10_000_000
 _MOST_BYTES = 1 << 29
 """Of a larger table there are fewer folds, since each keeps the rows as it has prepared them."""
 
@@ -52,11 +58,21 @@ class TrainingData:
     held_out: np.ndarray
     held_out_target: np.ndarray
     folds: list[Fold]
+    positive: int
+    threshold_metric: str
 
     @property
     def label_count(self) -> int:
         """How many labels there are; 0 for regression."""
         return len(self.labels or ())
+
+    def decide(self, answers: Sequence[tuple[np.ndarray, np.ndarray]]) -> Decision:
+        """Find how to choose of two labels, by targets and what a model said of unseen rows."""
+        if self.label_count != BINARY or not answers:
+            return Decision(self.positive)
+        right = np.concatenate([target for target, _ in answers]) == self.positive
+        probability = np.concatenate([predicted[:, self.positive] for _, predicted in answers])
+        return Decision(self.positive, best_threshold(right, probability, self.threshold_metric))
 
 
 def prepare(table: Table, config: TrainingConfig) -> TrainingData:
@@ -79,6 +95,8 @@ def prepare(table: Table, config: TrainingConfig) -> TrainingData:
         held_out=transformer.transform(frame.iloc[table.held_out]),
         held_out_target=table.target[table.held_out],
         folds=list(_prepare_folds(table, rows, target, config, values.nbytes)),
+        positive=table.positive,
+        threshold_metric=aim(config, target) if label_count == BINARY else "none",
     )
 
 
@@ -86,8 +104,10 @@ def _prepare_folds(
     table: Table, rows: pd.DataFrame, target: np.ndarray, config: TrainingConfig, size: int
 ) -> Iterator[Fold]:
     label_count = len(table.labels or ())
-    parts = _fold(target, label_count, config)
-    for fitted, validated in islice(parts, max(1, _MOST_BYTES // max(size, 1))):
+    most = max(1, _MOST_BYTES // max(size, 1))
+    if _is_one_part_enough(len(target), size // _CELL_BYTES, config):
+        config, most = replace(config, nfolds=_PARTS), 1
+    for fitted, validated in islice(_fold(target, label_count, config), most):
         transformer = preparation.build(table.columns, label_count, config.seed, target[fitted])
         yield Fold(
             fitted,
@@ -95,6 +115,16 @@ def _prepare_folds(
             transformer.fit_transform(rows.iloc[fitted], target[fitted]),
             transformer.transform(rows.iloc[validated]),
         )
+
+
+def _is_one_part_enough(rows: int, cells: int, config: TrainingConfig) -> bool:
+    """Tell whether one validation part says enough of a table, and folds would cost too much.
+
+    Of many rows one part has enough to compare models. Otherwise the time that the search has
+    decides, not how fast the machine is: the same task gives the same leaderboard.
+    """
+    affordable = max(_LEAST_CELLS, _CELLS_AN_HOUR * config.max_runtime_secs / 3600)
+    return rows >= _MANY_ROWS or cells > affordable
 
 
 def _fold(

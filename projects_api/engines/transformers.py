@@ -38,7 +38,7 @@ class DateParts(TransformerMixin, BaseEstimator):
         """Return the parts of each date beside each other; a missing date has NaN for all."""
         seconds = np.asarray(values, dtype=np.float64)
         missing = np.isnan(seconds)
-        whole = np.where(missing, 0, seconds).astype("int64").astype("datetime64[s]")
+        whole = np.floor(np.where(missing, 0, seconds)).astype("int64").astype("datetime64[s]")
         days = whole.astype("datetime64[D]")
         months = whole.astype("datetime64[M]")
         parts = [

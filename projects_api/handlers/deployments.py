@@ -15,7 +15,7 @@ from projects_api.handlers.translation import translated
 from projects_api.models import deployment as deployments
 from projects_api.models import deployment_input, trained_model
 from projects_api.models.api_key import Caller
-from projects_api.predictions import Predictions, require_answers
+from projects_api.predictions import Predictions, require_answers, require_threshold
 from projects_api.schemas import (
     Deployment,
     DeploymentCreated,
@@ -44,6 +44,7 @@ def create_deployment(
     name: str,
     stage: DeploymentStage,
     traffic_percent: int,
+    threshold: float | None = None,
 ) -> DeploymentCreated:
     """Deploy a model of the project."""
     model = trained_model.find(connection, model_id)
@@ -51,6 +52,9 @@ def create_deployment(
         raise ModelNotFound
     with translated():
         require_answers(model["engine"])
+        if threshold is not None:
+            signature = trained_model.find_experiment_column(connection, model_id, "signature")
+            require_threshold(signature, "/threshold")
     created = deployments.create(
         connection,
         project["id"],
@@ -58,6 +62,7 @@ def create_deployment(
         name=name,
         stage=stage,
         traffic_percent=traffic_percent,
+        threshold=threshold,
     )
     return {"deployment_id": created["id"], "deployment": created}
 
@@ -75,7 +80,7 @@ def predict_with_deployment(
     *,
     deployment: Deployment,
     inputs: Any,
-    options: dict[str, bool],
+    options: dict[str, Any],
 ) -> PredictionList:
     """Ask a deployment about one row or about many, and keep the rows."""
     if deployment["status"] != "active":
@@ -84,12 +89,13 @@ def predict_with_deployment(
     if model is None:
         raise DeploymentNotFound
     with translated():
-        told = predictions.predict(model, inputs, caller.user_id)
+        threshold = options.get("threshold", deployment["threshold"])
+        told = predictions.predict(model, inputs, caller.user_id, threshold=threshold)
     # In a transaction of its own: nobody else's writing waits while the model works.
     with database.transaction() as own:
         if not deployment_input.keep(own, deployment["id"], told.rows):
             raise DeploymentNotFound
-    return told.as_answer(**options)
+    return told.as_answer(probabilities=options["probabilities"])
 
 
 def promote_deployment(

@@ -73,14 +73,16 @@ def predict(
     *,
     model_id: str,
     inputs: Any,
-    options: dict[str, bool],
+    options: dict[str, Any],
 ) -> PredictionList:
     """Ask a model about one row or about many."""
     model = trained_model.find_for_prediction(connection, model_id)
     if model is None:
         raise ModelNotFound
     with translated():
-        return predictions.predict(model, inputs, caller.user_id).as_answer(**options)
+        threshold = options.get("threshold")
+        told = predictions.predict(model, inputs, caller.user_id, threshold=threshold)
+    return told.as_answer(probabilities=options["probabilities"])
 
 
 def download_model(connection: Connection, artifacts: Artifacts, model: TrainedModel) -> File:

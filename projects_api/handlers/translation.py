@@ -13,7 +13,7 @@ from projects_api.access.problems import (
     Unavailable,
 )
 from projects_api.contract.parameters import describe
-from projects_api.predictions.faults import EngineMissing, ModelFault, RowsRefused
+from projects_api.predictions.faults import EngineMissing, ModelFault, RowsRefused, ThresholdRefused
 from projects_api.processes.turns import QueueFull
 from projects_api.storage.profiles import TooManyReaders, VersionNotFound
 from projects_api.storage.quotas import QuotaExceeded
@@ -39,6 +39,9 @@ def translated() -> Iterator[None]:
         raise ModelUnusable(fault.reason) from fault
     except EngineMissing as fault:
         raise EngineUnavailable(fault.reason) from fault
+    except ThresholdRefused as refused:
+        error = {"location": "body", "pointer": refused.pointer, "message": refused.reason}
+        raise InputsRefused(describe([error]), errors=[error]) from refused
     except RowsRefused as refused:
         raise _inputs_refused(refused) from refused
 

@@ -6,6 +6,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
+    Float,
     Index,
     bindparam,
     exists,
@@ -39,7 +40,8 @@ _IN_PRODUCTION = text("stage = 'production' AND status = 'active'")
 class Deployment(SQLModel, table=True):
     """A deployed model; a project has one active deployment in production at most.
 
-    `replaced_id` is the deployment that this one took the place of in production.
+    `replaced_id` is the deployment that this one took the place of in production, `threshold` what
+    it chooses the positive label from, where that is not the model's own.
     """
 
     __tablename__ = "deployments"
@@ -66,6 +68,7 @@ class Deployment(SQLModel, table=True):
     status: str = Field(max_length=16)
     traffic_percent: int = Field(sa_type=BigInteger)
     replaced_id: str | None = Field(default=None, sa_type=Identifier)
+    threshold: float | None = Field(default=None, sa_type=Float)
     created_at: str = Field(sa_type=Timestamp)
     updated_at: str = Field(sa_type=Timestamp)
 
@@ -121,6 +124,7 @@ def create(
     name: str,
     stage: schemas.DeploymentStage,
     traffic_percent: int,
+    threshold: float | None = None,
 ) -> schemas.Deployment:
     """Deploy a model; the one that was in production before gives way to one in production."""
     moment = now()
@@ -133,6 +137,7 @@ def create(
         "status": "active",
         "traffic_percent": traffic_percent,
         "replaced_id": _vacate(connection, project_id) if stage == "production" else None,
+        "threshold": threshold,
         "created_at": moment,
         "updated_at": moment,
     }

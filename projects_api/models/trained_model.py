@@ -175,10 +175,10 @@ def find_best(connection: Connection, experiment_id: str) -> BestModel | None:
 
 
 def find_for_prediction(connection: Connection, model_id: str) -> dict[str, Any] | None:
-    """Find what a model is asked with: `sha256` of its file, engine, signature, and project."""
+    """Find what a model is asked with: file, engine, metrics, signature, and project."""
     asked = (artifacts.c.sha256, artifacts.c.project_id)
     statement = (
-        select(*asked, trained_models.c.engine, experiments.c.signature)
+        select(*asked, trained_models.c.engine, trained_models.c.metrics, experiments.c.signature)
         .join(artifacts, artifacts.c.id == trained_models.c.artifact_id)
         .join(experiments, experiments.c.id == trained_models.c.experiment_id)
         .where(trained_models.c.id == model_id)

@@ -15,9 +15,9 @@ from typing import Any
 import orjson
 
 from projects_api import schemas
-from projects_api.engines import MODEL_FORMATS
+from projects_api.engines import MODEL_FORMATS, THRESHOLD
 from projects_api.files.traces import held_folder, remove_abandoned
-from projects_api.predictions.faults import EngineMissing, ModelFault
+from projects_api.predictions.faults import EngineMissing, ModelFault, ThresholdRefused
 from projects_api.predictions.rows import Row, read_rows
 from projects_api.processes.pool import ChildDied, ChildPool, OutOfTime
 from projects_api.processes.turns import Turns
@@ -28,6 +28,7 @@ from projects_api.storage.store import ContentWrong
 PROCESS = "projects_api.predictions.process"
 FOLDER = "projects-api-child-"
 TASK_SECONDS = 60.0
+LABELS_WITH_THRESHOLD = 2
 KEPT_GROWTH_KIB = 3 * 1024**2
 KEPT_PROCESSES = 4
 """For each that may work at once; the others wait for questions of their projects."""
@@ -51,6 +52,12 @@ def require_answers(engine: str) -> None:
             f"Models of the engine {engine} are measured and compared, but cannot predict here. "
             "Use a model of the engine flaml."
         )
+
+
+def require_threshold(signature: Mapping[str, Any] | None, pointer: str) -> None:
+    """Raise `ThresholdRefused` where a model does not choose between two labels."""
+    if signature is None or len(signature["labels"] or ()) != LABELS_WITH_THRESHOLD:
+        raise ThresholdRefused(pointer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,19 +103,31 @@ class Predictions:
         """Who asks a process now, and who waits for one."""
         return self._children.turns
 
-    def predict(self, model: Mapping[str, Any], inputs: Any, asker: str = "") -> Prediction:
+    def predict(
+        self,
+        model: Mapping[str, Any],
+        inputs: Any,
+        asker: str = "",
+        *,
+        threshold: float | None = None,
+    ) -> Prediction:
         """Ask a model, as `find_for_prediction` returns it, about a row or about several.
 
-        Those who ask take turns, `asker` by `asker`. Raises `QueueFull` where too many wait,
-        `RowsRefused` for rows that it cannot be asked about, `ModelFault` where the model cannot
-        answer, and `EngineMissing` where this machine lacks what it needs.
+        Without a `threshold` it has its own. Those who ask take turns, `asker` by `asker`. Raises
+        `QueueFull` where too many wait, `RowsRefused` for rows that it cannot be asked about,
+        `ThresholdRefused` where it has none, `ModelFault` where the model cannot answer, and
+        `EngineMissing` where this machine lacks what it needs.
         """
         require_answers(model["engine"])
         signature = model["signature"]
         if signature is None:
             raise ModelFault("Nobody has kept what this model takes. Train a model here.")
+        if threshold is not None:
+            require_threshold(signature, "/options/threshold")
+        own = model["metrics"].get(THRESHOLD)
         rows, ignored_fields = read_rows(signature, inputs)
-        return Prediction(rows, self._ask(model, rows, asker), ignored_fields)
+        told = self._ask(model, rows, own if threshold is None else threshold, asker)
+        return Prediction(rows, told, ignored_fields)
 
     def measure_drift(
         self,
@@ -124,10 +143,10 @@ class Predictions:
         return drift
 
     def _ask(
-        self, model: Mapping[str, Any], rows: list[Row], asker: str
+        self, model: Mapping[str, Any], rows: list[Row], threshold: float | None, asker: str
     ) -> list[schemas.Prediction]:
         key = _key(model)
-        task = {"key": key, "rows": rows}
+        task = {"key": key, "rows": rows, "threshold": threshold}
         answer = self._attempt(task, key, model["project_id"], asker)
         if "not_loaded" in answer:
             answer = self._ask_with_file(model, task, key, asker)

@@ -17,6 +17,14 @@ class EngineMissing(PredictionFault):
     """What the model needs is not on this machine."""
 
 
+class ThresholdRefused(PredictionFault):
+    """The model has no threshold to set; `pointer` is the place of the one that was sent."""
+
+    def __init__(self, pointer: str) -> None:
+        super().__init__("is for models that tell two labels apart: this one does not")
+        self.pointer = pointer
+
+
 class RowsRefused(PredictionFault):
     """The rows are not what the model takes; `faults` are pointers in the inputs with a message."""
 

@@ -46,7 +46,7 @@ class HotModels:
                 path = Path(task["path"])
                 self._keep(key, _load(path, source), path.stat().st_size)
             self._models.move_to_end(key)
-            predictions = _predict(self._models[key][0], task["rows"])
+            predictions = _predict(self._models[key][0], task["rows"], task.get("threshold"))
         except Refused as refused:
             return {"refusal": str(refused), "keeps": list(self._models)}
         return {"predictions": predictions, "keeps": list(self._models)}
@@ -77,9 +77,9 @@ def _load(path: Path, source: dict[str, Any]) -> Any:
         raise Refused("The model takes more memory than a model may.") from error
 
 
-def _predict(model: Any, rows: list[dict[str, Any]]) -> Any:
+def _predict(model: Any, rows: list[dict[str, Any]], threshold: float | None) -> Any:
     try:
-        return model.predict(rows)
+        return model.predict(rows, threshold)
     except MemoryError as error:
         raise Refused("These rows take too much memory. Ask about fewer at a time.") from error
     except Exception as error:  # what an imported model does is not known ahead

@@ -3,6 +3,7 @@
 import json
 import os
 import zipfile
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,6 +14,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import FunctionTransformer, Pipeline
 
 from projects_api.engines import prediction
+from projects_api.engines.decision import Decision
 from projects_api.engines.evaluation import score
 from projects_api.engines.inputs import check_rows
 
@@ -35,17 +37,24 @@ def test_every_stored_model_answers_as_it_was_measured(trained, name):
     truth = tested[training.task.target].to_numpy()
     labels = signature["labels"]
     for candidate in training.result.candidates:
-        answers = prediction.load(candidate.path, signature).predict(rows)
+        threshold = candidate.metrics.get("threshold")
+        answers = prediction.load(candidate.path, signature).predict(rows, threshold)
+        decision = Decision(1, threshold or 0.5)
         if labels is None:
             predicted = np.array([answer["prediction"] for answer in answers])
             assert all(answer["probabilities"] is None for answer in answers)
         else:
             predicted = np.array([list(answer["probabilities"].values()) for answer in answers])
             truth_codes = np.searchsorted(labels, truth)
-            chosen = [labels[place] for place in predicted.argmax(axis=1)]
+            chosen = [labels[place] for place in decision.choose(predicted)]
+            if len(labels) == 2:
+                decision = replace(decision, positive=labels.index(signature["positive_label"]))
+                reached = predicted[:, decision.positive] >= threshold
+                chosen = [labels[decision.positive ^ (not one)] for one in reached]
             assert [answer["prediction"] for answer in answers] == chosen
-        scores = score(truth if labels is None else truth_codes, predicted, len(labels or ()))
-        told = {n: v for n, v in candidate.metrics.items() if not n.startswith("cv_")}
+        right = truth if labels is None else truth_codes
+        scores = score(right, predicted, len(labels or ()), decision=decision)
+        told = {n: v for n, v in candidate.metrics.items() if n in scores}
         assert scores == pytest.approx(told, rel=1e-9)
 
 

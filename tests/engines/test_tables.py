@@ -143,7 +143,7 @@ def test_every_type_of_column_is_prepared_or_left_out(run, recorder):
         "exact": "number",
         "day": "date",
         "moment": "date",
-        "clock": "category",
+        "clock": "date",
         "coded": "category",
         "flag": "boolean",
     }

@@ -11,7 +11,7 @@ from tests.training import change_engine
 UNKNOWN = "0195d3a0-0000-7000-8000-000000000000"
 FIELDS = {
     *("id", "project_id", "model_id", "name", "stage", "status", "traffic_percent"),
-    *("replaced_id", "created_at", "updated_at"),
+    *("replaced_id", "threshold", "created_at", "updated_at"),
 }
 LARGE = {"amount": 980, "country": "FR"}
 
@@ -168,6 +168,19 @@ class TestPredictWithDeployment:
             with server.services.database.transaction(writing=False) as connection:
                 rows = deployment_input.list_newest(connection, deployment_id)
             assert rows == [LARGE, LARGE, {"amount": 1, "country": None}]
+
+    def test_its_threshold_decides_unless_the_request_has_another(self, owner, deploy):
+        lenient, plain = deploy("staging", threshold=0.0), deploy("staging")
+        assert owner.get(path(lenient)).json()["deployment"]["threshold"] == 0.0
+        assert owner.get(path(plain)).json()["deployment"]["threshold"] is None
+
+        def ask(deployment_id, **options):
+            body = {"inputs": [{"amount": 1}, LARGE], "options": options}
+            answer = owner.post(path(deployment_id, "/predict"), json=body).json()["predictions"]
+            return [each["prediction"] for each in answer]
+
+        assert ask(lenient) == ask(plain, threshold=0.0) == ["yes", "yes"]
+        assert ask(lenient, threshold=0.5) == ask(plain) == ["no", "yes"]
 
     def test_keeps_the_newest_rows_only(self, server, owner, deploy, monkeypatch):
         monkeypatch.setattr(deployment_input, "MAX_KEPT", 3)

@@ -40,6 +40,7 @@ DEFAULTS = {
     "stopping_rounds": 3,
     "stopping_metric": "AUTO",
     "stopping_tolerance": 0.001,
+    "threshold_metric": "auto",
 }
 EXPLANATION = {
     "permutation_importance": [{"feature": "x", "importance": 0.5, "deviation": 0.1}],
@@ -155,6 +156,14 @@ class TestCreateExperiment:
         created = owner.post("/api/experiments", json={**body, "config": config}).json()
         assert created["experiment"]["config"] == {**DEFAULTS, **config}
 
+    @pytest.mark.parametrize("label", ["fraud", 1, 0.5, True, None])
+    def test_a_positive_label_is_kept(self, owner, body, label):
+        asked = {**body, "problem_type": "binary", "config": {"positive_label": label}}
+        answer = owner.post("/api/experiments", json=asked)
+        assert answer.status_code == 201, answer.text
+        kept = answer.json()["experiment"]["config"]["positive_label"]
+        assert (kept, type(kept)) == (label, type(label))
+
     def test_the_job_has_a_limit(self, server, owner, body):
         created = owner.post("/api/experiments", json={**body, "config": {"max_runtime_secs": 30}})
         with server.services.database.transaction(writing=False) as connection:
@@ -217,6 +226,8 @@ class TestCreateExperiment:
             ("regression", {"sort_metric": "auc"}, "/sort_metric", "only AUTO, rmse, mse,"),
             ("binary", {"sort_metric": "RMSE"}, "/sort_metric", "only AUTO, auc, logloss,"),
             ("multiclass", {"stopping_metric": "speed"}, "/stopping_metric", "only AUTO, auc,"),
+            ("regression", {"positive_label": "x"}, "/positive_label", "is for a classification"),
+            ("binary", {"positive_label": {"x": 1}}, "/positive_label", "must be a text, a num"),
             ("regression", {"exclude_algos": ["GLM", "GMB"]}, "/exclude_algos/1", "only GBM,"),
             (
                 *("regression", {"exclude_algos": ["gbm", "XGBoost", "GLM", "DRF", "XRT"]}),

@@ -166,6 +166,23 @@ class TestPredict:
 
         return ask
 
+    def test_of_two_labels_the_threshold_decides(self, owner, kept, ask):
+        shown = owner.get(path(kept.model_ids[0])).json()
+        assert shown["signature"]["positive_label"] == "yes"
+        assert 0 < shown["model"]["metrics"]["threshold"] < 1
+        answer = ask([SMALL, LARGE]).json()["predictions"]
+        small, large = (each["probabilities"]["yes"] for each in answer)
+        assert small < 0.5 < large
+        for threshold in (0, small, (small + large) / 2, large, 1):
+            answer = ask([SMALL, LARGE], options={"threshold": threshold}).json()
+            told = ["yes" if one >= threshold else "no" for one in (small, large)]
+            assert [each["prediction"] for each in answer["predictions"]] == told
+
+    @pytest.mark.parametrize("threshold", [-0.1, 1.1, "0.5"])
+    def test_a_threshold_is_a_probability(self, ask, problem, threshold):
+        answer = ask(LARGE, options={"threshold": threshold})
+        problem(answer, 422, "contract-violation", "/options/threshold")
+
     def test_every_model_predicts_one_row_and_many(self, owner, kept):
         for model_id in kept.model_ids:
             one = owner.post(path(model_id, "/predict"), json={"inputs": LARGE})
