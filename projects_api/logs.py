@@ -20,7 +20,7 @@ def set_up_logs(level: str, form: Literal["json", "console"]) -> None:
     number = logging.getLevelNamesMapping()[level.upper()]
     as_json = form == "json"
     structlog.configure(
-        processors=[*shared, _write_bytes if as_json else structlog.dev.ConsoleRenderer()],
+        processors=[*shared, _write_bytes if as_json else _for_people()],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.BytesLoggerFactory(cast("BinaryIO", _Patient(sys.stderr.buffer)))
         if as_json
@@ -32,7 +32,7 @@ def set_up_logs(level: str, form: Literal["json", "console"]) -> None:
         structlog.stdlib.ProcessorFormatter(
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                _write_text if as_json else structlog.dev.ConsoleRenderer(),
+                _write_text if as_json else _for_people(),
             ],
             foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
         )
@@ -42,6 +42,13 @@ def set_up_logs(level: str, form: Literal["json", "console"]) -> None:
     logging.getLogger("alembic").setLevel(max(number, logging.WARNING))  # It tells of its imports.
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # They speak to developers, who can ask for them.
+
+
+def _for_people() -> structlog.dev.ConsoleRenderer:
+    """Write lines for people; a pretty traceback of a deep recursion takes minutes to draw."""
+    return structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+    )
 
 
 class _Patient:

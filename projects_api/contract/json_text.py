@@ -33,11 +33,15 @@ def parse_json(raw: bytes) -> Any:
 
 def _members(value: Any) -> int:
     """Count the members of all objects; no text has fewer, unless a name stands twice."""
-    if type(value) is dict:
-        return len(value) + sum(_members(one) for one in value.values() if type(one) in _HOLDERS)
-    if type(value) is list:
-        return sum(_members(one) for one in value if type(one) in _HOLDERS)
-    return 0
+    count, left = 0, [value]  # no recursion, for texts are as deep as their senders like
+    while left:
+        one = left.pop()
+        if type(one) is dict:
+            count += len(one)
+            left += [part for part in one.values() if type(part) in _HOLDERS]
+        elif type(one) is list:
+            left += [part for part in one if type(part) in _HOLDERS]
+    return count
 
 
 def _check_members(text: str) -> None:

@@ -15,7 +15,7 @@ import skops.io
 from sklearn.pipeline import Pipeline
 
 from projects_api.engines import checks
-from projects_api.engines.model_types import LOADERS, TYPES
+from projects_api.engines.checks.model_types import LOADERS, TYPES
 
 MEDIA_TYPE = "application/vnd.skops"
 _SCHEMA = "schema.json"

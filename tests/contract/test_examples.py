@@ -13,7 +13,7 @@ import requests
 from sqlalchemy import delete, insert, make_url
 
 from projects_api.access import places, rate_limit
-from projects_api.access.idempotency import IdempotentRequest
+from projects_api.access.idempotency import Claims, IdempotentRequest
 from projects_api.database import Database
 from projects_api.models import (
     artifact,
@@ -479,9 +479,9 @@ class Provoke:
 
     def request_running(self):
         body = b'{"name": "Churn Prediction"}'
-        database = self.world.server.services.database
+        claims = Claims(self.world.server.services.database)
         identity = ("create_project", "/api/projects", sha256(body).hexdigest())
-        same = IdempotentRequest(database, self.alice.user_id, "key", *identity)
+        same = IdempotentRequest(claims, self.alice.user_id, "key", *identity)
         return same.run(lambda: self._create(body, headers={"Idempotency-Key": "key"}))
 
     def precondition_failed(self):

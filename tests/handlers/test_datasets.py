@@ -187,7 +187,6 @@ class TestUploadDataset:
             {"unknown": (None, "x")},
             {"unknown": ("f", b"x")},
             {"name": ("f.txt", b"a file")},
-            {"file": (None, "no file")},
         ],
     )
     def test_refuses_what_breaks_the_contract(self, owner, problem, project_id, parts):

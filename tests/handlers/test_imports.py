@@ -150,7 +150,7 @@ class TestImportProject:
     def test_the_path_takes_a_post_only(self, alice, problem):
         answer = alice.get(IMPORT)
         problem(answer, 405, "method-not-allowed")
-        assert answer.headers["allow"] == "POST"
+        assert answer.headers["allow"] == "POST, OPTIONS"
 
     @pytest.mark.parametrize(
         ("archive", "reason"),

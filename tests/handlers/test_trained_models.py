@@ -245,7 +245,7 @@ class TestPredict:
 
     @pytest.mark.parametrize(
         "body",
-        [{}, {"rows": [SMALL]}, {"inputs": SMALL, "options": {"threshold": 1}}],
+        [{}, {"rows": [SMALL]}, {"inputs": SMALL, "options": {"unknown": 1}}],
     )
     def test_refuses_what_breaks_the_contract(self, owner, problem, model_id, body):
         answer = owner.post(path(model_id, "/predict"), json=body)

@@ -173,7 +173,7 @@ def test_from_the_table_to_the_models(lab: Lab, workers, tmp_path):
     assert 2 <= len(models) <= 4
     assert [one["rank"] for one in models] == list(range(1, len(models) + 1))
     assert [one["is_best"] for one in models] == [True] + [False] * (len(models) - 1)
-    scores = [one["metrics"]["auc"] for one in models]
+    scores = [one["metrics"]["cv_auc"] for one in models]
     assert scores == sorted(scores, reverse=True)
     assert 0.9 < scores[0] < 1
     held_out = {one["evaluation"]["rows"] for one in models}
@@ -290,7 +290,7 @@ def test_two_engines_share_a_leaderboard(lab: Lab, workers, mode):
     assert [one["rank"] for one in models] == list(range(1, len(models) + 1))
     assert [one["is_best"] for one in models] == [True] + [False] * (len(models) - 1)
     assert {one["engine"] for one in models} == {"flaml", "h2o"}
-    scores = [one["metrics"]["auc"] for one in models]
+    scores = [one["metrics"]["cv_auc"] for one in models]
     assert scores == sorted(scores, reverse=True)
     assert all(
         max(one["metrics"]["auc"] for one in models if one["engine"] == run["engine"]) > 0.9

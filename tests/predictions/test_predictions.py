@@ -36,7 +36,7 @@ class Store:
         content = describe(path)
         self.services.artifacts.store.put(content, path)
         asked = {"sha256": content.sha256, "engine": "flaml", "signature": self.signature}
-        return {**asked, "project_id": "mine"}
+        return {**asked, "project_id": "mine", "metrics": {}}
 
     def stored(self, model: dict) -> Path:
         (file,) = (self.services.settings.data_dir / "artifacts").rglob(model["sha256"])
