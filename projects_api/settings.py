@@ -1,5 +1,7 @@
 """Settings: one typed object, read from the environment and from `.env`."""
 
+import os
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from ipaddress import ip_address, ip_network
@@ -11,6 +13,7 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "PROJECTS_API_"
+MOST_DAYS = 36_500
 _ADDRESS = r"^[A-Za-z0-9._%+-]+@([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,}$"
 
 
@@ -77,9 +80,9 @@ class Settings(BaseSettings):
     tls_key: Path | None = None
     maintenance_seconds: float = Field(default=60.0, gt=0)
     """Seconds between two collections of files that nothing refers to."""
-    job_days: float = Field(default=90, ge=0)
+    job_days: float = Field(default=90, ge=0, le=MOST_DAYS)
     """Days after which a job that has ended is forgotten with its log; 0 keeps all."""
-    audit_days: float = Field(default=90, ge=0)
+    audit_days: float = Field(default=90, ge=0, le=MOST_DAYS)
     """Days after which entries of the audit log are forgotten; 0 keeps all."""
     audit_refusals_per_minute: int = Field(default=10, ge=0, le=1000)
     """Refused requests of a caller that have an entry each in a minute; more are counted."""
@@ -139,7 +142,16 @@ class Settings(BaseSettings):
     @classmethod
     def _check_database(cls, value: str) -> str:
         if value and not value.startswith(("sqlite:", "postgresql:", "postgresql+psycopg:")):
-            raise ValueError("PROJECTS_API_DATABASE_URL begins with sqlite:// or postgresql://")
+            raise ValueError("a database's URL begins with sqlite:/// or postgresql://")
+        if value.startswith("sqlite:") and not re.match(r"sqlite:///.", value):
+            raise ValueError("SQLite needs a file: sqlite:///path, with four slashes from the root")
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _check_public_url(cls, value: str | None) -> str | None:
+        if value and not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", value):
+            raise ValueError("an address such as https://example.com/projects, without a query")
         return value
 
     @field_validator("artifact_url")
@@ -155,10 +167,11 @@ class Settings(BaseSettings):
         from limits import parse  # noqa: PLC0415 - slow to import, and seldom needed
 
         try:
-            if value:
-                parse(value)
+            amount = parse(value).amount if value else 1
         except ValueError:
-            raise ValueError("PROJECTS_API_RATE_LIMIT is a rate such as 100/second") from None
+            amount = 0
+        if amount < 1:
+            raise ValueError("PROJECTS_API_RATE_LIMIT is a rate such as 100/second")
         return value
 
     @model_validator(mode="after")
@@ -176,9 +189,11 @@ class Settings(BaseSettings):
         faults = []
         if "*" in self.cors_origins and not is_loopback(self.host):
             faults.append("CORS_ORIGINS=* lets any web page call a server that others can reach")
-        database = urlsplit(self.database)
-        if "sslmode=disable" in database.query and not is_loopback(database.hostname or ""):
-            faults.append("DATABASE_URL sends a password over a network without TLS")
+        if _lacks_tls(self.database):
+            faults.append(
+                "DATABASE_URL sends a password over a network without TLS: it needs "
+                "?sslmode=verify-full, or verify-ca or require"
+            )
         (endpoint,) = parse_qs(urlsplit(self.artifacts).query).get("endpoint", [""])[:1]
         if endpoint.startswith("http:") and not is_loopback(urlsplit(endpoint).hostname or ""):
             faults.append("ARTIFACT_URL sends artifacts over a network without TLS")
@@ -221,6 +236,19 @@ class Settings(BaseSettings):
         if is_loopback(self.host) or self.host in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
             host = "localhost"
         return self.public_url or f"{scheme}://{host}:{self.port}"
+
+
+def _lacks_tls(database_url: str) -> bool:
+    """Return whether PostgreSQL is elsewhere, and may be spoken to in plain text."""
+    url = urlsplit(database_url)
+    if url.scheme.startswith("sqlite"):
+        return False
+    query = parse_qs(url.query)
+    hosts = [url.hostname, *query.get("host", []), os.environ.get("PGHOST")]
+    host = next(filter(None, hosts), "")
+    mode = query.get("sslmode", [os.environ.get("PGSSLMODE", "")])[0]
+    is_near = host.startswith("/") or is_loopback(host)
+    return not is_near and mode not in {"require", "verify-ca", "verify-full"}
 
 
 def is_loopback(host: str) -> bool:

@@ -84,7 +84,9 @@ def restore(settings: Settings, folder: Path) -> Summary:
     with closing(Database(settings.database)) as database:
         _check_target(summary, database, store)
         # Files first: no row ever refers to what is not there.
-        faults = copy_contents(source, store, dict(source.list()))
+        found = dict(source.list())
+        _compare_sums(summary, found, "the folder has")
+        faults = copy_contents(source, store, found)
         if faults:
             raise BackupRefused(" ".join(faults))
         _attempt(lambda: copy_in(database, folder / _DATABASE))
@@ -172,13 +174,17 @@ def _check_target(summary: Summary, database: Database, store: ArtifactStore) ->
         raise BackupRefused("The artifact store is not empty. Name a new one, or empty it.")
 
 
-def _compare(summary: Summary, contents: Contents, store: ArtifactStore) -> None:
+def _compare_sums(summary: Summary, contents: Contents, what: str) -> None:
     found = len(contents), sum(contents.values())
     if found != (summary.contents, summary.bytes):
         raise BackupRefused(
-            f"The backup has {summary.contents} contents of {summary.bytes} bytes, and what was "
-            f"restored refers to {found[0]} of {found[1]}."
+            f"The backup has {summary.contents} contents of {summary.bytes} bytes, and {what} "
+            f"{found[0]} of {found[1]}."
         )
+
+
+def _compare(summary: Summary, contents: Contents, store: ArtifactStore) -> None:
+    _compare_sums(summary, contents, "what was restored refers to")
     stored = dict(store.list())
     wrong = [one for one in contents if one not in stored or not store.verify(one)]
     if wrong:

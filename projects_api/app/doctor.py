@@ -56,7 +56,12 @@ def examine(settings: Settings, *, verify: bool = False) -> Iterator[tuple[str, 
     }
     if verify:
         with_database["contents are what they were"] = partial(_verify_contents, settings)
-    if missing := find_missing_file(settings.database):
+    try:
+        missing = find_missing_file(settings.database)
+    except OSError as error:
+        yield "the database", [str(error)]
+        return
+    if missing:
         told = f"there is no file {missing.absolute()}: run this where the server runs"
         yield "the database", [told]
         return

@@ -2,6 +2,7 @@
 
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy import delete
 
@@ -41,7 +42,7 @@ def move(source: Settings, target: Settings) -> Moved:
     if missing := find_missing_file(source.database):
         raise MoveRefused(f"There is no database {missing.absolute()}: run this where it is.")
     with closing(Database(source.database)) as old, closing(Database(target.database)) as new:
-        if old.engine.url == new.engine.url:
+        if _place(old) == _place(new):
             raise MoveRefused("That is the database that is used already. Name another one.")
         if _revision(old) != schema.head():
             raise MoveRefused("Run `projects-api db upgrade` first.")
@@ -62,6 +63,11 @@ def move(source: Settings, target: Settings) -> Moved:
                 # Those who hold contents are at work in the old place.
                 writer.execute(delete(blob.blob_leases))
     return Moved(tables, len(contents), sum(contents.values()))
+
+
+def _place(database: Database) -> object:
+    url = database.engine.url
+    return Path(url.database or "").resolve() if database.is_embedded else url
 
 
 def _revision(database: Database) -> str | None:

@@ -61,7 +61,11 @@ def used_settings_or_end() -> "Settings":
     from projects_api.database import find_missing_file
 
     settings = settings_or_end()
-    if missing := find_missing_file(settings.database):
+    try:
+        missing = find_missing_file(settings.database)
+    except OSError as error:
+        fail(f"the database cannot be looked at: {error}")
+    if missing:
         fail(
             f"there is no database {missing.absolute()}: run this in the folder in which the "
             "server runs and with its settings, or make a database by `projects-api db upgrade`"
@@ -75,7 +79,7 @@ def opened_database(settings: "Settings | None" = None) -> "Iterator[Database]":
 
     Without `settings` it must be there already.
     """
-    from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
+    from sqlalchemy.exc import DatabaseError, IntegrityError, InterfaceError
 
     from projects_api.database import Database
     from projects_api.database.schema import NewerSchemaError
@@ -87,7 +91,9 @@ def opened_database(settings: "Settings | None" = None) -> "Iterator[Database]":
         fail(f"the folder of the database cannot be made: {error}")
     try:
         yield database
-    except (InterfaceError, OperationalError, ProgrammingError) as error:
+    except IntegrityError:
+        raise
+    except (DatabaseError, InterfaceError) as error:
         fail(f"{error.orig}: is the database there, and up to date (`projects-api db upgrade`)?")
     except NewerSchemaError as error:
         fail(str(error))

@@ -152,13 +152,22 @@ def _state(key: dict[str, str | None]) -> str:
     return "live"
 
 
+def _key_id(text: str) -> str:
+    from uuid import UUID
+
+    try:
+        return str(UUID(text))
+    except ValueError:
+        fail(f"there is no live key {text}: `projects-api keys list`")
+
+
 @keys.command("revoke")
 def revoke_key(key_id: str) -> None:
     """Make a key useless, at once and in every process."""
     from projects_api.models import api_key
 
     with opened_database() as database, database.transaction() as connection:
-        if not api_key.revoke(connection, key_id.lower()):
+        if not api_key.revoke(connection, _key_id(key_id)):
             fail(f"there is no live key {key_id}: `projects-api keys list`")
 
 
@@ -168,7 +177,7 @@ def rotate_key(key_id: str) -> None:
     from projects_api.models import api_key
 
     with opened_database() as database, database.transaction() as connection:
-        key = api_key.rotate(connection, key_id.lower())
+        key = api_key.rotate(connection, _key_id(key_id))
     if key is None:
         fail(f"there is no live key {key_id}: `projects-api keys list`")
     typer.echo(f"API_KEY={key}")

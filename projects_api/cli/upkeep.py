@@ -58,7 +58,9 @@ def audit(
     project: Annotated[str | None, typer.Option(help="Id of the project.")] = None,
     operation: Annotated[str | None, typer.Option(help="Such as `delete_project`.")] = None,
     status: Annotated[int | None, typer.Option(help="HTTP status, such as 403.")] = None,
-    days: Annotated[float | None, typer.Option(help="Of the last days only.", min=0)] = None,
+    days: Annotated[
+        float | None, typer.Option(help="Of the last days only.", min=0, max=36_500)
+    ] = None,
     limit: Annotated[int, typer.Option(help="Entries at most.", min=1, max=100_000)] = 100,
 ) -> None:
     """List who changed what, and who was refused, the newest first."""

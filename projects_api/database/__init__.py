@@ -217,8 +217,8 @@ def _set_journal_mode(connection: sqlite3.Connection) -> None:
     while True:
         try:
             connection.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError:
-            if monotonic() > deadline:
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or monotonic() > deadline:
                 raise
             sleep(RETRY_SECONDS)
         else:

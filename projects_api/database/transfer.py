@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from time import monotonic, sleep
 
 from sqlalchemy import (
     JSON,
@@ -17,11 +18,14 @@ from sqlalchemy import (
     select,
     text,
 )
+from sqlalchemy.exc import OperationalError
 
 from projects_api.database import Database
 from projects_api.models.base import metadata
 
 ROWS_AT_ONCE = 500
+LOCK_SECONDS = 60.0
+RETRY_SECONDS = 0.02
 _DIGEST_BITS = 256
 
 
@@ -40,11 +44,26 @@ def held_still(database: Database) -> Iterator[Connection]:
         with database.connect(writing=True) as connection, connection.begin():
             yield connection
         return
-    with database.connect(snapshot=True) as connection, connection.begin():
-        names = ", ".join(table.name for table in metadata.sorted_tables)
-        # Before the first query, with which the state that is seen begins.
-        connection.execute(text(f"LOCK TABLE {names} IN SHARE MODE"))
+    with database.connect(snapshot=True) as connection:
+        _lock_all(connection)
         yield connection
+
+
+def _lock_all(connection: Connection) -> None:
+    """Lock every table at a moment in which nobody writes: whoever waited could be waited for."""
+    names = ", ".join(table.name for table in metadata.sorted_tables)
+    deadline = monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            # Before the first query, with which the state that is seen begins.
+            connection.execute(text(f"LOCK TABLE {names} IN SHARE MODE NOWAIT"))
+        except OperationalError:
+            connection.rollback()
+            if monotonic() > deadline:
+                raise
+            sleep(RETRY_SECONDS)
+        else:
+            return
 
 
 def copy_rows(source: Connection, target: Connection) -> None:

@@ -30,6 +30,7 @@ EXPECTED = {
     "database": "is not the file that was backed up",
     "content": "is missing or damaged",
     "absent": "is no whole backup",
+    "lost": "and the folder has 1 of",
 }
 
 
@@ -181,6 +182,8 @@ def test_what_is_not_whole_is_not_restored(deployment, backed_up, tmp_path, requ
                 file.write(b"x")
         case "content":
             stored.write_bytes(b"a,b\n9,9\n")
+        case "lost":
+            stored.unlink()
         case "absent":
             backed_up = tmp_path / "nowhere"
     folder = tmp_path / "target"

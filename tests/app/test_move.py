@@ -173,6 +173,10 @@ def test_nothing_is_written_over_and_nothing_is_left_by_a_refusal(source, elsewh
     here, there = settings_of(source), settings_of(elsewhere)
     with pytest.raises(MoveRefused, match="used already"):
         move(here, here)
+    if (file := here.database.removeprefix("sqlite:///")) != here.database:
+        relative = Settings(database_url=f"sqlite:///{os.path.relpath(file)}")
+        with pytest.raises(MoveRefused, match="used already"):
+            move(here, relative)
     summarize = transfer.summarize
     wrong = {"users": transfer.Summary(1, 1)}
     told = iter([summarize, lambda _connection: wrong, summarize])

@@ -318,6 +318,7 @@ class TestPeopleAndKeys:
             (["keys", "create", "admin@example.com", "--name", "x" * 256], 2, "at most 255"),
             (["keys", "revoke", "no-id"], 1, "projects-api keys list"),
             (["keys", "rotate", "no-id"], 1, "projects-api keys list"),
+            (["audit", "--days", "1e9"], 2, "36500"),
             (["users", "remove", "b@example.com"], 1, "projects-api users list"),
             (["users", "disable", "b@example.com"], 1, "projects-api users list"),
             (["demo", "--email", "b@example.com"], 1, "projects-api users add b@example.com"),

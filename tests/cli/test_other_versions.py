@@ -86,3 +86,17 @@ def test_the_doctor_finds_a_damaged_page(local):
     printed = local.run("doctor", status=1)
     assert "FAULT  pages of the database's file" in printed
     assert "restore a backup" in printed
+
+
+@pytest.mark.parametrize("command", [["serve"], ["users", "list"], ["doctor"]], ids=" ".join)
+def test_what_is_no_database_is_told_in_a_sentence(local, command):
+    (local.folder / "data").mkdir(0o700)
+    (local.folder / "data" / "projects.db").write_bytes(b"no database " * 1000)
+    assert "file is not a database" in local.run(*command, status=1)
+
+
+@pytest.mark.parametrize("action", ["revoke", "rotate"])
+def test_a_key_that_is_none(deployment, action):
+    deployment.run("db", "upgrade")
+    printed = deployment.run("keys", action, "garbage", status=1)
+    assert printed == "projects-api: there is no live key garbage: `projects-api keys list`\n"
