@@ -46,11 +46,13 @@ class Predictor:
         if len(set(names)) < len(names):
             raise ModelRefused("two of its labels are written alike")
         self._names = names
-        positive = signature.get("positive_label")
-        self._plain = Decision(1 if positive is None else names.index(label_text(positive)))
         labels = len(getattr(pipeline.steps[-1][1], "classes_", ()))
         if labels != len(self._labels or ()):
             raise ModelRefused(f"the model tells {labels} labels apart, not those")
+        positive = signature.get("positive_label")
+        if positive is not None and label_text(positive) not in names:
+            raise ModelRefused("its positive label is none of its labels")
+        self._plain = Decision(1 if positive is None else names.index(label_text(positive)))
 
     def predict(
         self, rows: Sequence[Mapping[str, Any]], threshold: float | None = None
