@@ -16,9 +16,13 @@ from projects_api.settings import Settings
 def run_ephemeral(server: EphemeralServer, on_start: Callable[[str], None]) -> None:
     """Serve until a signal; tell the base URL once requests are answered."""
     options = uvicorn_options(server.settings)
-    config = uvicorn.Config(
-        assemble(server.settings, layers=[server.layer], routes=[server.route]), **options
+    application = assemble(
+        server.settings,
+        layers=[server.layer],
+        outer_layers=[server.outer_layer],
+        routes=server.routes,
     )
+    config = uvicorn.Config(application, **options)
     serving = _AnnouncedServer(config, server.settings, on_start)
     try:
         with suppress(KeyboardInterrupt), server.workers:

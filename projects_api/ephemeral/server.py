@@ -4,7 +4,6 @@ It is for tests. It begins with known people, keys and content, and can be set b
 time; it fails on request (`faults`); its clock and ids can be made repeatable (`repeatable`).
 """
 
-import hmac
 import os
 import signal
 import sqlite3
@@ -18,21 +17,24 @@ from threading import Thread
 from typing import IO, Self
 
 from anyio import to_thread
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from projects_api.app.services import Services
-from projects_api.contract.problems import ContractViolation, Unauthenticated
+from projects_api.contract.problems import ContractViolation
 from projects_api.contract.routing import Page
 from projects_api.database import BUSY_SECONDS
 from projects_api.database.schema import upgrade
 from projects_api.ephemeral.faults import FaultsMiddleware
+from projects_api.ephemeral.journal import Journal, JournalMiddleware
+from projects_api.ephemeral.pages import JournalPage, guarded
 from projects_api.ephemeral.seed import seed_database
 from projects_api.jobs.repeatable import STEP, RepeatableOrigin
 from projects_api.jobs.worker import Workers
 from projects_api.settings import Settings, is_loopback
 
-RESET_PATH = "/_ephemeral/reset"
 SEEDED_AT = datetime.fromisoformat("2026-01-01T00:00:00Z")
 """When what the seed adds to its archive came to be."""
 
@@ -49,11 +51,13 @@ class EphemeralServer:
         self._seeded = settings.data_dir / "seeded.db"
         self._clock = clock
         self._origin = RepeatableOrigin(SEEDED_AT)
+        self.journal = Journal()
         files = settings.data_dir / "seed"
         files.mkdir(parents=True)
         upgrade(self.services.database)
         with self._origin.in_charge():
             self._seed = seed_database(self.services, archive, files)
+        self._roles = {key: role for role, key in self._seed.keys.items()}
         _copy(self._live, self._seeded)
         self._start_clock(clock)
 
@@ -130,23 +134,32 @@ class EphemeralServer:
         return partial(FaultsMiddleware, on_request=self._origin.advance)
 
     @property
-    def route(self) -> Page:
-        """The route that resets. It is no part of the contract.
+    def outer_layer(self) -> partial[JournalMiddleware]:
+        """The layer around what answers problems, which keeps the journal."""
+        return partial(JournalMiddleware, note=self.journal.note, role_of=self._role_of)
 
-        It takes the owner's key, without which any page in a browser of this machine could use it.
-        """
-        return Page(RESET_PATH, self._answer_reset, methods=["POST"])
+    @property
+    def routes(self) -> list[Page]:
+        """The pages for tests."""
+        key = self._seed.keys["owner"]
+        return [
+            guarded("reset", self._answer_reset, key, ["POST"]),
+            guarded("requests", JournalPage(self.journal).answer, key, ["GET", "DELETE"]),
+        ]
+
+    def _role_of(self, scope: Scope) -> str | None:
+        """Tell whose key of the seed a request carries."""
+        scheme, _, token = Headers(scope=scope).get("authorization", "").partition(" ")
+        return self._roles.get(token.strip()) if scheme.lower() == "bearer" else None
 
     async def _answer_reset(self, request: Request) -> Response:
-        sent = request.headers.get("authorization", "").encode()
-        if not hmac.compare_digest(sent, f"Bearer {self._seed.keys['owner']}".encode()):
-            raise Unauthenticated("Send the owner's key to reset the server.")
         text = request.query_params.get("clock")
         try:
             clock = parse_moment(text) if text else None
         except ValueError as error:
             raise ContractViolation(f"The parameter `clock` is wrong: {error}.") from error
         await to_thread.run_sync(self.reset, clock)
+        self.journal.clear()
         return Response(status_code=204)
 
 

@@ -66,6 +66,10 @@ def test_pytest(tmp_path):
     assert "4 passed" in run_section("pytest", tmp_path)
 
 
+def test_journal(tmp_path):
+    assert "1 passed" in run_section("What came: the journal", tmp_path)
+
+
 @needs_node
 def test_node(tmp_path):
     assert re.search(r"^\S+ pass 3$", run_section("Node's test runner", tmp_path), re.MULTILINE)
