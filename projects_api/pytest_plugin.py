@@ -56,6 +56,22 @@ class ProjectsApiServer:
         """
         self._send("POST", "reset", query={"clock": clock})
 
+    def inject_fault(
+        self,
+        fault: str,
+        *,
+        operation: str | None = None,
+        role: str | None = None,
+        times: int | None = 1,
+    ) -> None:
+        """Answer the next requests with a fault, such as `503`, `slow:2.5`, `drop` or `truncate`.
+
+        It concerns an operation by its `operationId`, a role, both or, by default, any; `times`
+        None is for as long as no reset comes.
+        """
+        rule = {"fault": fault, "operation": operation, "role": role, "times": times}
+        self._send("POST", "faults", rule)
+
     def requests(self, *, wait: int = 0, seconds: float = 10, **wanted: Any) -> list[Any]:
         """Return the requests that have come since the reset, oldest first.
 

@@ -20,6 +20,8 @@ PREFIX = "/_ephemeral/"
 """Where the pages for tests are, which the journal leaves out."""
 FAULT = "ephemeral.fault"
 """The place in a request's scope of the fault that it was answered with."""
+NOTE = "ephemeral.note"
+"""The place of a function that takes a request into the journal, where no end will be sent."""
 MOST_ENTRIES = 1000
 MOST_BYTES = 16 * 1024 * 1024
 MOST_BODY_BYTES = 16 * 1024
@@ -158,28 +160,32 @@ class JournalMiddleware:
         exchange = Exchange(scope, self._role_of(scope))
         is_noted = False
 
+        def note_once() -> None:
+            nonlocal is_noted
+            if not is_noted:
+                is_noted = True
+                self._note(exchange)
+
         async def listen() -> Message:
             message = await receive()
             exchange.request.add(message.get("body", b""))
             return message
 
         async def watch(message: Message) -> None:
-            nonlocal is_noted
             if message["type"] == "http.response.start":
                 exchange.status = message["status"]
                 exchange.headers = Headers(raw=message["headers"])
             else:
                 exchange.response.add(message.get("body", b""))
                 if not message.get("more_body", False):
-                    is_noted = True
-                    self._note(exchange)
+                    note_once()
             await send(message)
 
+        scope[NOTE] = note_once
         try:
             await self.app(scope, listen, watch)
         finally:
-            if not is_noted:
-                self._note(exchange)
+            note_once()
 
 
 def _size(entry: Entry) -> int:

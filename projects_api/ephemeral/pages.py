@@ -13,15 +13,24 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from starlette.requests import Request
 from starlette.responses import Response
 
-from projects_api.contract.problems import ContractViolation, Unauthenticated
+from projects_api.contract.problems import (
+    ContractViolation,
+    NotFound,
+    NotJson,
+    TooLarge,
+    Unauthenticated,
+)
 from projects_api.contract.resolver import operations
 from projects_api.contract.routing import Page
+from projects_api.ephemeral.fault_rules import FaultRules
+from projects_api.ephemeral.faults import Fault, UnknownFault
 from projects_api.ephemeral.journal import MOST_ENTRIES, PREFIX, Journal
 from projects_api.ephemeral.seed import PEOPLE
 from projects_api.openapi import contract
 
 MOST_SECONDS = 60.0
 """The longest wait that a test may ask for."""
+MOST_BODY_BYTES = 16 * 1024
 
 Answer = Callable[[Request], Awaitable[Response]]
 Form = TypeVar("Form", bound=BaseModel)
@@ -39,8 +48,17 @@ def one_of(known: Callable[[], list[str]]) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _operations() -> list[str]:
-    return [one["operationId"] for one in operations(contract())]
+def _operations(below: str = "/") -> list[str]:
+    """List the ids of the operations below a path."""
+    paths = {path: item for path, item in contract()["paths"].items() if path.startswith(below)}
+    return [one["operationId"] for one in operations({"paths": paths})]
+
+
+def _known_fault(text: str) -> str:
+    try:
+        return Fault.parse(text).name
+    except UnknownFault as error:
+        raise ValueError(error.detail) from error
 
 
 OperationName = Annotated[str, one_of(_operations)]
@@ -61,6 +79,17 @@ class Wanted(BaseModel):
     seconds: float = Field(10.0, ge=0, le=MOST_SECONDS)
 
 
+class NewRule(BaseModel):
+    """The body that adds a rule for faults."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    fault: Annotated[str, AfterValidator(_known_fault)]
+    operation: Annotated[str, one_of(lambda: _operations("/api/"))] | None = None
+    role: RoleName | None = None
+    times: int | None = Field(1, ge=1)
+
+
 class JournalPage:
     """`GET` tells the requests that came, `DELETE` forgets them."""
 
@@ -77,6 +106,31 @@ class JournalPage:
         await self._journal.await_many(values, wanted.wait, wanted.seconds)
         found = self._journal.find(values)
         return as_json({"total": len(found), "forgotten": self._journal.forgotten, "items": found})
+
+
+class FaultsPages:
+    """The rules for faults: one page of all, and one of each."""
+
+    def __init__(self, rules: FaultRules) -> None:
+        self._rules = rules
+
+    async def answer(self, request: Request) -> Response:
+        """Add a rule, list all, or remove all."""
+        if request.method == "POST":
+            new = parse(NewRule, await _json_of(request), "body")
+            fault = Fault.parse(new.fault)
+            rule = self._rules.add(fault, new.operation, new.role, new.times)
+            return as_json(rule.document(), 201)
+        if request.method == "DELETE":
+            self._rules.clear()
+            return Response(status_code=204)
+        return as_json({"items": self._rules.list()})
+
+    async def remove(self, request: Request) -> Response:
+        """Remove a rule."""
+        if not self._rules.remove(request.path_params["rule_id"]):
+            raise NotFound("There is no such rule. GET /_ephemeral/faults lists those there are.")
+        return Response(status_code=204)
 
 
 def guarded(path: str, answer: Answer, owner_key: str, methods: list[str]) -> Page:
@@ -114,3 +168,18 @@ def parse(form: type[Form], values: Mapping[str, Any], location: str) -> Form:
 def as_json(document: Any, status: int = 200) -> Response:
     """Answer a document."""
     return Response(orjson.dumps(document), status, media_type="application/json")
+
+
+async def _json_of(request: Request) -> dict[str, Any]:
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MOST_BODY_BYTES:
+            raise TooLarge(f"Send at most {MOST_BODY_BYTES} bytes.")
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise NotJson(f"Send a JSON object: {error}.") from error
+    if not isinstance(document, dict):
+        raise NotJson("Send a JSON object.")
+    return document

@@ -9,6 +9,7 @@ from socket import socket
 import uvicorn
 
 from projects_api.app.run import assemble, uvicorn_options
+from projects_api.ephemeral.faults import HEADER
 from projects_api.ephemeral.server import EphemeralServer
 from projects_api.settings import Settings
 
@@ -19,8 +20,9 @@ def run_ephemeral(server: EphemeralServer, on_start: Callable[[str], None]) -> N
     application = assemble(
         server.settings,
         layers=[server.layer],
-        outer_layers=[server.outer_layer],
+        outer_layers=server.outer_layers,
         routes=server.routes,
+        request_headers=[HEADER],
     )
     config = uvicorn.Config(application, **options)
     serving = _AnnouncedServer(config, server.settings, on_start)

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
-from typing import IO, Self
+from typing import IO, Any, Self
 
 from anyio import to_thread
 from starlette.datastructures import Headers
@@ -25,11 +25,13 @@ from starlette.types import Scope
 from projects_api.app.services import Services
 from projects_api.contract.problems import ContractViolation
 from projects_api.contract.routing import Page
+from projects_api.contract.rules import OPERATION
 from projects_api.database import BUSY_SECONDS
 from projects_api.database.schema import upgrade
-from projects_api.ephemeral.faults import FaultsMiddleware
+from projects_api.ephemeral.fault_rules import FaultRules
+from projects_api.ephemeral.faults import CutMiddleware, Fault, FaultsMiddleware
 from projects_api.ephemeral.journal import Journal, JournalMiddleware
-from projects_api.ephemeral.pages import JournalPage, guarded
+from projects_api.ephemeral.pages import FaultsPages, JournalPage, guarded
 from projects_api.ephemeral.seed import seed_database
 from projects_api.jobs.repeatable import STEP, RepeatableOrigin
 from projects_api.jobs.worker import Workers
@@ -52,6 +54,7 @@ class EphemeralServer:
         self._clock = clock
         self._origin = RepeatableOrigin(SEEDED_AT)
         self.journal = Journal()
+        self.rules = FaultRules()
         files = settings.data_dir / "seed"
         files.mkdir(parents=True)
         upgrade(self.services.database)
@@ -131,21 +134,28 @@ class EphemeralServer:
     @property
     def layer(self) -> partial[FaultsMiddleware]:
         """The layer of the application that makes faults and moves the clock."""
-        return partial(FaultsMiddleware, on_request=self._origin.advance)
+        return partial(FaultsMiddleware, on_request=self._origin.advance, rule_for=self._take_fault)
 
     @property
-    def outer_layer(self) -> partial[JournalMiddleware]:
-        """The layer around what answers problems, which keeps the journal."""
-        return partial(JournalMiddleware, note=self.journal.note, role_of=self._role_of)
+    def outer_layers(self) -> list[Any]:
+        """The layers around what answers problems, which keep the journal and cut answers."""
+        journal = partial(JournalMiddleware, note=self.journal.note, role_of=self._role_of)
+        return [journal, CutMiddleware]
 
     @property
     def routes(self) -> list[Page]:
         """The pages for tests."""
         key = self._seed.keys["owner"]
+        faults = FaultsPages(self.rules)
         return [
             guarded("reset", self._answer_reset, key, ["POST"]),
             guarded("requests", JournalPage(self.journal).answer, key, ["GET", "DELETE"]),
+            guarded("faults", faults.answer, key, ["GET", "POST", "DELETE"]),
+            guarded("faults/{rule_id:int}", faults.remove, key, ["DELETE"]),
         ]
+
+    def _take_fault(self, scope: Scope) -> Fault | None:
+        return self.rules.take(scope[OPERATION], self._role_of(scope))
 
     def _role_of(self, scope: Scope) -> str | None:
         """Tell whose key of the seed a request carries."""
@@ -160,6 +170,7 @@ class EphemeralServer:
             raise ContractViolation(f"The parameter `clock` is wrong: {error}.") from error
         await to_thread.run_sync(self.reset, clock)
         self.journal.clear()
+        self.rules.clear()
         return Response(status_code=204)
 
 

@@ -70,6 +70,11 @@ def test_journal(tmp_path):
     assert "1 passed" in run_section("What came: the journal", tmp_path)
 
 
+def test_fault_rules(tmp_path):
+    printed = run_section("Set back, fail, repeat", tmp_path)
+    assert printed.endswith("503\n200\n")
+
+
 @needs_node
 def test_node(tmp_path):
     assert re.search(r"^\S+ pass 3$", run_section("Node's test runner", tmp_path), re.MULTILINE)

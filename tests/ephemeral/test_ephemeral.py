@@ -5,7 +5,6 @@ import io
 import os
 import subprocess
 import threading
-import time
 import zipfile
 from datetime import UTC, datetime
 
@@ -16,13 +15,11 @@ from sklearn.metrics import roc_auc_score
 
 from projects_api.app.doctor import examine
 from projects_api.archive.reader import verify_archive
-from projects_api.contract.resolver import operations
 from projects_api.engines import Task, TrainingConfig, table
 from projects_api.engines.inputs import check_rows
 from projects_api.engines.prediction import load
 from projects_api.ephemeral.seed import DEMO, PEOPLE
 from projects_api.ephemeral.server import EphemeralServer
-from projects_api.openapi import contract
 from projects_api.tables import convert_table, inspect_table
 from tests.contract.documented import answer_of
 from tests.handlers.conftest import assert_problem
@@ -152,6 +149,21 @@ class TestCommand:
         assert process.stdout.readline().startswith("BASE_URL=http://127.0.0.1:")
         process.terminate()
         assert process.wait(PATIENCE) == 0
+
+    def test_a_page_of_another_origin_may_ask_for_faults(self, tmp_path):
+        origin = "http://app.example"
+        process = self.serve(tmp_path, PROJECTS_API_CORS_ORIGINS=origin)
+        url = process.stdout.readline().strip().removeprefix("BASE_URL=")
+        asked = {
+            "Origin": origin,
+            "Access-Control-Request-Method": "GET",
+            "Access-Control-Request-Headers": "authorization,x-inject-fault",
+        }
+        answer = requests.options(f"{url}/api/projects", headers=asked, timeout=PATIENCE)
+        process.terminate()
+        assert process.wait(PATIENCE) == 0
+        assert answer.status_code == 200, answer.text
+        assert "X-Inject-Fault" in answer.headers["Access-Control-Allow-Headers"]
 
     @pytest.mark.parametrize("option", ["--seed=demo", f"--clock={CLOCK}", "--print-env"])
     def test_its_options_need_it(self, tmp_path, option):
@@ -347,58 +359,6 @@ class TestReset:
     def test_a_usual_server_has_none(self, server):
         answer = server.person().post("/_ephemeral/reset")
         assert_problem(answer, 404, "not-found")
-
-
-class TestFaults:
-    def test_too_many_requests(self, projects_api_server):
-        fault = {"X-Inject-Fault": "429"}
-        answer = send(projects_api_server, "GET", "/api/projects", headers=fault)
-        assert_problem(answer, 429, "rate-limited")
-        assert answer.headers["Retry-After"] == "1"
-
-    def test_unavailable_and_nothing_done(self, projects_api_server):
-        before = listed(projects_api_server)
-        fault = {"X-Inject-Fault": "503"}
-        body = {"name": "Never"}
-        answer = send(projects_api_server, "POST", "/api/projects", headers=fault, json=body)
-        assert_problem(answer, 503, "unavailable")
-        assert answer.headers["Retry-After"] == "5"
-        assert listed(projects_api_server) == before
-
-    def test_slow(self, projects_api_server):
-        began = time.monotonic()
-        fault = {"X-Inject-Fault": "slow:0.3"}
-        answer = send(projects_api_server, "GET", "/api/projects", headers=fault)
-        assert answer.status_code == 200
-        assert time.monotonic() - began >= 0.3
-
-    @pytest.mark.parametrize("fault", ["500", "429:1", "slow", "slow:-1", "slow:nan", "slow:61"])
-    def test_no_other_one(self, projects_api_server, fault):
-        headers = {"X-Inject-Fault": fault}
-        answer = send(projects_api_server, "GET", "/api/projects", headers=headers)
-        assert_problem(answer, 400, "unknown-fault", "slow:SECONDS")
-
-    def test_health_is_not_concerned(self, projects_api_server):
-        url = f"{projects_api_server.base_url}/health/live"
-        answer = requests.get(url, headers={"X-Inject-Fault": "429"}, timeout=PATIENCE)
-        assert answer.status_code == 200
-
-    def test_every_operation_declares_them(self):
-        concerned = [
-            operation
-            for path, item in contract()["paths"].items()
-            if path.startswith("/api/")
-            for operation in item.values()
-            if isinstance(operation, dict) and "operationId" in operation
-        ]
-        assert len(concerned) == len(list(operations(contract()))) - 2
-        for operation in concerned:
-            assert {"429", "503"} <= set(operation["responses"])
-
-    @pytest.mark.parametrize("fault", ["429", "503", "nonsense"])
-    def test_a_usual_server_makes_none(self, server, fault):
-        answer = server.person().get("/api/projects", headers={"X-Inject-Fault": fault})
-        assert answer.status_code == 200
 
 
 class TestClock:
