@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from threading import Timer
 from typing import IO, Any
 from urllib.error import HTTPError
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 from urllib.request import ProxyHandler, Request, build_opener
 
 import pytest
@@ -48,13 +48,18 @@ class ProjectsApiServer:
         """Return the header that authenticates somebody with this role."""
         return {"Authorization": f"Bearer {self.keys[role]}"}
 
-    def reset(self, clock: str | None = None) -> None:
-        """Set everything back to the seed.
+    def reset(self, clock: str | None = None, snapshot: str | None = None) -> None:
+        """Set everything back to the seed, or to a snapshot that was taken.
 
         Time begins at `clock`, such as `2026-03-01T00:00:00Z`, and each request moves it on by a
-        second; without it time is as the option `projects_api_clock` says.
+        second; without it time is as the option `projects_api_clock` says, and goes on as it was
+        after a snapshot.
         """
-        self._send("POST", "reset", query={"clock": clock})
+        self._send("POST", "reset", query={"clock": clock, "snapshot": snapshot})
+
+    def take_snapshot(self, name: str) -> None:
+        """Keep the present state under a name, which `reset` takes; no reset removes it."""
+        self._send("POST", f"snapshots/{quote(name, safe='')}")
 
     def inject_fault(
         self,

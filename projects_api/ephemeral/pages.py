@@ -5,11 +5,14 @@ Without the key any page in a browser of this machine could use them.
 
 import difflib
 import hmac
+import re
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
 import orjson
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from anyio import to_thread
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -26,11 +29,13 @@ from projects_api.ephemeral.fault_rules import FaultRules
 from projects_api.ephemeral.faults import Fault, UnknownFault
 from projects_api.ephemeral.journal import MOST_ENTRIES, PREFIX, Journal
 from projects_api.ephemeral.seed import PEOPLE
+from projects_api.ephemeral.snapshots import Snapshots
 from projects_api.openapi import contract
 
 MOST_SECONDS = 60.0
 """The longest wait that a test may ask for."""
 MOST_BODY_BYTES = 16 * 1024
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 Answer = Callable[[Request], Awaitable[Response]]
 Form = TypeVar("Form", bound=BaseModel)
@@ -77,6 +82,23 @@ class Wanted(BaseModel):
     path: str | None = None
     wait: int = Field(0, ge=0, le=MOST_ENTRIES)
     seconds: float = Field(10.0, ge=0, le=MOST_SECONDS)
+
+
+def parse_moment(text: str) -> datetime:
+    """Read a moment such as `2026-03-01T00:00:00Z`; raises `ValueError`."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text!r} has no offset from UTC, such as Z")
+    return moment
+
+
+class NewState(BaseModel):
+    """The query of a reset: the state that is wanted, and where time begins."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    clock: Annotated[datetime | None, BeforeValidator(parse_moment)] = None
+    snapshot: str | None = None
 
 
 class NewRule(BaseModel):
@@ -131,6 +153,34 @@ class FaultsPages:
         if not self._rules.remove(request.path_params["rule_id"]):
             raise NotFound("There is no such rule. GET /_ephemeral/faults lists those there are.")
         return Response(status_code=204)
+
+
+class SnapshotsPages:
+    """The snapshots: one page of all, and one of each."""
+
+    def __init__(
+        self, snapshots: Snapshots, take: Callable[[str], None], remove: Callable[[str], None]
+    ) -> None:
+        self._snapshots = snapshots
+        self._take = take
+        self._remove = remove
+
+    async def answer(self, _request: Request) -> Response:
+        """List the names."""
+        return as_json({"items": [{"name": name} for name in self._snapshots.names()]})
+
+    async def answer_one(self, request: Request) -> Response:
+        """Take one, or remove it."""
+        name = request.path_params["name"]
+        if not _NAME.fullmatch(name):
+            raise ContractViolation(
+                "Name a snapshot with 1 to 64 letters, digits, dots, dashes and underscores."
+            )
+        if request.method == "DELETE":
+            await to_thread.run_sync(self._remove, name)
+            return Response(status_code=204)
+        await to_thread.run_sync(self._take, name)
+        return as_json({"name": name}, 201)
 
 
 def guarded(path: str, answer: Answer, owner_key: str, methods: list[str]) -> Page:
