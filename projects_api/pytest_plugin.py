@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Timer
 from typing import IO, Any
 from urllib.error import HTTPError
@@ -25,6 +26,7 @@ START_SECONDS = 60.0
 _ANSWER_SECONDS = 120.0
 """More than the longest wait that the server's pages take."""
 _MOST_LINES = 20
+_MAIN = "main"
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,10 @@ class ProjectsApiServer:
             lines.append(f"{found['forgotten']} earlier requests are forgotten.")
         pytest.fail("\n".join(lines), pytrace=False)
 
+    def coverage(self) -> Any:
+        """Return what of the contract was exercised since the server was started."""
+        return self._send("GET", "coverage")
+
     def _journal(self, **query: Any) -> Any:
         return self._send("GET", "requests", query=query)
 
@@ -136,6 +142,12 @@ class ProjectsApiServer:
             raise ValueError(json.loads(error.read())["detail"]) from None
 
 
+def _worker(config: pytest.Config) -> str:
+    """Return the name of this worker of pytest-xdist."""
+    worker: dict[str, str] = getattr(config, "workerinput", {})
+    return worker.get("workerid", _MAIN)
+
+
 def _line(entry: Any) -> str:
     query = f"?{entry['query']}" if entry["query"] else ""
     status = entry["status"] or "no answer"
@@ -145,6 +157,11 @@ def _line(entry: Any) -> str:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of the server."""
+    parser.getgroup("projects_api").addoption(
+        "--projects-api-coverage",
+        metavar="FOLDER",
+        help="Record what of the contract the tests exercise, for `projects-api coverage FOLDER`.",
+    )
     parser.addini(
         "projects_api_seed",
         "What the server holds: demo, empty, or the path of an exported archive.",
@@ -157,6 +174,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Remove the records of the run before; the workers of this one have written none yet."""
+    folder = config.getoption("projects_api_coverage")
+    if folder and _worker(config) == _MAIN:
+        for record in Path(folder).glob("coverage-*.json"):
+            record.unlink()
+
+
 @pytest.fixture(scope="session")
 def projects_api_session_server(pytestconfig: pytest.Config) -> Iterator[ProjectsApiServer]:
     """Return a server that is started once, and that no test sets back."""
@@ -165,6 +190,10 @@ def projects_api_session_server(pytestconfig: pytest.Config) -> Iterator[Project
         options += ["--clock", clock]
     with _serving(options) as server:
         yield server
+        if folder := pytestconfig.getoption("projects_api_coverage"):
+            record = Path(folder) / f"coverage-{_worker(pytestconfig)}.json"
+            record.parent.mkdir(parents=True, exist_ok=True)
+            record.write_text(json.dumps(server.coverage()), encoding="utf-8")
 
 
 @pytest.fixture

@@ -25,7 +25,9 @@ NOTE = "ephemeral.note"
 MOST_ENTRIES = 1000
 MOST_BYTES = 16 * 1024 * 1024
 MOST_BODY_BYTES = 16 * 1024
-"""Bytes that are kept of each body."""
+"""Bytes that an entry has of each body."""
+MOST_PASSING_BYTES = 1024 * 1024
+"""Bytes of a body that are there until its end has passed, for those who read JSON."""
 _ENTRY_BYTES = 1000
 """What an entry takes beside its texts."""
 _SECRET = frozenset({"authorization", "cookie"})
@@ -43,20 +45,18 @@ class Body:
     def add(self, piece: bytes) -> None:
         """Take the next bytes."""
         self.size += len(piece)
-        self.kept += piece[: MOST_BODY_BYTES - len(self.kept)]
+        self.kept += piece[: MOST_PASSING_BYTES - len(self.kept)]
 
     def document(self, media_type: str | None) -> dict[str, Any]:
         """Describe it; what is not UTF-8 has no text."""
-        is_cut = self.size > len(self.kept)
+        beginning = self.kept[:MOST_BODY_BYTES]
+        is_cut = self.size > len(beginning)
         text = None
-        with suppress(UnicodeDecodeError):
-            text = self.kept.decode()
-        if text is None and is_cut:
-            # The cut may have gone through a character, of which at most three bytes are here.
-            for missing in (1, 2, 3):
-                with suppress(UnicodeDecodeError):
-                    text = self.kept[:-missing].decode()
-                    break
+        # A cut may have gone through a character, of which at most three bytes are here.
+        for missing in range(4 if is_cut else 1):
+            with suppress(UnicodeDecodeError):
+                text = beginning[: len(beginning) - missing].decode()
+                break
         return {"media_type": media_type, "size": self.size, "text": text, "is_cut": is_cut}
 
 

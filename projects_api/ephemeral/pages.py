@@ -25,6 +25,7 @@ from projects_api.contract.problems import (
 )
 from projects_api.contract.resolver import operations
 from projects_api.contract.routing import Page
+from projects_api.ephemeral.coverage import Coverage
 from projects_api.ephemeral.fault_rules import FaultRules
 from projects_api.ephemeral.faults import Fault, UnknownFault
 from projects_api.ephemeral.journal import MOST_ENTRIES, PREFIX, Journal
@@ -128,6 +129,20 @@ class JournalPage:
         await self._journal.await_many(values, wanted.wait, wanted.seconds)
         found = self._journal.find(values)
         return as_json({"total": len(found), "forgotten": self._journal.forgotten, "items": found})
+
+
+class CoveragePage:
+    """`GET` tells what of the contract was exercised, `DELETE` begins anew; a reset does not."""
+
+    def __init__(self, coverage: Coverage) -> None:
+        self._coverage = coverage
+
+    async def answer(self, request: Request) -> Response:
+        """Tell it, or begin anew."""
+        if request.method == "DELETE":
+            self._coverage.clear()
+            return Response(status_code=204)
+        return as_json(self._coverage.document())
 
 
 class FaultsPages:

@@ -26,10 +26,12 @@ from projects_api.app.services import Services
 from projects_api.contract.routing import Page
 from projects_api.contract.rules import OPERATION
 from projects_api.database.schema import upgrade
+from projects_api.ephemeral.coverage import Coverage
 from projects_api.ephemeral.fault_rules import FaultRules
 from projects_api.ephemeral.faults import CutMiddleware, Fault, FaultsMiddleware
-from projects_api.ephemeral.journal import Journal, JournalMiddleware
+from projects_api.ephemeral.journal import Exchange, Journal, JournalMiddleware
 from projects_api.ephemeral.pages import (
+    CoveragePage,
     FaultsPages,
     JournalPage,
     NewState,
@@ -62,6 +64,7 @@ class EphemeralServer:
         self._origin = RepeatableOrigin(SEEDED_AT)
         self.journal = Journal()
         self.rules = FaultRules()
+        self.coverage = Coverage()
         files = settings.data_dir / "seed"
         files.mkdir(parents=True)
         upgrade(self.services.database)
@@ -165,7 +168,7 @@ class EphemeralServer:
     @property
     def outer_layers(self) -> list[Any]:
         """The layers around what answers problems, which keep the journal and cut answers."""
-        journal = partial(JournalMiddleware, note=self.journal.note, role_of=self._role_of)
+        journal = partial(JournalMiddleware, note=self._note, role_of=self._role_of)
         return [journal, CutMiddleware]
 
     @property
@@ -179,9 +182,14 @@ class EphemeralServer:
             guarded("snapshots", snapshots.answer, key, ["GET"]),
             guarded("snapshots/{name}", snapshots.answer_one, key, ["POST", "DELETE"]),
             guarded("requests", JournalPage(self.journal).answer, key, ["GET", "DELETE"]),
+            guarded("coverage", CoveragePage(self.coverage).answer, key, ["GET", "DELETE"]),
             guarded("faults", faults.answer, key, ["GET", "POST", "DELETE"]),
             guarded("faults/{rule_id:int}", faults.remove, key, ["DELETE"]),
         ]
+
+    def _note(self, exchange: Exchange) -> None:
+        self.coverage.note(exchange)
+        self.journal.note(exchange)
 
     def _take_fault(self, scope: Scope) -> Fault | None:
         return self.rules.take(scope[OPERATION], self._role_of(scope))

@@ -70,6 +70,17 @@ def test_journal(tmp_path):
     assert "1 passed" in run_section("What came: the journal", tmp_path)
 
 
+def test_coverage(tmp_path):
+    run_section("What came: the journal", tmp_path)
+    run_section("pytest", tmp_path)
+    printed = run_section("How much of the contract: coverage", tmp_path)
+    # get_project, list_projects, create_project, update_project
+    assert re.search(r"^operations +4 of", printed, re.MULTILINE), printed
+    assert "create_project, request missing: description" in printed
+    assert (tmp_path / "coverage.html").exists()
+    assert (tmp_path / "coverage.xml").exists()
+
+
 def test_fault_rules(tmp_path):
     printed = run_section("Set back, fail, repeat", tmp_path)
     assert printed.endswith("503\n200\n")
