@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import re
 import subprocess
 import threading
 import zipfile
@@ -15,11 +16,13 @@ from sklearn.metrics import roc_auc_score
 
 from projects_api.app.doctor import examine
 from projects_api.archive.reader import verify_archive
+from projects_api.contract.resolver import operations
 from projects_api.engines import Task, TrainingConfig, table
 from projects_api.engines.inputs import check_rows
 from projects_api.engines.prediction import load
 from projects_api.ephemeral.seed import DEMO, PEOPLE
 from projects_api.ephemeral.server import EphemeralServer
+from projects_api.openapi import contract
 from projects_api.tables import convert_table, inspect_table
 from tests.contract.documented import answer_of
 from tests.handlers.conftest import assert_problem
@@ -27,6 +30,7 @@ from tests.support.processes import COMMAND, PATIENCE
 from tools.seed_content import Quiet
 
 CLOCK = "2026-03-01T00:00:00Z"
+ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def send(server, method: str, path: str, role: str = "owner", **options) -> requests.Response:
@@ -267,6 +271,37 @@ class TestSeed:
         )
         explained = answer_of("explain_experiment")
         assert (best["id"], best["model_type"]) == (explained["model_id"], explained["model_type"])
+
+    def test_its_deployments_and_its_report_are_the_documented_ones(self, projects_api_server):
+        server = projects_api_server
+        path = f"/api/mlops/projects/{server.project_id}/deployments"
+        assert send(server, "GET", path).json() == answer_of("list_deployments")
+        shown = answer_of("get_report")["report"]
+        found = send(server, "GET", f"/api/reports/{shown['id']}").json()["report"]
+        # Jobs are not exported, and are forgotten some time after they end.
+        assert found == {**shown, "job_id": None}
+        for format_, begin in {"html": b"<!doctype html>", "pdf": b"%PDF"}.items():
+            url = f"/api/reports/{shown['id']}/download?format={format_}"
+            assert send(server, "GET", url).content.lower().startswith(begin.lower())
+
+    def test_it_has_every_id_that_the_example_of_a_request_names(self):
+        with (
+            EphemeralServer.temporary(DEMO) as server,
+            server.services.database.transaction(writing=False) as connection,
+        ):
+            rows = "\n".join(connection.connection.dbapi_connection.iterdump())
+        named = {
+            one["example"]
+            for one in contract()["components"]["parameters"].values()
+            if one["in"] == "path" and ID.fullmatch(str(one.get("example")))
+        }
+        for operation in operations(contract()):
+            content = operation.get("requestBody", {}).get("content", {})
+            bodies = [media.get("examples", {}) for media in content.values()]
+            named |= set(ID.findall(orjson.dumps(bodies).decode()))
+        assert len(named) > 6
+        lacking = {one for one in named if one not in rows}
+        assert lacking == {contract()["components"]["parameters"]["JobId"]["example"]}
 
     def test_an_archive_of_ones_own_is_a_seed(self, projects_api_server, tmp_path):
         made = send(projects_api_server, "POST", "/api/projects", json={"name": "Été"}).json()
