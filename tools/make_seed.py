@@ -29,6 +29,7 @@ from projects_api.models import (
     blob,
     dataset,
     dataset_version,
+    deployment,
     experiment,
     member,
     project,
@@ -80,11 +81,13 @@ EXPERIMENTS: dict[str, tuple[str, float | None, str]] = {
     "AutoML Run 4": ("failed", 12.5, "2026-02-21T08:30:00Z"),
     "AutoML Run 5": ("cancelled", None, "2026-02-21T09:00:00Z"),
 }
-# Of an experiment and of its best model.
+# Of an experiment, of its best model and that one's file, and of the model after it.
 EXPERIMENT_IDS = {
     "AutoML Run 1": [
         "019c46ec-0980-7e17-9b2c-4a8d6f3e5c70",
         "019c46f1-4460-7b29-8c5d-0e7a3f6b9d14",
+        "019c46f1-4460-7b29-8c5d-0e7a3f6b9d15",
+        "019c46f1-4460-7c3a-9d6e-1f8b4a7c0e25",
     ],
     "AutoML Run 4": ["019c7f51-e740-7c83-b5d1-4e9a6f0c2b78"],
     "AutoML Run 5": ["019c7f6d-5e80-7a41-9c6e-2f8d0b5a7e13"],
@@ -104,6 +107,21 @@ EXPERIMENT_FACTS: dict[str, dict[str, Any]] = {
         "finished_at": "2026-02-21T09:00:20Z",
     },
 }
+
+DEPLOYMENTS = {
+    "Fraud check 1": (
+        "019c46f1-4460-7c3a-9d6e-1f8b4a7c0e25",
+        "2026-02-10T10:13:06Z",
+        "019c470a-8c60-7d1f-9b4e-6a2c8f0d3e71",
+    ),
+    "Fraud check 2": (
+        "019c46f1-4460-7b29-8c5d-0e7a3f6b9d14",
+        "2026-02-10T10:22:00Z",
+        "019c4712-b200-7e36-8f5a-4c0d9b7e2a18",
+    ),
+}
+"""The model of each, its moment and its id; the second takes the place of the first."""
+PROJECT_REPORT = "019c8e3a-7180-7a52-9f06-3c81d5e7b240"
 
 
 @contextmanager
@@ -193,9 +211,21 @@ class Filling:
             **model.as_columns(),
         )
 
-    def add_report(self, project_id: str, model_id: str, folder: Path) -> None:
-        """Render the report of a model, and keep it."""
-        about: dict[str, Any] = {"kind": "model", "entity_id": model_id, "name": "Model report"}
+    def add_deployments(self, project_id: str) -> None:
+        """Put the documented models into production, one after the other."""
+        for name, (model_id, moment, deployment_id) in DEPLOYMENTS.items():
+            with at(moment, deployment_id):
+                deployment.create(
+                    self.connection,
+                    project_id,
+                    model_id=model_id,
+                    name=name,
+                    stage="production",
+                    traffic_percent=100,
+                )
+
+    def add_report(self, project_id: str, folder: Path, **about: Any) -> None:
+        """Render a report about something in the project, and keep it."""
         report_id = report.create(self.connection, project_id, **about)
         facts = report_facts.gather(self.connection, report_id)
         assert facts is not None
@@ -251,7 +281,12 @@ def fill(filling: Filling, folder: Path) -> str:
     trainings = [content.train(folder, table, version, run) for run in range(3)]
     model_id = filling.add_experiments(project_id, version_id, trainings)
     with at("2026-02-10T09:50:00Z"):
-        filling.add_report(project_id, model_id, folder)
+        about = {"kind": "model", "entity_id": model_id, "name": "Model report"}
+        filling.add_report(project_id, folder, **about)
+    filling.add_deployments(project_id)
+    with at("2026-02-24T10:00:00Z", PROJECT_REPORT):
+        about = {"kind": "project", "entity_id": project_id, "name": "Fraud Detection v2"}
+        filling.add_report(project_id, folder, **about)
     return project_id
 
 

@@ -31,11 +31,17 @@ HANDLERS = "projects_api.handlers"
 
 
 def create_application(
-    settings: Settings, *, layers: Sequence[Any] = (), routes: Sequence[BaseRoute] = ()
+    settings: Settings,
+    *,
+    layers: Sequence[Any] = (),
+    outer_layers: Sequence[Any] = (),
+    routes: Sequence[BaseRoute] = (),
+    request_headers: Sequence[str] = (),
 ) -> ASGIApp:
     """Assemble the server; raises where contract and handlers disagree.
 
-    `layers` stand behind routing, and `routes` beside those of the documents.
+    `layers` stand behind routing, `outer_layers` around what answers problems, and `routes` beside
+    those of the documents. Other origins may send `request_headers` beside the usual ones.
     """
     services = Services.from_settings(settings)
     page = MetricsPage(services.database, services.sampling, partial(note_pools, services))
@@ -45,7 +51,7 @@ def create_application(
         HANDLERS,
         services.rules,
         routes=[*documents, Page("/metrics", page.page), *routes],
-        outer=_outer_layers(settings, services),
+        outer=[*_outer_layers(settings, services, request_headers), *outer_layers],
         inner=layers,
         lifespan=partial(_lifespan, services),
     )
@@ -81,7 +87,9 @@ def _methods() -> list[str]:
     return [method.upper() for method in METHODS if method in used]
 
 
-def _outer_layers(settings: Settings, services: Services) -> list[Any]:
+def _outer_layers(
+    settings: Settings, services: Services, request_headers: Sequence[str]
+) -> list[Any]:
     tls, refusals = settings.tls_key is not None, services.refusals
     layers: list[Any] = [partial(ObservabilityMiddleware, tls=tls, refusals=refusals)]
     if settings.trusted_proxies:
@@ -96,7 +104,7 @@ def _outer_layers(settings: Settings, services: Services) -> list[Any]:
                 CORSMiddleware,
                 allow_origins=settings.cors_origins,
                 allow_methods=_methods(),
-                allow_headers=_REQUEST_HEADERS,
+                allow_headers=[*_REQUEST_HEADERS, *request_headers],
                 expose_headers=_RESPONSE_HEADERS,
                 max_age=600,
             )

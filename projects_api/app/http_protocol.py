@@ -23,6 +23,8 @@ from projects_api.app.wire_problems import (
 from projects_api.contract.problems import MEDIA_TYPE, MethodNotImplemented, Problem
 from projects_api.contract.rules import BODY_ARRIVED, REQUEST_ID
 
+CLOSE = "projects_api.close"
+"""The place in a scope's `extensions` of a function that closes the connection."""
 BODY_PACE = 256
 """Bytes a second that a body brings at least; the slowest lines of today are fifty times faster."""
 MAX_TARGET_BYTES = 65_535
@@ -195,7 +197,10 @@ class HttpProtocol(HttpToolsProtocol):
         if version == OLD or self.expect_100_continue:
             cycle.__class__ = CautiousCycle  # uvicorn makes them, of its own class
         # The request's task begins later, when what came at once has been parsed.
-        extensions: dict[str, Any] = {BODY_ARRIVED: lambda: not cycle.more_body}
+        extensions: dict[str, Any] = {
+            BODY_ARRIVED: lambda: not cycle.more_body,
+            CLOSE: self.transport.close,
+        }
         cycle.scope["extensions"] = extensions
         self._in_body = True
 

@@ -7,7 +7,7 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from multiprocessing.connection import wait
@@ -16,7 +16,6 @@ from typing import Any
 
 import structlog
 import uvicorn
-from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from projects_api import tracing
@@ -96,19 +95,18 @@ def run_workers(settings: Settings, count: int) -> None:
         told.wait()
 
 
-def assemble(
-    settings: Settings, *, layers: Sequence[Any] = (), routes: Sequence[Route] = ()
-) -> ASGIApp:
+def assemble(settings: Settings, **more: Any) -> ASGIApp:
     """Make an application, and hide from the garbage collector what lives as long as it.
 
-    It would go through all of that time and again while requests wait: 140 to 190 ms each time, on
-    two cores of a slow machine.
+    `more` is what `create_application` takes beside the settings. The collector would go through
+    all of that time and again while requests wait: 140 to 190 ms each time, on two cores of a slow
+    machine.
     """
     gc.disable()
     try:
         from projects_api.app.application import create_application  # noqa: PLC0415 - after logs
 
-        return create_application(settings, layers=layers, routes=routes)
+        return create_application(settings, **more)
     finally:
         gc.collect()
         gc.freeze()

@@ -112,6 +112,7 @@ def await_schema(database: "Database") -> None:
 
 def _serve_ephemeral(seed: str, clock: str | None, *, print_env: bool, tied: bool) -> None:
     from projects_api.ephemeral import server as ephemeral
+    from projects_api.ephemeral.pages import parse_moment
     from projects_api.ephemeral.run import run_ephemeral
 
     def announce(base_url: str) -> None:
@@ -123,7 +124,7 @@ def _serve_ephemeral(seed: str, clock: str | None, *, print_env: bool, tied: boo
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
 
     try:
-        moment = ephemeral.parse_moment(clock) if clock else None
+        moment = parse_moment(clock) if clock else None
         with ephemeral.EphemeralServer.temporary(_archive(seed), moment) as server:
             if tied:
                 ephemeral.stop_with(sys.stdin)

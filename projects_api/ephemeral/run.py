@@ -9,6 +9,7 @@ from socket import socket
 import uvicorn
 
 from projects_api.app.run import assemble, uvicorn_options
+from projects_api.ephemeral.faults import HEADER
 from projects_api.ephemeral.server import EphemeralServer
 from projects_api.settings import Settings
 
@@ -16,9 +17,14 @@ from projects_api.settings import Settings
 def run_ephemeral(server: EphemeralServer, on_start: Callable[[str], None]) -> None:
     """Serve until a signal; tell the base URL once requests are answered."""
     options = uvicorn_options(server.settings)
-    config = uvicorn.Config(
-        assemble(server.settings, layers=[server.layer], routes=[server.route]), **options
+    application = assemble(
+        server.settings,
+        layers=[server.layer],
+        outer_layers=server.outer_layers,
+        routes=server.routes,
+        request_headers=[HEADER],
     )
+    config = uvicorn.Config(application, **options)
     serving = _AnnouncedServer(config, server.settings, on_start)
     try:
         with suppress(KeyboardInterrupt), server.workers:

@@ -1,38 +1,52 @@
 """An ephemeral server: the real one, on a database and a store that live as long as it does.
 
 It is for tests. It begins with known people, keys and content, and can be set back to that at any
-time; it fails on request (`faults`); its clock and ids can be made repeatable (`repeatable`).
+time (`snapshots`); it fails on request (`faults`); its clock and ids can be made repeatable
+(`repeatable`); it tells what came (`journal`).
 """
 
-import hmac
 import os
 import signal
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Thread
-from typing import IO, Self
+from threading import Lock, Thread
+from typing import IO, Any, Self
 
 from anyio import to_thread
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from projects_api.app.services import Services
-from projects_api.contract.problems import ContractViolation, Unauthenticated
 from projects_api.contract.routing import Page
-from projects_api.database import BUSY_SECONDS
+from projects_api.contract.rules import OPERATION
 from projects_api.database.schema import upgrade
-from projects_api.ephemeral.faults import FaultsMiddleware
+from projects_api.ephemeral.coverage import Coverage
+from projects_api.ephemeral.fault_rules import FaultRules
+from projects_api.ephemeral.faults import CutMiddleware, Fault, FaultsMiddleware
+from projects_api.ephemeral.journal import Exchange, Journal, JournalMiddleware
+from projects_api.ephemeral.pages import (
+    CoveragePage,
+    FaultsPages,
+    JournalPage,
+    NewState,
+    SnapshotsPages,
+    guarded,
+    parse,
+)
 from projects_api.ephemeral.seed import seed_database
+from projects_api.ephemeral.snapshots import Snapshots, State
 from projects_api.jobs.repeatable import STEP, RepeatableOrigin
 from projects_api.jobs.worker import Workers
+from projects_api.models import job
+from projects_api.models.base import origin
 from projects_api.settings import Settings, is_loopback
 
-RESET_PATH = "/_ephemeral/reset"
 SEEDED_AT = datetime.fromisoformat("2026-01-01T00:00:00Z")
 """When what the seed adds to its archive came to be."""
 
@@ -45,17 +59,22 @@ class EphemeralServer:
         self.settings = settings
         self.services = Services.from_settings(settings)
         self.workers = Workers(settings, settings.embedded_workers)
-        self._live = settings.data_dir / "projects.db"
-        self._seeded = settings.data_dir / "seeded.db"
+        self._changing = Lock()
         self._clock = clock
         self._origin = RepeatableOrigin(SEEDED_AT)
+        self.journal = Journal()
+        self.rules = FaultRules()
+        self.coverage = Coverage()
         files = settings.data_dir / "seed"
         files.mkdir(parents=True)
         upgrade(self.services.database)
         with self._origin.in_charge():
             self._seed = seed_database(self.services, archive, files)
-        _copy(self._live, self._seeded)
-        self._start_clock(clock)
+        self._roles = {key: role for role, key in self._seed.keys.items()}
+        live, kept = settings.data_dir / "projects.db", settings.data_dir / "snapshots"
+        self.snapshots = Snapshots(live, self.services.artifacts.store, kept)
+        self._seeded = self.snapshots.keep_seed(self._seed.files)
+        self._start_clock(None, self._seeded)
 
     @classmethod
     @contextmanager
@@ -88,28 +107,45 @@ class EphemeralServer:
         self._origin.give_back()
         self.services.close()
 
-    def reset(self, clock: datetime | None = None) -> None:
-        """Set everything back to the seed; let time begin at `clock`, or where it first began."""
-        with self.workers.paused():
-            self._reset()
-        self._start_clock(clock or self._clock)
+    def reset(self, clock: datetime | None = None, snapshot: str | None = None) -> None:
+        """Set everything back to the seed, or to a snapshot; raises NotFound.
 
-    def _reset(self) -> None:
-        _copy(self._seeded, self._live)
-        store = self.services.artifacts.store
-        seeded = {content.sha256 for content in self._seed.files.values()}
-        for sha256, _ in store.list():
-            if sha256 not in seeded:
-                store.delete(sha256)
-        for path, content in self._seed.files.items():
-            store.put(content, path)
+        Time begins at `clock`, or where it first began; after a snapshot it goes on as it was.
+        """
+        with self._changing:
+            state = self.snapshots.find(snapshot) if snapshot else self._seeded
+            with self._workers_paused():
+                self.snapshots.restore(state)
+            self._start_clock(clock, state)
 
-    def _start_clock(self, clock: datetime | None) -> None:
-        if clock is None:
+    def take_snapshot(self, name: str) -> None:
+        """Keep the present state under a name; raises TooManySnapshots."""
+        with self._changing, self._workers_paused():
+            is_repeatable = origin.is_repeatable
+            self.snapshots.take(name, self._origin.position() if is_repeatable else None)
+
+    def remove_snapshot(self, name: str) -> None:
+        """Forget a snapshot; raises NotFound."""
+        with self._changing:
+            self.snapshots.remove(name)
+
+    def _workers_paused(self) -> AbstractContextManager[None]:
+        """Let no worker have a job in hand; without jobs they need not stop, which takes longer."""
+        with self.services.database.transaction(writing=False) as connection:
+            has_jobs = any(one["count"] for one in job.count_open(connection))
+        return self.workers.paused() if has_jobs else nullcontext()
+
+    def _start_clock(self, clock: datetime | None, state: State) -> None:
+        if clock is None and state.position:
+            self._origin.start_at(*state.position)
+        elif moment := clock or (self._clock if state is self._seeded else None):
+            # A step before, because the first request moves it on, as every request does. A
+            # snapshot has ids already, which shall not be given once more.
+            first = state.position[1] if state.position else 0
+            self._origin.start_at(moment - STEP, first)
+        else:
             self._origin.give_back()
             return
-        # A step before, because the first request moves it on, as every request does.
-        self._origin.start_at(clock - STEP)
         self._origin.take_over()
 
     def variables(self, base_url: str) -> dict[str, str]:
@@ -127,26 +163,47 @@ class EphemeralServer:
     @property
     def layer(self) -> partial[FaultsMiddleware]:
         """The layer of the application that makes faults and moves the clock."""
-        return partial(FaultsMiddleware, on_request=self._origin.advance)
+        return partial(FaultsMiddleware, on_request=self._origin.advance, rule_for=self._take_fault)
 
     @property
-    def route(self) -> Page:
-        """The route that resets. It is no part of the contract.
+    def outer_layers(self) -> list[Any]:
+        """The layers around what answers problems, which keep the journal and cut answers."""
+        journal = partial(JournalMiddleware, note=self._note, role_of=self._role_of)
+        return [journal, CutMiddleware]
 
-        It takes the owner's key, without which any page in a browser of this machine could use it.
-        """
-        return Page(RESET_PATH, self._answer_reset, methods=["POST"])
+    @property
+    def routes(self) -> list[Page]:
+        """The pages for tests."""
+        key = self._seed.keys["owner"]
+        faults = FaultsPages(self.rules)
+        snapshots = SnapshotsPages(self.snapshots, self.take_snapshot, self.remove_snapshot)
+        return [
+            guarded("reset", self._answer_reset, key, ["POST"]),
+            guarded("snapshots", snapshots.answer, key, ["GET"]),
+            guarded("snapshots/{name}", snapshots.answer_one, key, ["POST", "DELETE"]),
+            guarded("requests", JournalPage(self.journal).answer, key, ["GET", "DELETE"]),
+            guarded("coverage", CoveragePage(self.coverage).answer, key, ["GET", "DELETE"]),
+            guarded("faults", faults.answer, key, ["GET", "POST", "DELETE"]),
+            guarded("faults/{rule_id:int}", faults.remove, key, ["DELETE"]),
+        ]
+
+    def _note(self, exchange: Exchange) -> None:
+        self.coverage.note(exchange)
+        self.journal.note(exchange)
+
+    def _take_fault(self, scope: Scope) -> Fault | None:
+        return self.rules.take(scope[OPERATION], self._role_of(scope))
+
+    def _role_of(self, scope: Scope) -> str | None:
+        """Tell whose key of the seed a request carries."""
+        scheme, _, token = Headers(scope=scope).get("authorization", "").partition(" ")
+        return self._roles.get(token.strip()) if scheme.lower() == "bearer" else None
 
     async def _answer_reset(self, request: Request) -> Response:
-        sent = request.headers.get("authorization", "").encode()
-        if not hmac.compare_digest(sent, f"Bearer {self._seed.keys['owner']}".encode()):
-            raise Unauthenticated("Send the owner's key to reset the server.")
-        text = request.query_params.get("clock")
-        try:
-            clock = parse_moment(text) if text else None
-        except ValueError as error:
-            raise ContractViolation(f"The parameter `clock` is wrong: {error}.") from error
-        await to_thread.run_sync(self.reset, clock)
+        wanted = parse(NewState, request.query_params, "query")
+        await to_thread.run_sync(self.reset, wanted.clock, wanted.snapshot)
+        self.journal.clear()
+        self.rules.clear()
         return Response(status_code=204)
 
 
@@ -158,20 +215,3 @@ def stop_with(stream: IO[str]) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
     Thread(target=wait, daemon=True).start()
-
-
-def parse_moment(text: str) -> datetime:
-    """Read a moment such as `2026-03-01T00:00:00Z`; raises `ValueError`."""
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError(f"{text!r} has no offset from UTC, such as Z")
-    return moment
-
-
-def _copy(source: Path, target: Path) -> None:
-    """Make one SQLite database equal to another, for its open connections too."""
-    with (
-        closing(sqlite3.connect(source)) as origin,
-        closing(sqlite3.connect(target, timeout=BUSY_SECONDS)) as copy,
-    ):
-        origin.backup(copy, sleep=0.005)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from datetime import datetime, timedelta
 from itertools import count
 from typing import Self
@@ -21,10 +22,14 @@ class RepeatableOrigin:
         self._moment = moment
         self._numbers = count(first)
 
-    def start_at(self, moment: datetime) -> None:
-        """Begin anew at an aware moment, and count ids from nought."""
+    def start_at(self, moment: datetime, first: int = 0) -> None:
+        """Begin anew at an aware moment, and count ids from `first`."""
         self._moment = moment
-        self._numbers = count()
+        self._numbers = count(first)
+
+    def position(self) -> tuple[datetime, int]:
+        """Tell where the clock stands, and the number of the next id."""
+        return self._moment, next(copy(self._numbers))
 
     def advance(self) -> None:
         """Move the clock on by a second."""

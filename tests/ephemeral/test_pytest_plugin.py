@@ -1,5 +1,6 @@
 """The pytest plugin as its users have it: installed, in runs of pytest of their own."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -82,6 +83,31 @@ def test_made(projects_api_server):
 """,
     )
     result.assert_outcomes(passed=1)
+
+
+def test_coverage_is_recorded_across_resets(pytester):
+    (pytester.path / "records").mkdir()
+    (pytester.path / "records/coverage-gw7.json").write_text("of the run before")
+    result = run(
+        pytester,
+        """
+def test_one(projects_api_server):
+    send(projects_api_server, "GET", "/api/projects")
+
+
+def test_two(projects_api_server):
+    send(projects_api_server, "POST", "/api/projects", body={"name": "A"})
+""",
+        "--projects-api-coverage=records",
+    )
+    result.assert_outcomes(passed=2)
+    (record,) = (pytester.path / "records").iterdir()
+    assert record.name == "coverage-main.json"
+    found = json.loads(record.read_text())["operations"]
+    assert {name: one["calls"] for name, one in found.items()} == {
+        "list_projects": 1,
+        "create_project": 1,
+    }
 
 
 def test_a_server_that_does_not_start_says_why(pytester):
