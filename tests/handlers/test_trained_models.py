@@ -3,8 +3,10 @@
 import hashlib
 import math
 
+import pandas as pd
 import pytest
 
+from projects_api import model_file
 from projects_api.models.artifact import artifacts
 from tests.training import change_engine
 
@@ -282,6 +284,21 @@ class TestDownloadModel:
         assert answer.headers["content-length"] == str(model["size_bytes"])
         assert f'filename="{model["name"]}.skops"' in answer.headers["content-disposition"]
         assert hashlib.sha256(answer.content).hexdigest() == model["sha256"]
+
+    def test_what_was_downloaded_answers_as_the_server_does(self, owner, model_id, tmp_path):
+        rows = [SMALL, LARGE, {"country": "IT"}, {"amount": 501.5, "country": "XX"}]
+        asked = owner.post(path(model_id, "/predict"), json={"inputs": rows}).json()
+        file = tmp_path / "model.skops"
+        file.write_bytes(owner.get(path(model_id, "/download")).content)
+        model, told = model_file.load(file), owner.get(path(model_id)).json()
+        assert model.predict(pd.DataFrame(rows)).tolist() == [
+            one["prediction"] for one in asked["predictions"]
+        ]
+        assert model.predict_proba(pd.DataFrame(rows)).to_dict(orient="records") == [
+            one["probabilities"] for one in asked["predictions"]
+        ]
+        assert model.signature == told["signature"]
+        assert model.name == told["model"]["name"]
 
     @pytest.mark.parametrize("bad", [UNKNOWN, "x"])
     def test_no_such_model(self, owner, problem, bad):
