@@ -16,6 +16,7 @@ from projects_api.schemas import (
     Project,
     TrainedModel,
     TrainedModelEnvelope,
+    TrainedModelEvaluation,
     TrainedModelExplanation,
     TrainedModelList,
     TrainedModelParameters,
@@ -58,6 +59,12 @@ def explain_model(connection: Connection, model_id: str) -> TrainedModelExplanat
     """Get which inputs a model goes by."""
     explanation = trained_model.find_column(connection, model_id, "explanation")
     return {"model_id": model_id, "explanation": explanation}
+
+
+def get_model_evaluation(connection: Connection, model_id: str) -> TrainedModelEvaluation:
+    """Get how a model did on the rows that were held out of its training."""
+    evaluation = trained_model.find_column(connection, model_id, "evaluation")
+    return {"model_id": model_id, "evaluation": evaluation}
 
 
 def get_model_parameters(connection: Connection, model_id: str) -> TrainedModelParameters:

@@ -56,6 +56,7 @@ READS = (
     "download_model",
     "explain_experiment",
     "explain_model",
+    "get_model_evaluation",
     "export_project",
     "get_dataset",
     "get_deployment",

@@ -147,6 +147,21 @@ class TestExplainModel:
         problem(owner.get(path(bad, "/explain")), 404, "model-not-found")
 
 
+class TestGetModelEvaluation:
+    def test_gets(self, owner, training, model_id):
+        answer = owner.get(path(model_id, "/evaluation"))
+        assert answer.status_code == 200
+        evaluation = training.result.candidates[0].evaluation
+        assert answer.json() == {"model_id": model_id, "evaluation": evaluation}
+        assert evaluation["confusion"]["labels"] == ["no", "yes"]
+        shown = {"rows", "class_balance", "confusion", "roc", "precision_recall", "calibration"}
+        assert evaluation.keys() == shown
+
+    @pytest.mark.parametrize("bad", [UNKNOWN, "x"])
+    def test_no_such_model(self, owner, problem, bad):
+        problem(owner.get(path(bad, "/evaluation")), 404, "model-not-found")
+
+
 class TestGetModelParameters:
     def test_gets(self, owner, training, model_id):
         answer = owner.get(path(model_id, "/parameters"))
