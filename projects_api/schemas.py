@@ -632,6 +632,13 @@ class PredictionList(TypedDict):
     ignored_fields: list[str]
 
 
+class DatasetPredicted(TypedDict):
+    """The job that asks a model, and the id of the data set that it makes."""
+
+    job_id: str
+    dataset_id: str
+
+
 JobStatus = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 
 

@@ -23,12 +23,28 @@ class TableRefused(ValueError):
     """A table that a model cannot be asked about; the text names columns and says what is wrong."""
 
 
-def frame_of_table(signature: Mapping[str, Any], table: pa.Table) -> pd.DataFrame:
+class _MomentRefused(TableRefused):
+    """A text that is no moment; `place` counts rows from 0."""
+
+    def __init__(self, text: str, place: int) -> None:
+        super().__init__(text)
+        self.text = text
+        self.place = place
+
+    def told(self, field: Mapping[str, Any], first_row: int) -> str:
+        """Say where it stands, and what should."""
+        wanted = expected(field).rstrip(",")
+        return f"has {self.text[:50]!r} in row {first_row + self.place}, which is not {wanted}"
+
+
+def frame_of_table(
+    signature: Mapping[str, Any], table: pa.Table, *, first_row: int = 1
+) -> pd.DataFrame:
     """Make the frame that a model takes of a table.
 
     A column that the table does not have is missing in every row; what the model does not know is
-    left out. Numbers that are infinite are missing, as they were in the training. Raises
-    `TableRefused`.
+    left out. Numbers that are infinite are missing, as they were in the training. `first_row` is
+    the number of the table's first row, for sentences. Raises `TableRefused`.
     """
     names = table.column_names
     inputs = signature["inputs"]
@@ -44,6 +60,8 @@ def frame_of_table(signature: Mapping[str, Any], table: pa.Table) -> pd.DataFram
             continue
         try:
             columns.append(_read(field, table.column(names.index(field["name"])), markers))
+        except _MomentRefused as refused:
+            faults.append(f"{field['name']!r} {refused.told(field, first_row)}")
         except TableRefused as refused:
             faults.append(f"{field['name']!r} {refused}")
     if faults:
@@ -116,10 +134,7 @@ def _parse(field: Mapping[str, Any], values: pa.ChunkedArray) -> np.ndarray:
             moment = coerce(field, text)
             known[text] = np.nan if moment is None else seconds(moment)
         except (TypeError, ValueError, OverflowError) as reason:
-            row = texts.index(text) + 1
-            raise TableRefused(
-                f"has {text[:50]!r} in row {row}, which is not {expected(field).rstrip(',')}"
-            ) from reason
+            raise _MomentRefused(text, texts.index(text)) from reason
     return np.array([known[text] for text in texts], dtype=np.float64)
 
 

@@ -26,7 +26,7 @@ OTHERS = {
         *("create_project", "update_project", "delete_project", "add_member", "remove_member"),
         *("delete_dataset", "create_experiment", "delete_experiment", "delete_model"),
         *("create_deployment", "promote_deployment", "rollback_deployment"),
-        *("deactivate_deployment", "create_report"),
+        *("deactivate_deployment", "create_report", "predict_dataset"),
     },
     Mode.DOWNLOAD: {"export_project", "download_dataset", "download_model", "download_report"},
     Mode.UPLOAD: {"import_project", "upload_dataset", "upload_dataset_version"},

@@ -106,6 +106,7 @@ OUT_OF_REACH = {
     "create_experiment": {"413"},
     "update_project": {"413"},
     "create_report": {"409", "413"},
+    "predict_dataset": {"409", "413"},
     # Forms are well-formed, and as requests come one after the other, none finds another one
     # running with its Idempotency-Key.
     "upload_dataset": {"400", "409"},
