@@ -103,6 +103,7 @@ class Predictions:
             folders=_folder,
         )
         self.close = self._children.close
+        self.warm = self._children.warm
 
     @property
     def turns(self) -> Turns:
