@@ -140,7 +140,8 @@ def _parse(field: Mapping[str, Any], values: pa.ChunkedArray) -> np.ndarray:
 
 def _wrong(field: Mapping[str, Any], kind: pa.DataType) -> TableRefused:
     told = expected(field).rstrip(",")
-    return TableRefused(f"holds values of the type {kind}, where each must be {told}")
+    name = str(kind).removeprefix("large_")
+    return TableRefused(f"holds values of the type {name}, where each must be {told}")
 
 
 _READ = {
