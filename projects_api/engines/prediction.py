@@ -78,7 +78,8 @@ class Predictor:
     def ask(self, frame: pd.DataFrame) -> np.ndarray:
         """Return a number for each row, or a probability for each row and label.
 
-        The frame is what `columns` and `frames` make. Raises `ModelRefused` as `predict` does.
+        The frame is what `columns` makes, or `model_file.frames`. Raises `ModelRefused` as `predict`
+        does.
         """
         if self._labels is None:
             numbers = np.asarray(self._pipeline.predict(frame), dtype=np.float64)

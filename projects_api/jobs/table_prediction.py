@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from projects_api.engines import prediction
 from projects_api.engines.evaluation import label_text
-from projects_api.engines.frames import TableRefused, frame_of_table
+from projects_api.model_file.frames import TableRefused, frame_of_table
 from projects_api.processes.confinement import confine
 
 MODEL, TABLE, PREDICTED = "model.skops", "table.parquet", "predicted.parquet"

@@ -17,8 +17,8 @@ import pytest
 
 from projects_api import model_file
 from projects_api.engines import model_files, prediction
-from projects_api.engines.frames import TableRefused, frame_of_table
 from projects_api.engines.inputs import check_rows
+from projects_api.model_file.frames import TableRefused, frame_of_table
 
 from .conftest import TRAININGS
 from .test_prediction import rows_of

@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from projects_api import model_file
-from projects_api.engines.frames import TableRefused, frame_of_table
 from projects_api.jobs import table_prediction
 from projects_api.jobs.kinds import predict
+from projects_api.model_file.frames import TableRefused, frame_of_table
 
 ROWS = 50
 

@@ -21,8 +21,8 @@ import pyarrow as pa
 import yaml
 
 from projects_api.engines import model_files, prediction
-from projects_api.engines.frames import TableRefused, frame_of_table
 from projects_api.engines.model_files import ModelRefused
+from projects_api.model_file.frames import TableRefused, frame_of_table
 
 __all__ = ["Model", "ModelRefused", "OtherVersions", "TableRefused", "load", "write_mlflow"]
 
