@@ -78,7 +78,7 @@ class Predictor:
     def ask(self, frame: pd.DataFrame) -> np.ndarray:
         """Return a number for each row, or a probability for each row and label.
 
-        The frame is what `columns` makes, or `model_file.frames`. Raises `ModelRefused` as `predict`
+        The frame is one of `columns` or `model_file.frames`. Raises `ModelRefused` as `predict`
         does.
         """
         if self._labels is None:
