@@ -554,6 +554,63 @@ class TrainedModelExplanation(TypedDict):
     explanation: Explanation
 
 
+class Confusion(TypedDict):
+    """Which labels the model took for which."""
+
+    labels: list[Any]
+    matrix: list[list[int]]
+
+
+class RocCurve(TypedDict):
+    """The false positive rate and the true positive rate, by falling thresholds."""
+
+    label: Any
+    auc: float
+    points: list[list[float]]
+
+
+class PrecisionRecallCurve(TypedDict):
+    """Recall and precision, by rising thresholds."""
+
+    label: Any
+    average_precision: float
+    points: list[list[float]]
+
+
+class CalibrationBin(TypedDict):
+    """Rows of similar probability."""
+
+    predicted: float
+    observed: float
+    rows: int
+
+
+class Calibration(TypedDict):
+    """How often a label comes true where the model says that it does so with a probability, in."""
+
+    label: Any
+    bins: list[CalibrationBin]
+
+
+class Evaluation(TypedDict):
+    """How a model did on the rows that were held out."""
+
+    rows: NotRequired[int]
+    class_balance: NotRequired[dict[str, int]]
+    confusion: NotRequired[Confusion]
+    roc: NotRequired[list[RocCurve]]
+    precision_recall: NotRequired[list[PrecisionRecallCurve]]
+    calibration: NotRequired[list[Calibration]]
+    residuals: NotRequired[list[list[float]]]
+
+
+class TrainedModelEvaluation(TypedDict):
+    """How a model did on rows that it had not seen."""
+
+    model_id: str
+    evaluation: Evaluation
+
+
 class TrainedModelParameters(TypedDict):
     """What a model was trained with."""
 
@@ -573,6 +630,13 @@ class PredictionList(TypedDict):
 
     predictions: list[Prediction]
     ignored_fields: list[str]
+
+
+class DatasetPredicted(TypedDict):
+    """The job that asks a model, and the id of the data set that it makes."""
+
+    job_id: str
+    dataset_id: str
 
 
 JobStatus = Literal["queued", "running", "succeeded", "failed", "cancelled"]

@@ -164,20 +164,36 @@ def train(folder: Path, source: Path, version: Mapping[str, Any], run: int) -> T
     order = Task(parquet_file, TARGET, "classification", config)
     data = table.read(order, Quiet())
     prepared = prepare(data, config)
+    signature = data_summary.signature(data, order)
     found = [
-        _fit(folder, prepared, name=f"{kind} {run + 1}", kind=kind, learner=learner, run=run)
+        _fit(
+            folder,
+            prepared,
+            signature,
+            name=f"{kind} {run + 1}",
+            kind=kind,
+            learner=learner,
+            run=run,
+        )
         for kind, learner in SEARCHED
     ]
     return TrainingResult(
         rank(found, "auc"),
-        data_summary.signature(data, order),
+        signature,
         data_summary.reference(data, config.seed),
         "auc",
     )
 
 
 def _fit(
-    folder: Path, prepared: TrainingData, *, name: str, kind: str, learner: str, run: int
+    folder: Path,
+    prepared: TrainingData,
+    signature: dict[str, Any],
+    *,
+    name: str,
+    kind: str,
+    learner: str,
+    run: int,
 ) -> Candidate:
     trees: dict[str, Any] = {"n_estimators": 4 + run, "max_leaves": 8}
     settings: dict[str, dict[str, Any]] = {
@@ -209,6 +225,7 @@ def _fit(
         decision=prepared.decide([]),
         seconds=round(clock.spent(), 3),
         seed=run,
+        signature=signature,
     )
 
 

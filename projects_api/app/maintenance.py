@@ -11,7 +11,7 @@ from anyio import to_thread
 from projects_api.app.services import Services
 from projects_api.database.endurance import Endurance
 from projects_api.metrics import metrics
-from projects_api.models import audit, job, stored_answer
+from projects_api.models import audit, job, stored_answer, trained_model
 from projects_api.models.base import present, to_text
 
 BATCH = 200
@@ -20,7 +20,10 @@ _log = structlog.get_logger()
 
 
 async def maintain(services: Services) -> None:
-    """Collect unused files, forget what is old: at once, then at intervals, for ever."""
+    """Collect unused files, forget what is old, and prepare for predictions.
+
+    At once, then at intervals, for ever.
+    """
     endurance = Endurance("maintenance_failed")
     while True:
         with endurance.step():
@@ -53,6 +56,7 @@ def _counted() -> Iterator[None]:
 
 
 def _run(services: Services) -> int:
+    _prepare_predictions(services)
     with services.database.transaction() as connection:
         stored_answer.remove_expired(connection)
     forgotten = _forget(services, services.settings.job_days, job.remove_old)
@@ -61,6 +65,17 @@ def _run(services: Services) -> int:
     collected = services.artifacts.collect()
     metrics().contents_collected.inc(collected)
     return collected
+
+
+def _prepare_predictions(services: Services) -> None:
+    """Have libraries loaded before anybody asks a model, where there is one to be asked.
+
+    They take 200 MB, which a server without models has better uses for.
+    """
+    with services.database.transaction(writing=False) as connection:
+        is_needed = trained_model.exist(connection)
+    if is_needed:
+        services.predictions.warm()
 
 
 def _forget(services: Services, days: float, remove_old: Callable[..., int]) -> int:

@@ -28,6 +28,7 @@ def make(
     decision: Decision,
     seconds: float,
     seed: int,
+    signature: dict[str, Any],
 ) -> Candidate:
     """Make a candidate of a fitted model; `validated` is its metric in the cross validation."""
     target, labels = prepared.held_out_target, prepared.labels
@@ -46,7 +47,9 @@ def make(
         return loss(sort_metric, told.get(sort_metric))
 
     path = folder / f"{name}.skops"
-    model_files.save(Pipeline([("prepare", prepared.preparation), ("model", model)]), path)
+    pipeline = Pipeline([("prepare", prepared.preparation), ("model", model)])
+    about = {"name": name, "signature": signature, "threshold": metrics.get(THRESHOLD)}
+    model_files.save(pipeline, path, about)
     return Candidate(
         name=name,
         model_type=model_type,

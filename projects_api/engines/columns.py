@@ -90,11 +90,13 @@ def read_numbers(values: pa.ChunkedArray) -> np.ndarray:
     return clipped
 
 
-def _read_booleans(values: pa.ChunkedArray) -> np.ndarray:
+def read_booleans(values: pa.ChunkedArray) -> np.ndarray:
+    """Give true as 1, false as 0, and what is missing as NaN."""
     return read_numbers(values.cast(pa.uint8()))
 
 
-def _read_dates(values: pa.ChunkedArray) -> np.ndarray:
+def read_dates(values: pa.ChunkedArray) -> np.ndarray:
+    """Give moments as seconds since 1970, times of day as those of 1970-01-01."""
     if pa.types.is_time(values.type):
         clock = values.cast(pa.time64("us"), safe=False)
         return np.asarray(clock.cast(pa.int64()).cast(pa.float64()).to_numpy()) / _MICROSECONDS
@@ -105,7 +107,7 @@ def _read_dates(values: pa.ChunkedArray) -> np.ndarray:
     return numbers if unit == "s" else numbers / _MICROSECONDS
 
 
-_READ = {"number": read_numbers, "boolean": _read_booleans, "date": _read_dates}
+_READ = {"number": read_numbers, "boolean": read_booleans, "date": read_dates}
 
 
 def numbers_rows(name: str, values: pa.ChunkedArray) -> bool:
@@ -166,12 +168,13 @@ def _of_kind(kind: str, values: list[Any]) -> np.ndarray:
     if kind in {"category", "text"}:
         return np.array([value or "" for value in values], dtype=object)
     if kind == "date":
-        values = [value and _seconds(value) for value in values]
+        values = [value and seconds(value) for value in values]
     numbers = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
     return np.clip(numbers, -LARGEST_NUMBER, LARGEST_NUMBER)
 
 
-def _seconds(moment: str) -> float:
+def seconds(moment: str) -> float:
+    """Return the seconds since 1970 of a moment, or of a time of day, in ISO 8601."""
     if moment[2:3] == ":":  # a time of day
         return _since_1970(datetime.combine(date(1970, 1, 1), time.fromisoformat(moment)))
     return _since_1970(datetime.fromisoformat(moment))

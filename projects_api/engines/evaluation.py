@@ -13,6 +13,7 @@ from projects_api.engines.interface import SORT_METRICS
 
 _POINTS = 100
 _RESIDUALS = 500
+_BINS = 10
 _SMALLEST = 1e-15
 _PLAIN = Decision()
 
@@ -157,6 +158,27 @@ def evaluate(
         "precision_recall": [
             _precision_recall(labels[number], by_label[:, number], predicted[:, number])
             for number in told
+        ],
+        "calibration": [
+            _calibration(labels[number], by_label[:, number], predicted[:, number])
+            for number in told
+        ],
+    }
+
+
+def _calibration(label: str, right: np.ndarray, probability: np.ndarray) -> dict[str, Any]:
+    """Compare what is said with what happens, in bins of equal width that rows fall into."""
+    edges = np.linspace(0, 1, _BINS + 1)[1:-1]
+    places = np.searchsorted(edges, probability)
+    return {
+        "label": label,
+        "bins": [
+            {
+                "predicted": float(probability[places == place].mean()),
+                "observed": float(right[places == place].mean()),
+                "rows": int((places == place).sum()),
+            }
+            for place in np.unique(places)
         ],
     }
 

@@ -61,14 +61,14 @@ def train(task: Task, folder: Path, progress: Progress) -> TrainingResult:
         progress.report(0, stage="reading the table", seconds_left=clock.left())
         data = table.read(task, progress)
         progress.report(2, stage="preparing the columns", seconds_left=clock.left())
-        training = _Training(
-            task.config, prepare(data, task.config), folder, progress, clock, sort_metric
-        )
+        signature = data_summary.signature(data, task)
+        prepared = prepare(data, task.config)
+        training = _Training(task.config, prepared, folder, progress, clock, sort_metric, signature)
         found = training.run(learners, _Stopping(task.config, stopping_metric))
     progress.report(100, stage="done", seconds_left=0)
     return TrainingResult(
         candidates=rank(found, sort_metric),
-        signature=data_summary.signature(data, task),
+        signature=signature,
         reference=data_summary.reference(data, task.config.seed),
         sort_metric=sort_metric,
     )
@@ -121,6 +121,7 @@ class _Training:
     progress: Progress
     clock: Clock
     sort_metric: str
+    signature: dict[str, Any]
     threads: int | None = None
     failure: str = "no model was ready in time: allow more, or exclude slow algorithms"
 
@@ -235,6 +236,7 @@ class _Learner:
             decision=decision,
             seconds=seconds,
             seed=self._config.seed,
+            signature=self._training.signature,
         )
         told = "unknown" if validated is None else f"{validated:.5g}"
         self._training.progress.log(f"{candidate.name}: {by} {told}, cross-validated")

@@ -77,14 +77,18 @@ def _check_row(
         name, value = field["name"], row.get(field["name"])
         missing = value is None or (isinstance(value, str) and value in markers)
         try:
-            checked[name] = None if missing else _coerce(field, value)
+            checked[name] = None if missing else coerce(field, value)
         except (TypeError, ValueError, OverflowError):
             where = f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}"
-            faults.append((where, f"must be {_expected(field)} or null"))
+            faults.append((where, f"must be {expected(field)} or null"))
     return checked
 
 
-def _coerce(field: Mapping[str, Any], value: Any) -> Any:
+def coerce(field: Mapping[str, Any], value: Any) -> Any:
+    """Turn a value that is not missing into what an input takes.
+
+    Raises TypeError, ValueError or OverflowError where it is none.
+    """
     if field["kind"] != "date":
         return _COERCE[field["kind"]](value)
     if value == "":  # as in a table of texts
@@ -93,7 +97,8 @@ def _coerce(field: Mapping[str, Any], value: Any) -> Any:
     return _to_time(value) if written == moments.TIME else _to_date(value, written)
 
 
-def _expected(field: Mapping[str, Any]) -> str:
+def expected(field: Mapping[str, Any]) -> str:
+    """Write what an input takes, for a sentence."""
     written = field.get("format")
     if written == moments.TIME:
         return "a time of day, such as 14:30:00,"

@@ -1,13 +1,16 @@
 """Model files: a prepared pipeline in the format of skops, which runs no code when it is loaded.
 
 skops stores objects as data, and builds them from classes that the reader trusts. Which those
-are stands in `model_types` and nowhere else: neither the file nor skops' own list decides.
+are stands in `model_types` and nowhere else: neither the file nor skops' own list decides. Beside
+the objects lies what a reader without the server must know: the member `about.json`.
 """
 
 import json
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +22,55 @@ from projects_api.engines.checks.model_types import LOADERS, TYPES
 
 MEDIA_TYPE = "application/vnd.skops"
 _SCHEMA = "schema.json"
+_ABOUT = "about.json"
 _MAX_BYTES = 4 << 30
+_MAX_ABOUT_BYTES = 64 << 20
+_LIBRARIES = ("projects-api", "scikit-learn", "numpy", "lightgbm", "xgboost-cpu", "skops")
 
 
 class ModelRefused(Exception):
     """A file that is no model, or not one of ours; its text says why."""
 
 
-def save(pipeline: Pipeline, path: Path) -> None:
-    """Write a fitted pipeline. Raises `ModelRefused` if it could not be loaded again."""
+def save(pipeline: Pipeline, path: Path, about: Mapping[str, Any] | None = None) -> None:
+    """Write a fitted pipeline, and what is known `about` it, with the versions of the libraries.
+
+    Raises `ModelRefused` if it could not be loaded again.
+    """
     skops.io.dump(pipeline, path, compression=zipfile.ZIP_DEFLATED, compresslevel=1)
+    if about is not None:
+        with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(_ABOUT, json.dumps({**about, "versions": versions()}))
     _check(path)
+
+
+def versions() -> dict[str, str]:
+    """Tell which versions of what a model is made of are installed here."""
+    found = {}
+    for name in _LIBRARIES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
+def read_about(path: Path) -> dict[str, Any] | None:
+    """Read what `save` was told about a pipeline; None of a file from before it was.
+
+    Raises `ModelRefused`.
+    """
+    _check(path)
+    with zipfile.ZipFile(path) as archive:
+        if _ABOUT not in archive.namelist():
+            return None
+        if archive.getinfo(_ABOUT).file_size > _MAX_ABOUT_BYTES:
+            raise ModelRefused("what the model file tells of the model is too large")
+        try:
+            about = json.loads(archive.read(_ABOUT))
+        except (zipfile.BadZipFile, zlib.error, ValueError, RecursionError) as reason:
+            raise ModelRefused(f"the model file is damaged: {reason}") from reason
+    if not isinstance(about, dict):
+        raise ModelRefused("the model file tells nothing of the model")
+    return about
 
 
 def load(path: Path) -> Pipeline:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from projects_api.engines import model_files
@@ -42,13 +43,13 @@ class Predictor:
         known = pipeline.steps[0][1].n_features_in_
         if known != len(self._inputs):
             raise ModelRefused(f"the model takes {known} inputs, not {len(self._inputs)}")
-        names = [label_text(label) for label in self._labels or ()]
-        if len(set(names)) < len(names):
-            raise ModelRefused("two of its labels are written alike")
-        self._names = names
         labels = len(getattr(pipeline.steps[-1][1], "classes_", ()))
         if labels != len(self._labels or ()):
             raise ModelRefused(f"the model tells {labels} labels apart, not those")
+        names = [label_text(label) for label in self._labels or ()]
+        if len(set(names)) < len(names):
+            raise ModelRefused("two of its labels are written alike")
+        self.names = names
         positive = signature.get("positive_label")
         if positive is not None and label_text(positive) not in names:
             raise ModelRefused("its positive label is none of its labels")
@@ -67,24 +68,39 @@ class Predictor:
         """
         if not rows:
             return []
-        frame = frame_of_rows(self._inputs, rows)
+        answers = self.ask(frame_of_rows(self._inputs, rows))
+        chosen = self.choose(answers, threshold)
+        if self._labels is None:
+            return [{"prediction": number, "probabilities": None} for number in chosen]
+        return [
+            {"prediction": label, "probabilities": dict(zip(self.names, row, strict=True))}
+            for label, row in zip(chosen, answers.tolist(), strict=True)
+        ]
+
+    def ask(self, frame: pd.DataFrame) -> np.ndarray:
+        """Return a number for each row, or a probability for each row and label.
+
+        The frame is one of `columns` or `model_file.frames`. Raises `ModelRefused` as `predict`
+        does.
+        """
         if self._labels is None:
             numbers = np.asarray(self._pipeline.predict(frame), dtype=np.float64)
             if not np.isfinite(numbers).all():
                 raise ModelRefused("what it says is not always a number")
-            return [{"prediction": float(number), "probabilities": None} for number in numbers]
+            return numbers
         table = np.asarray(self._pipeline.predict_proba(frame), dtype=np.float64)
         _check_probabilities(table)
+        return table
+
+    def choose(self, answers: np.ndarray, threshold: float | None = None) -> list[Any]:
+        """Make of what `ask` returns the predictions: labels, or floats."""
+        if self._labels is None:
+            numbers: list[Any] = answers.tolist()
+            return numbers
         decision = (
             replace(self._plain, threshold=threshold) if threshold is not None else self._plain
         )
-        return [
-            {
-                "prediction": self._labels[int(place)],
-                "probabilities": dict(zip(self._names, row.tolist(), strict=True)),
-            }
-            for place, row in zip(decision.choose(table), table, strict=True)
-        ]
+        return [self._labels[place] for place in decision.choose(answers).tolist()]
 
 
 def _check_probabilities(table: np.ndarray) -> None:

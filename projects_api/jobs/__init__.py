@@ -11,7 +11,8 @@ KINDS: dict[str, str] = {
     "import_project": "projects_api.jobs.kinds.import_project",
     "train": "projects_api.jobs.kinds.train",
     "report": "projects_api.jobs.kinds.report",
+    "predict": "projects_api.jobs.kinds.predict",
 }
 """The module of each kind."""
-SHORT_KINDS = ("report", "import_project")
+SHORT_KINDS = ("report", "import_project", "predict")
 """What takes minutes at most, and should not wait for trainings, which take hours."""

@@ -113,15 +113,21 @@ class NewVersion(DatasetIds):
 
 
 def create(
-    connection: Connection, project_id: str, *, name: str, description: str, **version: Any
+    connection: Connection,
+    project_id: str,
+    *,
+    name: str,
+    description: str,
+    dataset_id: str | None = None,
+    **version: Any,
 ) -> DatasetIds | None:
-    """Create a data set with its first version; return the new ids.
+    """Create a data set with its first version, under an id if it has one; return the ids.
 
     `version` is what `dataset_version.create` takes. `None` tells that the project is gone.
     """
     if not project.count(connection, project_id, "dataset_count", 1):
         return None
-    dataset_id, moment = new_id(), now()
+    dataset_id, moment = dataset_id or new_id(), now()
     connection.execute(
         insert(datasets).values(
             id=dataset_id,
@@ -135,6 +141,17 @@ def create(
     )
     ids = dataset_version.create(connection, project_id, dataset_id, number=1, **version)
     return {"id": dataset_id, "dataset_id": dataset_id, **ids}
+
+
+def find_name_of_version(connection: Connection, version_id: str) -> str | None:
+    """Find what the data set of a version is called."""
+    statement = (
+        select(datasets.c.name)
+        .join(dataset_versions, dataset_versions.c.dataset_id == datasets.c.id)
+        .where(dataset_versions.c.id == version_id)
+    )
+    found: str | None = connection.scalar(statement)
+    return found
 
 
 def add_version(

@@ -145,6 +145,11 @@ def find(connection: Connection, model_id: str) -> schemas.TrainedModel | None:
     return row_of(connection.execute(_SHOWN.where(trained_models.c.id == model_id)))
 
 
+def exist(connection: Connection) -> bool:
+    """Tell whether there is any model."""
+    return connection.execute(select(trained_models.c.id).limit(1)).first() is not None
+
+
 def find_column(connection: Connection, model_id: str, column: str) -> Any:
     """Find one column that listings leave out, such as `explanation`; the model must exist."""
     statement = select(trained_models.c[column]).where(trained_models.c.id == model_id)

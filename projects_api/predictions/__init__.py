@@ -54,6 +54,12 @@ def require_answers(engine: str) -> None:
         )
 
 
+def require_signature(signature: Mapping[str, Any] | None) -> None:
+    """Raise `ModelFault` where nobody knows what a model takes."""
+    if signature is None:
+        raise ModelFault("Nobody has kept what this model takes. Train a model here.")
+
+
 def require_threshold(signature: Mapping[str, Any] | None, pointer: str) -> None:
     """Raise `ThresholdRefused` where a model does not choose between two labels."""
     if signature is None or len(signature["labels"] or ()) != LABELS_WITH_THRESHOLD:
@@ -97,6 +103,7 @@ class Predictions:
             folders=_folder,
         )
         self.close = self._children.close
+        self.warm = self._children.warm
 
     @property
     def turns(self) -> Turns:
@@ -120,8 +127,7 @@ class Predictions:
         """
         require_answers(model["engine"])
         signature = model["signature"]
-        if signature is None:
-            raise ModelFault("Nobody has kept what this model takes. Train a model here.")
+        require_signature(signature)
         if threshold is not None:
             require_threshold(signature, "/options/threshold")
         own = model["metrics"].get(THRESHOLD)

@@ -101,6 +101,15 @@ class ChildPool:
             return answer
         raise ChildDied
 
+    def warm(self) -> None:
+        """Start the process that all others are forked from, where there is none yet.
+
+        Returns at once: it imports meanwhile, so that whoever asks first need not wait for that.
+        """
+        with self._starting:
+            if self._folders is not None and self._template is None:
+                self._template = Template(self._command, self._known(), self._folders)
+
     def close(self) -> None:
         """End the processes that have nothing to do."""
         while self._idle:
@@ -157,9 +166,12 @@ class ChildPool:
             with suppress(IndexError):
                 self._idle.popleft().end()
 
-    def _start(self) -> "Spawned | Forked":
+    def _known(self) -> dict[str, str]:
         known = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
-        environment = known | self._environment
+        return known | self._environment
+
+    def _start(self) -> "Spawned | Forked":
+        environment = self._known()
         if self._folders is None:
             return Spawned(self._command, environment)
         with self._starting:

@@ -15,7 +15,8 @@ QUICK_READS = {
     *("list_datasets", "get_dataset", "list_dataset_versions", "get_dataset_quality"),
     *("list_experiments", "get_experiment", "get_experiment_status", "get_experiment_logs"),
     *("get_experiment_capabilities", "explain_experiment", "list_engine_runs"),
-    *("list_models", "get_model", "explain_model", "get_model_parameters"),
+    *("list_models", "get_model", "explain_model", "get_model_evaluation"),
+    "get_model_parameters",
     *("list_deployments", "get_deployment", "list_reports", "get_report"),
     "list_audit_entries",
 }
@@ -25,7 +26,7 @@ OTHERS = {
         *("create_project", "update_project", "delete_project", "add_member", "remove_member"),
         *("delete_dataset", "create_experiment", "delete_experiment", "delete_model"),
         *("create_deployment", "promote_deployment", "rollback_deployment"),
-        *("deactivate_deployment", "create_report"),
+        *("deactivate_deployment", "create_report", "predict_dataset"),
     },
     Mode.DOWNLOAD: {"export_project", "download_dataset", "download_model", "download_report"},
     Mode.UPLOAD: {"import_project", "upload_dataset", "upload_dataset_version"},

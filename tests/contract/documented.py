@@ -233,6 +233,7 @@ def _add_models(connection: Connection, project: dict, others: str) -> None:
     best, *following = answer_of("list_models")["items"]
     explained = {
         "explanation": answer_of("explain_model")["explanation"],
+        "evaluation": answer_of("get_model_evaluation")["evaluation"],
         "parameters": answer_of("get_model_parameters")["parameters"],
     }
     _add_model(connection, {**best, **explained})

@@ -15,6 +15,7 @@ from sqlalchemy import delete, insert, make_url
 from projects_api.access import places, rate_limit
 from projects_api.access.idempotency import Claims, IdempotentRequest
 from projects_api.database import Database
+from projects_api.handlers import trained_models
 from projects_api.models import (
     artifact,
     audit,
@@ -108,7 +109,7 @@ def at(monkeypatch):
         made = (projects, dataset, dataset_version, artifact, experiment, job, report, deployment)
         for module in (*made, member):
             monkeypatch.setattr(module, "now", lambda: moment)
-        for module in made:
+        for module in (*made, trained_models):
             if identifier := ids.get(module.__name__.rpartition(".")[2]):
                 monkeypatch.setattr(module, "new_id", partial(str, identifier))
 
@@ -287,6 +288,12 @@ def create_report(world: World, at, _media_type: str) -> requests.Response:
     return send(world.alice, "create_report")
 
 
+def predict_dataset(world: World, at, _media_type: str) -> requests.Response:
+    made = answer_of("predict_dataset")
+    at("2026-02-26T16:31:00Z", trained_models=made["dataset_id"], job=made["job_id"])
+    return send(world.alice, "predict_dataset")
+
+
 def download_report(world: World, at, media_type: str) -> requests.Response:
     report_id = answer_of("get_report")["report"]["id"]
     world.server.put_documents(world.project_id, report_id, media_type)
@@ -322,6 +329,7 @@ PREPARED = {
         download_dataset,
         export_project,
         create_report,
+        predict_dataset,
         download_report,
         create_experiment,
         import_project,

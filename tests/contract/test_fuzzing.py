@@ -56,6 +56,7 @@ READS = (
     "download_model",
     "explain_experiment",
     "explain_model",
+    "get_model_evaluation",
     "export_project",
     "get_dataset",
     "get_deployment",
@@ -105,6 +106,7 @@ OUT_OF_REACH = {
     "create_experiment": {"413"},
     "update_project": {"413"},
     "create_report": {"409", "413"},
+    "predict_dataset": {"409", "413"},
     # Forms are well-formed, and as requests come one after the other, none finds another one
     # running with its Idempotency-Key.
     "upload_dataset": {"400", "409"},

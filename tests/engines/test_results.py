@@ -4,7 +4,18 @@ import math
 
 import numpy as np
 import pytest
-from sklearn.metrics import root_mean_squared_error
+from sklearn.calibration import calibration_curve
+from sklearn.metrics import (
+    average_precision_score,
+    confusion_matrix,
+    precision_recall_curve,
+    roc_auc_score,
+    roc_curve,
+    root_mean_squared_error,
+)
+
+from projects_api import model_file
+from projects_api.engines.evaluation import evaluate, label_text
 
 from .tables import held_out
 
@@ -27,6 +38,55 @@ def test_the_evaluation_of_a_classification_adds_up(trained, name):
         assert len(told["precision_recall"]) == len(labels)
     if len(labels) == 2:
         assert math.isclose(told["roc"][1]["auc"], candidate.metrics["auc"])
+
+
+@pytest.mark.parametrize("name", ["wine", "titanic"])
+def test_the_curves_are_those_of_scikit_learn(trained, name):
+    training = trained(name)
+    tested = training.frame.iloc[held_out(training)[1]]
+    truth = tested[training.task.target]
+    for candidate in training.result.candidates:
+        told = candidate.evaluation
+        model = model_file.load(candidate.path)
+        chosen, probabilities = model.predict(tested), model.predict_proba(tested)
+        matrix = confusion_matrix(truth, chosen, labels=model.classes_)
+        assert told["confusion"]["matrix"] == matrix.tolist()
+        curves = zip(told["roc"], told["precision_recall"], told["calibration"], strict=True)
+        for label, (roc, found, calibrated) in zip(model.classes_, curves, strict=True):
+            assert {roc["label"], found["label"], calibrated["label"]} == {label_text(label)}
+            right, said = truth == label, probabilities[label].to_numpy()
+            assert roc["auc"] == pytest.approx(roc_auc_score(right, said))
+            assert roc["points"] == approximately(roc_curve(right, said)[:2])
+            assert found["average_precision"] == pytest.approx(average_precision_score(right, said))
+            precision, recall, _ = precision_recall_curve(right, said)
+            assert found["points"] == approximately((recall, precision))
+            observed, predicted = calibration_curve(right, said, n_bins=10)
+            bins = calibrated["bins"]
+            assert [one["observed"] for one in bins] == pytest.approx(observed.tolist())
+            assert [one["predicted"] for one in bins] == pytest.approx(predicted.tolist())
+            assert sum(one["rows"] for one in bins) == told["rows"] == len(tested)
+
+
+def approximately(curve):
+    """Expect a whole curve, for the held-out rows are too few for thinning."""
+    points = np.array(curve).T
+    assert len(points) <= 100
+    return [pytest.approx(point) for point in points.tolist()]
+
+
+def test_a_long_curve_is_thinned_evenly_and_keeps_its_ends():
+    chance = np.random.default_rng(7)
+    target = chance.integers(0, 2, 5000)
+    said = np.clip(chance.normal(0.3 + 0.4 * target, 0.3), 0, 1)
+    told = evaluate(target, np.column_stack([1 - said, said]), ["a", "b"])
+    x, y, _ = roc_curve(target, said)
+    places = [round(place * (len(x) - 1) / 99) for place in range(100)]
+    assert len(x) > 1000
+    assert told["roc"][1]["points"] == [[x[place], y[place]] for place in places]
+    residuals = evaluate(said, said + 1, None)["residuals"]
+    assert len(residuals) == 500
+    assert residuals[0] == [said[0] + 1, said[0]]
+    assert residuals[-1] == [said[-1] + 1, said[-1]]
 
 
 def test_the_evaluation_of_a_regression_shows_residuals(trained):

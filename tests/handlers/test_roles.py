@@ -56,8 +56,10 @@ LEAST_ROLE = {
     "get_model": "viewer",
     "delete_model": "admin",
     "explain_model": "viewer",
+    "get_model_evaluation": "viewer",
     "get_model_parameters": "viewer",
     "predict": "viewer",
+    "predict_dataset": "editor",
     "download_model": "viewer",
     "get_job": "viewer",
     "create_report": "editor",
@@ -180,8 +182,14 @@ REQUESTS: dict[str, Callable[[World], tuple[str, str, dict[str, Any]]]] = {
     "get_model": lambda w: ("GET", f"/api/models/{w.model_id}", {}),
     "delete_model": lambda w: ("DELETE", f"/api/models/{w.model_id}", {}),
     "explain_model": lambda w: ("GET", f"/api/models/{w.model_id}/explain", {}),
+    "get_model_evaluation": lambda w: ("GET", f"/api/models/{w.model_id}/evaluation", {}),
     "get_model_parameters": lambda w: ("GET", f"/api/models/{w.model_id}/parameters", {}),
     "predict": lambda w: ("POST", f"/api/models/{w.model_id}/predict", {"json": ROW}),
+    "predict_dataset": lambda w: (
+        "POST",
+        f"/api/models/{w.model_id}/predictions",
+        {"json": {"dataset_version_id": w.version_id}},
+    ),
     "download_model": lambda w: ("GET", f"/api/models/{w.model_id}/download", {}),
     "get_job": lambda w: ("GET", f"/api/jobs/{w.job_id}", {}),
     "create_report": lambda w: (
@@ -235,7 +243,7 @@ def expected(operation: str, caller: str) -> tuple[int, str | None]:
     """Give the status, and the problem's slug, that the rules promise."""
     least = LEAST_ROLE[operation]
     success = 201 if operation in CREATES else 200
-    if operation == "import_project":
+    if operation in {"import_project", "predict_dataset"}:
         success = 202
     if least == "nobody":
         return success, None

@@ -1,10 +1,15 @@
 """The operations of the tag `trained_models`, one class each."""
 
 import hashlib
+import io
 import math
 
+import pandas as pd
 import pytest
+from sqlalchemy import update
 
+from projects_api import model_file
+from projects_api.models import dataset_version, trained_model
 from projects_api.models.artifact import artifacts
 from tests.training import change_engine
 
@@ -145,6 +150,21 @@ class TestExplainModel:
         problem(owner.get(path(bad, "/explain")), 404, "model-not-found")
 
 
+class TestGetModelEvaluation:
+    def test_gets(self, owner, training, model_id):
+        answer = owner.get(path(model_id, "/evaluation"))
+        assert answer.status_code == 200
+        evaluation = training.result.candidates[0].evaluation
+        assert answer.json() == {"model_id": model_id, "evaluation": evaluation}
+        assert evaluation["confusion"]["labels"] == ["no", "yes"]
+        shown = {"rows", "class_balance", "confusion", "roc", "precision_recall", "calibration"}
+        assert evaluation.keys() == shown
+
+    @pytest.mark.parametrize("bad", [UNKNOWN, "x"])
+    def test_no_such_model(self, owner, problem, bad):
+        problem(owner.get(path(bad, "/evaluation")), 404, "model-not-found")
+
+
 class TestGetModelParameters:
     def test_gets(self, owner, training, model_id):
         answer = owner.get(path(model_id, "/parameters"))
@@ -273,6 +293,127 @@ class TestPredict:
         problem(answer, 404, "model-not-found")
 
 
+class TestPredictDataset:
+    TABLE = (
+        "prediction,amount,country,note\n"
+        + "".join(f"{n % 3},{n * 10.5},{'DE' if n % 2 else 'XX'},n{n}\n" for n in range(95))
+        + "1,NA,,last\n"
+    )
+
+    def ask(self, owner, model_id, content, project_id, **body):
+        made = owner.upload(project_id, content.encode()).json()
+        sent = {"dataset_version_id": made["dataset_version_id"], **body}
+        return owner.post(path(model_id, "/predictions"), json=sent)
+
+    def table(self, owner, dataset_id):
+        url = f"/api/datasets/{dataset_id}/download"
+        return pd.read_parquet(io.BytesIO(owner.get(url).content))
+
+    def test_says_of_each_row_what_predict_says(
+        self, server, owner, project_id, model_id, monkeypatch
+    ):
+        answer = self.ask(owner, model_id, self.TABLE, project_id)
+        assert answer.status_code == 202
+        ids = answer.json()
+        assert answer.headers["location"].endswith(f"/api/jobs/{ids['job_id']}")
+        assert owner.get(f"/api/datasets/{ids['dataset_id']}").status_code == 404
+        ended = server.run_job(ids["job_id"])
+        assert (ended["status"], ended["kind"]) == ("succeeded", "predict"), ended["message"]
+        kept = owner.get(f"/api/datasets/{ids['dataset_id']}").json()["dataset"]
+        name = owner.get(path(model_id)).json()["model"]["name"]
+        assert kept["name"] == f"table.csv, predicted by {name}"
+        assert (kept["rows"], kept["columns"], kept["format"]) == (96, 7, "parquet")
+        given = pd.read_csv(io.StringIO(self.TABLE))
+        made = self.table(owner, ids["dataset_id"])
+        pd.testing.assert_frame_equal(made[list(given)], given, check_dtype=False)
+        rows = given[["amount", "country"]].astype(object).where(given.notna(), None)
+        body = {"inputs": rows.to_dict(orient="records")}
+        told = owner.post(path(model_id, "/predict"), json=body).json()["predictions"]
+        assert made["prediction_2"].tolist() == [one["prediction"] for one in told]
+        assert set(made["prediction_2"]) == {"yes", "no"}
+        for label in ("no", "yes"):
+            said = [one["probabilities"][label] for one in told]
+            assert made[f"probability_{label}"].tolist() == said
+        url = f"/api/datasets/{ids['dataset_id']}/download?format=csv"
+        as_csv = pd.read_csv(io.BytesIO(owner.get(url).content))
+        assert as_csv["prediction_2"].tolist() == made["prediction_2"].tolist()
+
+    def test_a_threshold_a_name_and_no_probabilities(self, server, owner, project_id, model_id):
+        options = {"probabilities": False, "threshold": 0.97}
+        body = {"name": "Judged", "options": options}
+        ids = self.ask(owner, model_id, self.TABLE, project_id, **body).json()
+        assert server.run_job(ids["job_id"])["status"] == "succeeded"
+        made = self.table(owner, ids["dataset_id"])
+        assert list(made)[4:] == ["prediction_2"]
+        assert owner.get(f"/api/datasets/{ids['dataset_id']}").json()["dataset"]["name"] == "Judged"
+        given = pd.read_csv(io.StringIO(self.TABLE))[["amount", "country"]].astype(object)
+        asked = {"inputs": given.where(given.notna(), None).to_dict(orient="records")}
+        for threshold, is_same in ((0.97, True), (0.5, False)):
+            sent = {**asked, "options": {"threshold": threshold}}
+            told = owner.post(path(model_id, "/predict"), json=sent).json()["predictions"]
+            same = [one["prediction"] for one in told] == made["prediction_2"].tolist()
+            assert same is is_same
+
+    def test_a_column_that_cannot_be_what_the_model_takes(
+        self, server, owner, project_id, model_id
+    ):
+        table = "amount,country\n" + "much,DE\n" * 12
+        ids = self.ask(owner, model_id, table, project_id).json()
+        ended = server.run_job(ids["job_id"])
+        assert ended["status"] == "failed"
+        assert "cannot be asked about this data set: 'amount' holds values" in ended["message"]
+        assert owner.get(f"/api/datasets/{ids['dataset_id']}").status_code == 404
+
+    def test_what_was_deleted_before(self, server, owner, project_id, model_id):
+        ids = self.ask(owner, model_id, self.TABLE, project_id).json()
+        assert owner.delete(path(model_id)).ok
+        ended = server.run_job(ids["job_id"])
+        assert ended["status"] == "failed"
+        assert "was deleted before" in ended["message"]
+
+    def test_a_file_that_is_no_model_ends_no_worker(
+        self, server, owner, project_id, model_id, training, monkeypatch
+    ):
+        ids = self.ask(owner, model_id, self.TABLE, project_id).json()
+        with server.services.database.transaction() as connection:
+            found = trained_model.find_for_prediction(connection, model_id)
+            table = dataset_version.find_in_project(
+                connection, project_id, server.job(ids["job_id"])["arguments"]["dataset_version_id"]
+            )
+            of_model = artifacts.c.sha256 == found["sha256"]
+            connection.execute(
+                update(artifacts)
+                .where(of_model, artifacts.c.project_id == project_id)
+                .values(sha256=table["sha256"])
+            )
+        ended = server.run_job(ids["job_id"])
+        assert ended["status"] == "failed"
+        assert "The model does not answer: the model file is damaged" in ended["message"]
+
+    def test_what_is_kept_counts_for_the_quota(self, server, owner, project_id, model_id):
+        ids = self.ask(owner, model_id, self.TABLE, project_id).json()
+        used = owner.get("/api/usage").json()["stored_bytes"]
+        ended = server.run_job(ids["job_id"], person_quota_bytes=used + 100)
+        assert ended["status"] == "failed"
+        assert "the most on this server" in ended["message"]
+        assert owner.get("/api/usage").json()["stored_bytes"] == used
+
+    def test_a_data_set_of_another_project(self, server, owner, project_id, model_id, problem):
+        other = owner.post("/api/projects", json={"name": "Other"}).json()["project_id"]
+        answer = self.ask(owner, model_id, self.TABLE, other)
+        problem(answer, 404, "dataset-version-not-found")
+
+    def test_a_model_that_cannot_predict(self, server, owner, project_id, model_id, problem):
+        change_engine(server, model_id, "h2o")
+        problem(self.ask(owner, model_id, self.TABLE, project_id), 409, "model-unusable")
+
+    @pytest.mark.parametrize("bad", [UNKNOWN, "x"])
+    def test_no_such_model(self, owner, problem, bad):
+        sent = {"dataset_version_id": UNKNOWN}
+        answer = owner.post(path(bad, "/predictions"), json=sent)
+        problem(answer, 404, "model-not-found")
+
+
 class TestDownloadModel:
     def test_sends_the_file(self, owner, model_id):
         answer = owner.get(path(model_id, "/download"))
@@ -282,6 +423,21 @@ class TestDownloadModel:
         assert answer.headers["content-length"] == str(model["size_bytes"])
         assert f'filename="{model["name"]}.skops"' in answer.headers["content-disposition"]
         assert hashlib.sha256(answer.content).hexdigest() == model["sha256"]
+
+    def test_what_was_downloaded_answers_as_the_server_does(self, owner, model_id, tmp_path):
+        rows = [SMALL, LARGE, {"country": "IT"}, {"amount": 501.5, "country": "XX"}]
+        asked = owner.post(path(model_id, "/predict"), json={"inputs": rows}).json()
+        file = tmp_path / "model.skops"
+        file.write_bytes(owner.get(path(model_id, "/download")).content)
+        model, told = model_file.load(file), owner.get(path(model_id)).json()
+        assert model.predict(pd.DataFrame(rows)).tolist() == [
+            one["prediction"] for one in asked["predictions"]
+        ]
+        assert model.predict_proba(pd.DataFrame(rows)).to_dict(orient="records") == [
+            one["probabilities"] for one in asked["predictions"]
+        ]
+        assert model.signature == told["signature"]
+        assert model.name == told["model"]["name"]
 
     @pytest.mark.parametrize("bad", [UNKNOWN, "x"])
     def test_no_such_model(self, owner, problem, bad):

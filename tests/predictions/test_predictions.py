@@ -5,17 +5,23 @@ import pickle
 import signal
 import subprocess
 import sys
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
 
 from projects_api import predictions
+from projects_api.app import maintenance
 from projects_api.app.services import Services
+from projects_api.database.schema import upgrade
 from projects_api.files.content import describe
 from projects_api.predictions import Predictions
 from projects_api.predictions.faults import EngineMissing, ModelFault
 from projects_api.settings import Settings
+from tests.support.processes import wait_until
 
 ROOT = Path(__file__).parents[2]
 ROWS = [{"amount": 12.5, "country": "DE"}, {"amount": 980}]
@@ -102,6 +108,35 @@ assert not sys.modules.keys() & {{"sklearn", "numpy", "pandas", "flaml", "lightg
         [sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True
     )
     assert run.stdout == "['no', 'yes']\n"
+
+
+def test_who_asks_first_finds_the_libraries_loaded(store, model):
+    asked = store.predictions()
+    asked.warm()
+    template = asked._children._template
+    maps = Path(f"/proc/{template._process.pid}/maps")
+    wait_until(lambda: "lib_lightgbm" in maps.read_text(), "libraries are loaded")
+    asked.warm()
+    told = asked.predict(model, ROWS)
+    assert [one["prediction"] for one in told.predictions] == ["no", "yes"]
+    assert asked._children._template is template
+    (process,) = processes(asked)
+    assert process.ppid() == template._process.pid
+    asked.close()
+    wait_until(lambda: template._process.poll() is not None, "it has ended")
+
+
+def test_a_server_prepares_for_models_that_it_has(server, training, tmp_path):
+    made = server.person().post("/api/projects", json={"name": "Models"}).json()
+    training.keep(server, made["project_id"])
+    empty = Services.from_settings(Settings(_env_file=None, data_dir=tmp_path))
+    upgrade(empty.database)
+    for services, expected in ((server.services, [1]), (empty, [])):
+        warmed: list[int] = []
+        told = SimpleNamespace(warm=partial(warmed.append, 1))
+        maintenance._run(replace(services, predictions=told))
+        assert warmed == expected
+    empty.close()
 
 
 def test_a_model_that_was_asked_stays_in_memory(store, shared, model):
