@@ -51,8 +51,7 @@ def move(source: Settings, target: Settings) -> Moved:
             contents = artifact.list_used_contents(reader)
             _copy_files(source, target, contents)
             with new.transaction() as writer:
-                before = transfer.summarize(writer)
-                if any(summary.rows for summary in before.values()):
+                if transfer.has_rows(writer):
                     raise MoveRefused("The new database is not empty. Name another one.")
                 transfer.copy_rows(reader, writer)
                 tables = transfer.summarize(writer)
