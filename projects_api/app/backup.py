@@ -11,7 +11,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, delete
 from sqlalchemy.exc import IntegrityError
 
-from projects_api.database import Database, find_missing_file, schema
+from projects_api.database import Database, schema
 from projects_api.database.copies import CopyFailed, copy_in, copy_out, is_empty
 from projects_api.files.content import describe
 from projects_api.files.spool import Spool
@@ -54,8 +54,6 @@ def back_up(settings: Settings, folder: Path) -> Summary:
     folder.mkdir(0o700, parents=True, exist_ok=True)
     if any(folder.iterdir()):
         raise BackupRefused(f"{folder} is not empty. Name a new folder for each backup.")
-    if missing := find_missing_file(settings.database):
-        raise BackupRefused(f"There is no database {missing.absolute()}: run this where it is.")
     store = ArtifactStore(settings.artifacts)
     with closing(Database(settings.database)) as database:
         copy = folder / _DATABASE

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import uuid
+from functools import partial
 from typing import Any
 
 import httptools
@@ -22,6 +23,7 @@ from projects_api.app.wire_problems import (
 )
 from projects_api.contract.problems import MEDIA_TYPE, MethodNotImplemented, Problem
 from projects_api.contract.rules import BODY_ARRIVED, REQUEST_ID
+from projects_api.settings import Settings
 
 CLOSE = "projects_api.close"
 """The place in a scope's `extensions` of a function that closes the connection."""
@@ -31,6 +33,25 @@ MAX_TARGET_BYTES = 65_535
 """What the parser of targets can count."""
 _METHOD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) [^ ]")
 _KNOWN = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"PATCH", b"OPTIONS"})
+
+
+def options_of(settings: Settings, shares: Shares | None) -> dict[str, Any]:
+    """Return what uvicorn is told by each server of ours: this protocol, and its own logs off."""
+    return {
+        "host": settings.host,
+        "http": partial(
+            HttpProtocol,
+            max_head_bytes=settings.max_head_bytes,
+            head_seconds=settings.head_seconds,
+            body_seconds=settings.body_seconds,
+            shares=shares,
+        ),
+        "ws": "none",
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "proxy_headers": False,
+    }
 
 
 class HttpProtocol(HttpToolsProtocol):

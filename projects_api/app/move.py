@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy import delete
 
 from projects_api.app.backup import copy_contents
-from projects_api.database import Database, find_missing_file, schema, transfer
+from projects_api.database import Database, schema, transfer
 from projects_api.database.copies import is_empty
 from projects_api.database.transfer import Summary
 from projects_api.models import artifact, blob
@@ -39,8 +39,6 @@ def move(source: Settings, target: Settings) -> Moved:
     Nothing is changed in the source, and nobody can change it meanwhile. What a content refers
     to is there before the row that says so.
     """
-    if missing := find_missing_file(source.database):
-        raise MoveRefused(f"There is no database {missing.absolute()}: run this where it is.")
     with closing(Database(source.database)) as old, closing(Database(target.database)) as new:
         if _place(old) == _place(new):
             raise MoveRefused("That is the database that is used already. Name another one.")
@@ -53,8 +51,7 @@ def move(source: Settings, target: Settings) -> Moved:
             contents = artifact.list_used_contents(reader)
             _copy_files(source, target, contents)
             with new.transaction() as writer:
-                before = transfer.summarize(writer)
-                if any(summary.rows for summary in before.values()):
+                if transfer.has_rows(writer):
                     raise MoveRefused("The new database is not empty. Name another one.")
                 transfer.copy_rows(reader, writer)
                 tables = transfer.summarize(writer)

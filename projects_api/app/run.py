@@ -20,7 +20,7 @@ from starlette.types import ASGIApp
 
 from projects_api import tracing
 from projects_api.app.connections import shares_of
-from projects_api.app.http_protocol import HttpProtocol
+from projects_api.app.http_protocol import options_of
 from projects_api.files.traces import held_folder, remove_abandoned
 from projects_api.jobs.worker import Workers
 from projects_api.logs import set_up_logs
@@ -120,22 +120,11 @@ def uvicorn_options(settings: Settings) -> dict[str, Any]:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     # A terminal that is closed ends it as gently; several processes start anew instead.
     signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    shares = shares_of(settings.max_connections, settings.max_connections_per_address)
     return {
-        "host": settings.host,
+        **options_of(settings, shares),
         "port": settings.port,
-        "http": partial(
-            HttpProtocol,
-            max_head_bytes=settings.max_head_bytes,
-            head_seconds=settings.head_seconds,
-            body_seconds=settings.body_seconds,
-            shares=shares_of(settings.max_connections, settings.max_connections_per_address),
-        ),
-        "ws": "none",
         "lifespan": "on",
-        "log_config": None,
-        "access_log": False,
-        "server_header": False,
-        "proxy_headers": False,
         "ssl_certfile": settings.tls_certificate,
         "ssl_keyfile": settings.tls_key,
         "timeout_keep_alive": settings.keep_alive_seconds,

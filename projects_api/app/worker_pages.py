@@ -4,7 +4,6 @@ import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from typing import Any
 
 import uvicorn
@@ -15,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 
 from projects_api.access.rules import ProjectsRules
 from projects_api.app.connections import Shares
-from projects_api.app.http_protocol import HttpProtocol
+from projects_api.app.http_protocol import options_of
 from projects_api.app.scraping import MetricsPage
 from projects_api.contract.problems import MEDIA_TYPE, NotFound, Problem
 from projects_api.contract.routing import Page
@@ -105,20 +104,8 @@ def _serve(server: uvicorn.Server) -> None:
 
 def _options(settings: Settings) -> dict[str, Any]:
     return {
-        "host": settings.host,
+        **options_of(settings, Shares(MAX_CONNECTIONS, MAX_CONNECTIONS)),
         "port": settings.worker_port,
-        "http": partial(
-            HttpProtocol,
-            max_head_bytes=settings.max_head_bytes,
-            head_seconds=settings.head_seconds,
-            body_seconds=settings.body_seconds,
-            shares=Shares(MAX_CONNECTIONS, MAX_CONNECTIONS),
-        ),
-        "ws": "none",
         "lifespan": "off",
-        "log_config": None,
-        "access_log": False,
-        "server_header": False,
-        "proxy_headers": False,
         "timeout_graceful_shutdown": 1,
     }

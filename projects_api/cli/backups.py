@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from projects_api.cli.common import fail, fault_text, settings_or_end
+from projects_api.cli.common import fail, fault_text, settings_or_end, used_settings_or_end
 
 Folder = Annotated[Path, typer.Argument(help="The folder of the backup.", file_okay=False)]
 
@@ -20,7 +20,7 @@ def backup(folder: Folder) -> None:
     from projects_api.app.backup import back_up
 
     with _faults_told():
-        made = back_up(settings_or_end(), folder)
+        made = back_up(used_settings_or_end(), folder)
         typer.echo(f"{folder} has the database and {made.contents} files of {made.bytes} bytes.")
 
 
@@ -58,7 +58,7 @@ def migrate(
     """Copy everything to another database and store of whatever kind. Stop the server first."""
     from projects_api.app.move import move
 
-    source = settings_or_end()
+    source = used_settings_or_end()
     with _faults_told():
         target = type(source)(database_url=to, artifact_url=artifacts or source.artifacts)
         moved = move(source, target)

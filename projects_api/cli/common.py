@@ -56,6 +56,16 @@ def check_store(settings: "Settings") -> None:
         fail(f"the artifact store cannot be used: {error}")
 
 
+def id_or_end(text: str, otherwise: str) -> str:
+    """Read an id as it is kept, or say something else and end."""
+    from uuid import UUID
+
+    try:
+        return str(UUID(text))
+    except ValueError:
+        fail(otherwise)
+
+
 def used_settings_or_end() -> "Settings":
     """Read the settings of an installation that has a database, or say where none is and end."""
     from projects_api.database import find_missing_file

@@ -11,6 +11,7 @@ import typer
 from projects_api.cli.common import (
     check_person,
     fail,
+    id_or_end,
     opened_database,
 )
 
@@ -153,12 +154,7 @@ def _state(key: dict[str, str | None]) -> str:
 
 
 def _key_id(text: str) -> str:
-    from uuid import UUID
-
-    try:
-        return str(UUID(text))
-    except ValueError:
-        fail(f"there is no live key {text}: `projects-api keys list`")
+    return id_or_end(text, f"there is no live key {text}: `projects-api keys list`")
 
 
 @keys.command("revoke")

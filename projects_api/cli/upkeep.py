@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from projects_api.cli.common import (
-    fail,
+    id_or_end,
     opened_database,
     settings_or_end,
 )
@@ -96,9 +96,6 @@ def _user_id(connection: "Connection", user: str) -> str:
 
 
 def _id(text: str) -> str:
-    from uuid import UUID
-
-    try:
-        return str(UUID(text))
-    except ValueError:
-        fail(f"{text} is neither the id of anything nor registered: `projects-api users list`")
+    return id_or_end(
+        text, f"{text} is neither the id of anything nor registered: `projects-api users list`"
+    )

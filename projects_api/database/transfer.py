@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic, sleep
 
+from psycopg.errors import LockNotAvailable
 from sqlalchemy import (
     JSON,
     Connection,
@@ -15,6 +16,7 @@ from sqlalchemy import (
     Table,
     bindparam,
     insert,
+    literal,
     select,
     text,
 )
@@ -57,9 +59,9 @@ def _lock_all(connection: Connection) -> None:
         try:
             # Before the first query, with which the state that is seen begins.
             connection.execute(text(f"LOCK TABLE {names} IN SHARE MODE NOWAIT"))
-        except OperationalError:
+        except OperationalError as error:
             connection.rollback()
-            if monotonic() > deadline:
+            if not isinstance(error.orig, LockNotAvailable) or monotonic() > deadline:
                 raise
             sleep(RETRY_SECONDS)
         else:
@@ -72,6 +74,15 @@ def copy_rows(source: Connection, target: Connection) -> None:
         statement = _insert(table)
         for rows in _batches(source, table):
             target.execute(statement, [{f"new_{name}": row[name] for name in row} for row in rows])
+
+
+def has_rows(connection: Connection) -> bool:
+    """Return whether any table has a row."""
+    found = (
+        connection.execute(select(literal(1)).select_from(table).limit(1)).first()
+        for table in metadata.sorted_tables
+    )
+    return any(found)
 
 
 def summarize(connection: Connection) -> dict[str, Summary]:

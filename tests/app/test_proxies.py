@@ -1,8 +1,9 @@
 """Behind proxies: who the caller is, by what scheme it came, and where it is sent."""
 
 import asyncio
-import socket
 import time
+from contextlib import closing
+from http.client import HTTPConnection
 from urllib.parse import urljoin
 
 import pytest
@@ -111,15 +112,15 @@ def test_a_location_leads_below_the_prefix(tmp_path, url):
 
 
 def test_a_connection_rests_as_long_as_it_is_set(local):
-    request = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
     with (
         local.serve(embedded_workers=0, keep_alive_seconds=1) as process,
-        socket.create_connection(("127.0.0.1", process.port), timeout=30) as connection,
+        closing(HTTPConnection("127.0.0.1", process.port, timeout=30)) as connection,
     ):
-        connection.sendall(request)
-        assert connection.recv(65_536).startswith(b"HTTP/1.1 200")
+        connection.request("GET", "/health/live")
+        answer = connection.getresponse()
+        assert (answer.status, bool(answer.read())) == (200, True)
         began = time.monotonic()
-        assert connection.recv(1) == b"", "the server closes it"
+        assert connection.sock.recv(1) == b"", "the server closes it"
         # By default it would be five seconds; that it is not at once is seen, too.
         assert time.monotonic() - began > 0.5
 
