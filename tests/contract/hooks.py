@@ -306,6 +306,17 @@ def with_live_models(context, form):
     return _rebuilt(form, {name: live.get(name, value) for name, value in body.items()})
 
 
+@schemathesis.hook("map_case").apply_to(operation_id="predict_dataset")
+def with_rows_of_its_project(context, case):
+    """Ask a shared model about a table beside it, whose columns it does not all know."""
+    version_id = {one["model_id"]: one["dataset_version_id"] for one in SHARED}.get(
+        case.path_parameters.get("model_id")
+    )
+    if version_id and isinstance(case.body, dict) and _is_id(case.body.get("dataset_version_id")):
+        case.body = {**case.body, "dataset_version_id": version_id}
+    return case
+
+
 def _rebuilt(form, filled):
     return replace(form, body=filled) if hasattr(form, "body") else filled
 

@@ -50,6 +50,8 @@ LUCKY = {
     "download_report",
 }
 """Operations whose success takes luck: the right id, of what is there at that moment."""
+LUCKY_FOR = {"owner": LUCKY, "viewer": LUCKY | {"predict_dataset"}}
+"""The projects that the viewer may change hold a model only once an archive brought it."""
 READS = (
     "analyze_dataset",
     "download_dataset",
@@ -253,7 +255,7 @@ def missed(answers: Counter[tuple[str, str]], caller: str) -> list[tuple[str, st
         (operation, status)
         for operation, status in declared - set(answers)
         if status not in OUT_OF_REACH["*"] | OUT_OF_REACH.get(operation, set())
-        and (LONG or (status in CERTAIN and not (status[0] == "2" and operation in LUCKY)))
+        and (LONG or (status in CERTAIN and not (status[0] == "2" and operation in LUCKY_FOR[caller])))
         and (caller, status) != ("owner", "403")
     )
 
