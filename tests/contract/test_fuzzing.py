@@ -255,7 +255,10 @@ def missed(answers: Counter[tuple[str, str]], caller: str) -> list[tuple[str, st
         (operation, status)
         for operation, status in declared - set(answers)
         if status not in OUT_OF_REACH["*"] | OUT_OF_REACH.get(operation, set())
-        and (LONG or (status in CERTAIN and not (status[0] == "2" and operation in LUCKY_FOR[caller])))
+        and (
+            LONG
+            or (status in CERTAIN and not (status[0] == "2" and operation in LUCKY_FOR[caller]))
+        )
         and (caller, status) != ("owner", "403")
     )
 
