@@ -135,7 +135,7 @@ def _families(sample: Sample) -> Iterator[Any]:
         labels=["kind", "status"],
     )
     for kind in sorted({*KINDS, *(kind for kind, _ in sample.counts)}):
-        for status in ("queued", "running"):
+        for status in job.OPEN:
             jobs.add_metric([kind, status], sample.counts[kind, status])
     yield jobs
     oldest = GaugeMetricFamily(

@@ -24,7 +24,7 @@ from projects_api.archive.reader import (
 from projects_api.archive.rows import insert_members, insert_project
 from projects_api.database import Database
 from projects_api.files.content import Content
-from projects_api.models import user
+from projects_api.models import job, user
 from projects_api.models.base import new_id, now
 from projects_api.storage.artifacts import Artifacts
 from projects_api.tables import NotATable, inspect_table
@@ -213,7 +213,7 @@ class _NewIds(dict[str, str]):
 
 def _ended(row: Mapping[str, Any]) -> Mapping[str, Any]:
     """End what was at work when its project was exported, for nobody works on it here."""
-    if row["status"] not in {"queued", "running"}:
+    if row["status"] not in job.OPEN:
         return row
     return {**row, "status": "cancelled", "message": INTERRUPTED}
 

@@ -1,6 +1,6 @@
 """Deployments: models that answer under a name, in staging or in production."""
 
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from sqlalchemy import (
     BigInteger,
@@ -33,7 +33,7 @@ from projects_api.models.statements import Listing
 from projects_api.models.trained_model import trained_models
 
 STAGES = ("staging", "production")
-STATUSES = ("active", "archived", "inactive")
+STATUSES = get_args(schemas.DeploymentStatus)
 _IN_PRODUCTION = text("stage = 'production' AND status = 'active'")
 
 

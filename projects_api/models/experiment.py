@@ -1,7 +1,7 @@
 """Experiments: trainings on a data set of a project."""
 
 from collections.abc import Sequence
-from typing import Any, TypedDict
+from typing import Any, TypedDict, get_args
 
 from sqlalchemy import (
     JSON,
@@ -33,7 +33,7 @@ from projects_api.models.base import (
 from projects_api.models.job import jobs
 from projects_api.models.statements import Listing
 
-STATUSES = ("queued", "running", "succeeded", "completed", "failed", "cancelled")
+STATUSES = get_args(schemas.ExperimentStatus)
 SUCCESSES = ("succeeded", "completed")
 GRACE_SECONDS = 600.0
 """What a training may take beside the search: to prepare the table, and to test the models."""
@@ -226,7 +226,7 @@ def find_progress(connection: Connection, experiment_id: str) -> schemas.Experim
     found = row_of(connection.execute(_PROGRESS.where(experiments.c.id == experiment_id)))
     if found is None:
         return None
-    if found["status"] not in {"queued", "running"}:
+    if found["status"] not in job.OPEN:
         found |= {"stage": None, "seconds_left": None}
     if found["status"] in SUCCESSES:
         found["progress"] = 100.0

@@ -1,6 +1,6 @@
 """Jobs: long work, taken by worker processes on any machine and kept until its project goes."""
 
-from typing import Any
+from typing import Any, get_args
 
 from sqlalchemy import (
     JSON,
@@ -34,11 +34,11 @@ from projects_api.models.base import (
 )
 from projects_api.models.member import members
 
-STATUSES = ("queued", "running", "succeeded", "failed", "cancelled")
+STATUSES = get_args(schemas.JobStatus)
 MAX_WAITING = 100
 """Jobs of one person that wait at the same time."""
 OPEN = ("queued", "running")
-FINAL = ("succeeded", "failed", "cancelled")
+FINAL = tuple(status for status in STATUSES if status not in OPEN)
 CANCELLED = "The job was cancelled."
 
 

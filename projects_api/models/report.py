@@ -1,7 +1,7 @@
 """Reports: documents about a project, an experiment or a model."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 from sqlalchemy import JSON, Connection, Index, Text, bindparam, insert, select, update
 from sqlmodel import Field, SQLModel
@@ -28,7 +28,7 @@ from projects_api.models.statements import Listing
 from projects_api.models.trained_model import trained_models
 
 KINDS = ("project", "experiment", "model", "deployment")
-STATUSES = ("queued", "running", "succeeded", "failed", "cancelled")
+STATUSES = get_args(schemas.ReportStatus)
 
 
 class Report(SQLModel, table=True):

@@ -173,7 +173,7 @@ def shared_projects(server, people, training):
     return shared
 
 
-@pytest.mark.timeout(0 if "FUZZING_EXAMPLES" in os.environ else 300)
+@pytest.mark.timeout(0 if "FUZZING_EXAMPLES" in os.environ else 900)
 @pytest.mark.parametrize("caller", ["owner", "viewer"])
 def test_no_request_breaks_the_contract(server, people, shared_projects, caller, tmp_path):
     keys = tmp_path / "keys.json"

@@ -56,7 +56,10 @@ def _try(room: str) -> int:
 
 def _try_here(room: str) -> int:
     command = f"{PYTHON} -m pytest -q -x -n0 -m 'not slow' -k 'not postgresql' {ROOMS[room]}"
-    subprocess.run(shlex.split(command), check=True, stdout=subprocess.DEVNULL)
+    unchanged = subprocess.run(shlex.split(command), stdout=subprocess.PIPE, text=True, check=False)
+    if unchanged.returncode:
+        print(unchanged.stdout[-4000:])
+        return 1
     tried = _sample(room)
     survivors = []
     for number, item in enumerate(tried, start=1):

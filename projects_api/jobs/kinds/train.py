@@ -19,7 +19,7 @@ from projects_api import engines
 from projects_api.engines import Task, TrainingConfig, TrainingRefused, TrainingResult
 from projects_api.files.content import Content, describe
 from projects_api.jobs.running_job import JobFailed, JobLost, RunningJob
-from projects_api.models import dataset_version, experiment, trained_model
+from projects_api.models import dataset_version, experiment, job, trained_model
 from projects_api.models.base import now
 from projects_api.tables import NotATable, convert_table
 
@@ -80,7 +80,7 @@ def end(connection: Connection, entity_id: str, status: str, message: str | None
         experiment.change(connection, entity_id, **changes)
         return
     runs = [
-        {**run, "status": status} if run["status"] in {"queued", "running"} else run
+        {**run, "status": status} if run["status"] in job.OPEN else run
         for run in order["engine_runs"]
     ]
     _end(connection, order, status, message=message, engine_runs=runs)
