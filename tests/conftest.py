@@ -225,6 +225,8 @@ SLOW = frozenset(
     }
 )
 """Files with trainings, generators, fuzzing and kills; the others take two minutes."""
+SAMPLED = 4
+"""Of so many tests that are sampled on PostgreSQL, one runs there."""
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -232,11 +234,21 @@ def pytest_xdist_auto_num_workers() -> int:
     return 2 * len(os.sched_getaffinity(0))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what `make test-fast` leaves out."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what `make test-fast` leaves out, and leave out what one database proves for both."""
     for item in items:
         if item.path.relative_to(Path(__file__).parent).as_posix() in SLOW:
             item.add_marker("slow")
+    again = [item for item in items if is_sampled(item)]
+    left_out = {*again} - {*again[::SAMPLED]}
+    items[:] = [item for item in items if item not in left_out]
+    config.hook.pytest_deselected(items=[*left_out])
+
+
+def is_sampled(item: pytest.Item) -> bool:
+    """Return whether a test has run on SQLite, and repeats on PostgreSQL what is not about it."""
+    marked = item.get_closest_marker("sampled_on_postgresql") is not None
+    return marked and item.callspec.params["database_url"] == "postgresql"
 
 
 def pytest_collection_finish() -> None:

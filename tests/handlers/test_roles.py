@@ -343,6 +343,7 @@ def test_the_table_names_every_operation():
 
 
 @pytest.mark.parametrize(("operation", "caller"), list(itertools.product(LEAST_ROLE, CALLERS)))
+@pytest.mark.sampled_on_postgresql
 def test_access(server, people, training, shared_world, key_of, operation, caller):
     status, slug = expected(operation, caller)
     changes = slug is None and operation not in READS
