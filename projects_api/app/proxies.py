@@ -83,9 +83,11 @@ def _parse_forwarded(text: str) -> list[tuple[str, str]]:
 def _address(node: str) -> Address | None:
     parts = _NODE.fullmatch(node.strip())
     try:
-        return ip_address(parts["v6"] or parts["v4"] or parts["bare"]) if parts else None
+        found = ip_address(parts["v6"] or parts["v4"] or parts["bare"]) if parts else None
     except ValueError:
         return None
+    # A socket of both families sees ::ffff:10.0.0.1 where others see 10.0.0.1.
+    return getattr(found, "ipv4_mapped", None) or found
 
 
 class PrefixMiddleware:

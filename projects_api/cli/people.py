@@ -34,6 +34,8 @@ def add_user(
 
     name = name or email
     check_person(name=name, email=email)
+    if not name.isprintable():
+        raise typer.BadParameter("--name is one line of letters that can be printed")
     try:
         with opened_database() as database, database.transaction() as connection:
             typer.echo(user.create(connection, email=email, name=name))
@@ -86,7 +88,7 @@ def remove_user(
             member.put(connection, project_id, str(heir_id), "owner")
         job.hand_over(connection, user_id)
         user.remove(connection, user_id)
-    typer.echo(f"{email} is removed.")
+    typer.echo(f"{email} is removed ({user_id}).")
 
 
 def _known(connection: "Connection", email: str) -> str:

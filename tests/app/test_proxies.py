@@ -55,6 +55,8 @@ def seen(peer: str, headers: list[tuple[str, str]]) -> tuple[str, str]:
         ("10.0.0.1", [("X-Forwarded-For", "nonsense")], ("10.0.0.1", "http")),
         ("10.0.0.1", [("X-Forwarded-For", "198.51.100.7:4711")], ("198.51.100.7", "http")),
         ("10.0.0.1", [("X-Forwarded-Proto", "javascript")], ("10.0.0.1", "http")),
+        ("::ffff:10.0.0.1", [("X-Forwarded-For", "198.51.100.7")], ("198.51.100.7", "http")),
+        ("10.0.0.1", [("X-Forwarded-For", "1.2.3.4, ::ffff:10.0.0.9")], ("1.2.3.4", "http")),
         # Whoever is not trusted is not believed.
         ("203.0.113.9", [("X-Forwarded-For", "198.51.100.7")], ("203.0.113.9", "http")),
         ("203.0.113.9", [("Forwarded", "for=198.51.100.7;proto=https")], ("203.0.113.9", "http")),

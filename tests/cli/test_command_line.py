@@ -308,6 +308,7 @@ class TestPeopleAndKeys:
         [
             (["users", "add", "nobody"], 2, "nobody"),
             (["users", "add", "a@example.com", "--name", " "], 2, "Invalid value"),
+            (["users", "add", "a@example.com", "--name", "A\nB"], 2, "one line"),
             (["users", "add", "ADMIN@example.com"], 1, "is registered already"),
             (["keys", "create", "b@example.com"], 1, "projects-api users add b@example.com"),
             (["keys", "create", "admin@example.com", "--scopes", "read,rule"], 2, "rule"),

@@ -99,3 +99,10 @@ def test_the_token_of_a_request(header, token):
     else:
         with pytest.raises(Unauthenticated):
             find(request)
+
+
+def test_of_two_tokens_none_counts():
+    find = seams.BearerToken().get_fn({"type": "http", "scheme": "bearer"}, [])
+    headers = [(b"authorization", b"Bearer abc"), (b"authorization", b"Bearer abd")]
+    with pytest.raises(Unauthenticated):
+        find(ConnexionRequest({"type": "http", "headers": headers}))
