@@ -25,7 +25,7 @@ from tests.conftest import Person, Server
 from tests.support.forking import Forked, forker
 
 COMMAND = Path(sys.executable).with_name("projects-api")
-PATIENCE = 30.0
+PATIENCE = 120.0
 """Seconds to wait for what must happen; far more than it takes, so that no load breaks a test."""
 OPEN = 0o022
 """As most people's shells have it: what keeps others out is the commands' own doing."""
