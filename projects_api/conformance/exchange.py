@@ -85,6 +85,8 @@ class Exchange:
     failure: str = ""
     origin: str = ""
     """Of a recorded one: scheme and host."""
+    masked: frozenset[bytes] = frozenset()
+    """Headers of the answer of which a recording has no value."""
     keys_were_recorded: bool = True
     """Whether the request would show its key, had it one."""
 

@@ -26,6 +26,9 @@ _KEY = re.compile(r"\bpak_[A-Za-z0-9_-]+")
 _SCHEME = re.compile(r"^(\w+ +)?.*$", re.DOTALL)
 
 
+_MASK = re.compile(r"\W*(filtered|redacted|masked|removed|hidden|secret|x+)?\W*", re.IGNORECASE)
+
+
 class NotARecording(ValueError):
     """A file is no HAR."""
 
@@ -73,7 +76,7 @@ def read_har(content: bytes, base_url: str = "") -> Iterator[Exchange]:
     try:
         entries = orjson.loads(content)["log"]["entries"]
         with_keys = any(
-            one["name"].lower() == "authorization"
+            one["name"].lower() == "authorization" and not is_masked(one["value"])
             for entry in entries
             for one in entry["request"]["headers"]
         )
@@ -91,9 +94,16 @@ def read_har(content: bytes, base_url: str = "") -> Iterator[Exchange]:
         raise NotARecording(f"it does not read as HAR 1.2: {type(error).__name__}") from error
 
 
+def is_masked(value: str) -> bool:
+    """Return whether a recorder wrote a word, or stars, in the place of a secret."""
+    return len(value) > 2 and _MASK.fullmatch(value) is not None  # noqa: PLR2004
+
+
 def _exchange(entry: Mapping[str, Any], target: str, origin: str, *, with_keys: bool) -> Exchange:
     request, response = entry["request"], entry["response"]
     headers, answer_headers = _pairs(request["headers"]), _pairs(response["headers"])
+    if not with_keys:
+        headers = [pair for pair in headers if pair[0] != b"authorization"]
     # What is recorded has been decompressed.
     answer_headers = [pair for pair in answer_headers if pair[0] != b"content-encoding"]
     status = int(response["status"])
@@ -107,6 +117,9 @@ def _exchange(entry: Mapping[str, Any], target: str, origin: str, *, with_keys: 
         _response_body(response),
         failure="" if status else "the recording has no answer",
         origin=origin,
+        masked=frozenset(
+            name for name, value in answer_headers if is_masked(value.decode("latin-1"))
+        ),
         keys_were_recorded=with_keys,
     )
 

@@ -6,7 +6,7 @@ from typing import Any
 from projects_api.conformance.exchange import Exchange
 from projects_api.conformance.requests import RequestJudge
 from projects_api.conformance.responses import ResponseJudge
-from projects_api.conformance.verdict import REQUEST, RESPONSE, Fault, Verdict
+from projects_api.conformance.verdict import REQUEST, RESPONSE, Fault, Verdict, each_once
 from projects_api.contract.connexion_seams import CheckedSpecification
 from projects_api.contract.routing import Paths
 from projects_api.contract.support import METHODS, check_supported
@@ -56,6 +56,7 @@ class Judge:
             verdict.faults.append(Fault(RESPONSE, "connection", "", exchange.failure))
         else:
             responses.add_faults(exchange, verdict)
+        verdict.faults = each_once(verdict.faults)
         return verdict
 
     @staticmethod

@@ -88,7 +88,8 @@ def test_junit_has_a_case_for_each_operation(passed):
         assert failure is not None
         quoted = (failure.text or "").splitlines()
         wanted = [plant for plant in PLANTS if plant.operation == operation]
-        assert [expected(plant) in line for plant, line in zip(wanted, quoted, strict=True)]
+        for plant, line in zip(wanted, quoted, strict=True):
+            assert expected(plant) in line
     assert cases["delete_project"].find("skipped") is not None
 
 
