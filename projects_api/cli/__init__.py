@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from projects_api.cli import (
+    agents,
     archives,
     backups,
     checking,
@@ -37,6 +38,7 @@ app.command()(backups.restore)
 app.command()(backups.migrate)
 app.command()(coverage.coverage)
 app.command()(checking.check)
+app.command()(agents.mcp)
 app.command()(models.model_to_mlflow)
 app.command()(upkeep.doctor)
 app.command()(upkeep.audit)
