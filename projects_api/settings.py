@@ -114,6 +114,8 @@ class Settings(BaseSettings):
     """Connections of one address; a proxy before the server is one address."""
     shutdown_seconds: int = Field(default=30, ge=0)
     """Seconds that running requests get to finish when the server stops."""
+    mcp: bool = False
+    """Serve the tools of the Model Context Protocol at `/mcp`; the extra `mcp`."""
     traces: bool = False
     """Make traces and send them by OTLP where the variables `OTEL_...` say; the extra `otel`."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"

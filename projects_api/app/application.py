@@ -1,10 +1,10 @@
 """The application: the contract served with this API's handlers, rules and layers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from anyio import to_thread
@@ -27,7 +27,13 @@ from projects_api.contract.support import METHODS
 from projects_api.openapi import contract, contract_text
 from projects_api.settings import Settings
 
+if TYPE_CHECKING:
+    from projects_api.agents.transports import AgentsPage
+
 HANDLERS = "projects_api.handlers"
+AGENTS_PATH = "/mcp"
+AGENTS_METHODS = ["POST"]
+"""Without sessions there is nothing to listen to, and nothing to end."""
 
 
 def create_application(
@@ -45,16 +51,32 @@ def create_application(
     """
     services = Services.from_settings(settings)
     page = MetricsPage(services.database, services.sampling, partial(note_pools, services))
-    documents = documentation_routes(contract_text(), contract(), settings.public_url)
-    return serve(
+    documents = documentation_routes(
+        contract_text(), contract(), settings.public_url, has_mcp=settings.mcp
+    )
+    agents = _agents_page(settings, lambda: application) if settings.mcp else None
+    application = serve(
         contract(),
         HANDLERS,
         services.rules,
-        routes=[*documents, Page("/metrics", page.page), *routes],
+        routes=[
+            *documents,
+            Page("/metrics", page.page),
+            *([Page(AGENTS_PATH, agents, methods=AGENTS_METHODS)] if agents else []),
+            *routes,
+        ],
         outer=[*_outer_layers(settings, services, request_headers), *outer_layers],
         inner=layers,
-        lifespan=partial(_lifespan, services),
+        lifespan=partial(_lifespan, services, agents.running if agents else nullcontext),
     )
+    return application
+
+
+def _agents_page(settings: Settings, application: Callable[[], ASGIApp]) -> "AgentsPage":
+    # Of the extra `mcp`.
+    from projects_api.agents.transports import AgentsPage  # noqa: PLC0415
+
+    return AgentsPage(application, settings.public_url or "")
 
 
 _REQUEST_HEADERS = (
@@ -116,10 +138,13 @@ _LOOPS = (maintain, renew_claims, keep_noting)
 
 
 @asynccontextmanager
-async def _lifespan(services: Services, _app: object) -> AsyncIterator[None]:
+async def _lifespan(
+    services: Services, agents: Callable[[], AbstractAsyncContextManager[None]], _app: object
+) -> AsyncIterator[None]:
     tasks = [asyncio.create_task(one(services)) for one in _LOOPS]
     try:
-        yield
+        async with agents():
+            yield
     finally:
         for task in tasks:
             task.cancel()

@@ -13,6 +13,7 @@ from starlette.datastructures import Headers
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from projects_api.agents.llms import llms_text
 from projects_api.contract.conditional import matches
 from projects_api.contract.routing import Page
 
@@ -76,13 +77,19 @@ class _ServedContract:
 
 
 def documentation_routes(
-    contract_yaml: bytes, contract: Mapping[str, Any], public_url: str | None = None
+    contract_yaml: bytes,
+    contract: Mapping[str, Any],
+    public_url: str | None = None,
+    *,
+    has_mcp: bool = False,
 ) -> list[Page]:
     """Return the routes of the contract, of the page that explains it and of the page's assets.
 
     As YAML the contract is given to the byte, as JSON with the server's own address.
     """
+    page = llms_text(contract, (public_url or "").rstrip("/"), has_mcp=has_mcp)
     documents: dict[str, _Document | _ServedContract] = {
+        "/llms.txt": _document(page.encode(), "text/plain; charset=utf-8"),
         "/openapi.yaml": _document(contract_yaml, "application/yaml"),
         "/openapi.json": _ServedContract(contract, public_url),
         "/docs": _document(

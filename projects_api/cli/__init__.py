@@ -6,7 +6,18 @@ from typing import Annotated
 
 import typer
 
-from projects_api.cli import archives, backups, coverage, demo, models, people, serving, upkeep
+from projects_api.cli import (
+    agents,
+    archives,
+    backups,
+    checking,
+    coverage,
+    demo,
+    models,
+    people,
+    serving,
+    upkeep,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -26,6 +37,8 @@ app.command()(backups.backup)
 app.command()(backups.restore)
 app.command()(backups.migrate)
 app.command()(coverage.coverage)
+app.command()(checking.check)
+app.command()(agents.mcp)
 app.command()(models.model_to_mlflow)
 app.command()(upkeep.doctor)
 app.command()(upkeep.audit)

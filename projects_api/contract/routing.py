@@ -6,7 +6,7 @@ because HTTP has methods that no contract lists: HEAD wherever there is GET, and
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
@@ -26,16 +26,15 @@ _UNRESERVED = re.compile(r"%(?:2[dDeE]|3[0-9]|4[1-9a-fA-F]|5[0-9aAfF]|6[1-9a-fA-
 """Letters, digits, `-`, `.`, `_` and `~`: escaped they are the same (RFC 3986, 6.2.2.2)."""
 
 
-class RoutingMiddleware(SpecMiddleware):
-    """Marks each request with the operation that it means, if the contract has one."""
+class Paths:
+    """The paths of a contract: which methods one has, and the parameters that it holds."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    def __init__(self) -> None:
         self._fixed: dict[str, dict[str, str]] = {}
         self._templates: list[tuple[re.Pattern[str], dict[str, str]]] = []
 
-    def add_api(self, specification: Specification, **_options: Any) -> None:
-        """Read the paths of the contract."""
+    def add(self, specification: Specification | Mapping[str, Any]) -> None:
+        """Read the paths of a contract."""
         for path, item in specification["paths"].items():
             methods: dict[str, str] = {}
             for method, operation in item.items():
@@ -49,30 +48,12 @@ class RoutingMiddleware(SpecMiddleware):
             else:
                 self._fixed[path] = methods
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Mark the request and pass it on; a method that the path lacks is a problem."""
-        if scope["type"] == "http":
-            methods, parameters = self._match(scope)
-            operation_id = methods.get(scope["method"]) if methods else None
-            if not operation_id and await self._has_answered(methods, scope, send):
-                return
-            scope["path_params"] = parameters
-            if operation_id:
-                scope[OPERATION] = operation_id
-            mark_routed(scope, operation_id)
-        await self.app(scope, receive, send)
+    def all_methods(self) -> dict[str, str]:
+        """Return the methods that fixed paths have, each once."""
+        return {method: "" for one in self._fixed.values() for method in one}
 
-    async def _has_answered(self, methods: dict[str, str] | None, scope: Scope, send: Send) -> bool:
-        """Answer OPTIONS, of the whole server, too; raise what a path of the contract lacks."""
-        if scope["path"] == "*":
-            methods = {method: "" for one in self._fixed.values() for method in one}
-        if methods:
-            await answer_options(methods, scope, send)
-        elif scope["method"] not in _RECOGNISED:
-            raise MethodNotImplemented
-        return bool(methods)
-
-    def _match(self, scope: Scope) -> tuple[dict[str, str] | None, dict[str, str]]:
+    def match(self, scope: Scope) -> tuple[dict[str, str] | None, dict[str, str]]:
+        """Return operations by method, or None, and the parameters of the path."""
         path = scope["path"]
         if fixed := self._fixed.get(path):
             return fixed, {}
@@ -86,6 +67,41 @@ class RoutingMiddleware(SpecMiddleware):
                 found = match.groupdict()
                 return methods, {name: unquote(value) for name, value in found.items()}
         return None, {}
+
+
+class RoutingMiddleware(SpecMiddleware):
+    """Marks each request with the operation that it means, if the contract has one."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self._paths = Paths()
+
+    def add_api(self, specification: Specification, **_options: Any) -> None:
+        """Read the paths of the contract."""
+        self._paths.add(specification)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Mark the request and pass it on; a method that the path lacks is a problem."""
+        if scope["type"] == "http":
+            methods, parameters = self._paths.match(scope)
+            operation_id = methods.get(scope["method"]) if methods else None
+            if not operation_id and await self._has_answered(methods, scope, send):
+                return
+            scope["path_params"] = parameters
+            if operation_id:
+                scope[OPERATION] = operation_id
+            mark_routed(scope, operation_id)
+        await self.app(scope, receive, send)
+
+    async def _has_answered(self, methods: dict[str, str] | None, scope: Scope, send: Send) -> bool:
+        """Answer OPTIONS, of the whole server, too; raise what a path of the contract lacks."""
+        if scope["path"] == "*":
+            methods = self._paths.all_methods()
+        if methods:
+            await answer_options(methods, scope, send)
+        elif scope["method"] not in _RECOGNISED:
+            raise MethodNotImplemented
+        return bool(methods)
 
 
 class Page(Route):
