@@ -1,7 +1,6 @@
 // The console begins here: who is signed in, where they are, and the page of that place.
 
 import { key } from "./api.js";
-import { Audit } from "./pages/audit.js";
 import { DatasetPage } from "./pages/dataset.js";
 import { DeploymentPage } from "./pages/deployment.js";
 import { ExperimentPage } from "./pages/experiment.js";
@@ -24,13 +23,12 @@ const PAGES = {
   jobs: JobPage,
   models: ModelPage,
   reports: ReportPage,
-  projects: ProjectPage,
 };
 
 /** @param {string[]} path */
 function pageOf([place, id, part]) {
   if (place === "projects" && !id) return html`<${Projects} />`;
-  if (place === "projects" && part === "audit") return html`<${Audit} key=${id} id=${id} />`;
+  if (place === "projects") return html`<${ProjectPage} key=${id} id=${id} part=${part || ""} />`;
   if (place === "usage") return html`<${UsagePage} />`;
   const Page = PAGES[place || ""];
   if (Page && id) return html`<${Page} key=${id} id=${id} />`;
