@@ -22,7 +22,7 @@ LIBRARIES = {
     "LICENSE.htm.txt": "htm/LICENSE",
 }
 _HEAD = """\
-// The operations of the contract that the console may call; `make docs` writes it from openapi.yaml.
+// The operations that the console may call; `make docs` writes this from openapi.yaml.
 
 export const OPERATIONS = /** @type {const} */ ("""
 
@@ -44,7 +44,10 @@ def _entry(
 ) -> dict[str, Any]:
     parameters = [
         _resolved(document, one)
-        for one in [*document["paths"][path].get("parameters", []), *operation.get("parameters", [])]
+        for one in [
+            *document["paths"][path].get("parameters", []),
+            *operation.get("parameters", []),
+        ]
     ]
     names = {one["name"] for one in parameters if one["in"] == "header"}
     entry: dict[str, Any] = {"method": method.upper(), "path": path}

@@ -69,7 +69,7 @@ def write_csv(connection: duckdb.DuckDBPyConnection, table: Table, target: Path)
     column are quoted, for what is in them could pass for a delimiter.
     """
     kinds = column_types(connection, table)
-    cells = [_text(*one) for one in zip(table.values, kinds, strict=True)]
+    cells = [written_text(*one) for one in zip(table.values, kinds, strict=True)]
     options = "FORMAT csv, HEADER false, DELIMITER ','"
     if len(cells) == 1:
         options += ", FORCE_QUOTE *" if _holds_text(kinds[0]) else ""
@@ -80,7 +80,8 @@ def write_csv(connection: duckdb.DuckDBPyConnection, table: Table, target: Path)
     return _copy(connection, f"{header} UNION ALL {rows}", target, options) - 1
 
 
-def _text(value: str, kind: str) -> str:
+def written_text(value: str, kind: str) -> str:
+    """Write a value of an SQL type as the text that a CSV has for it, as SQL."""
     text = f"CAST({value} AS VARCHAR)"
     if kind in {"TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS"}:
         return rf"regexp_replace({text}, '{IN_UTC}', '\1T\2Z')"

@@ -1,4 +1,4 @@
-// The operations of the contract that the console may call; `make docs` writes it from openapi.yaml.
+// The operations that the console may call; `make docs` writes this from openapi.yaml.
 
 export const OPERATIONS = /** @type {const} */ ({
   list_projects: {"method": "GET", "path": "/api/projects"},
@@ -21,6 +21,7 @@ export const OPERATIONS = /** @type {const} */ ({
   get_dataset_quality: {"method": "GET", "path": "/api/datasets/{dataset_id}/quality"},
   get_dataset_columns: {"method": "GET", "path": "/api/datasets/{dataset_id}/columns"},
   analyze_dataset: {"method": "GET", "path": "/api/datasets/{dataset_id}/analyze"},
+  preview_dataset: {"method": "GET", "path": "/api/datasets/{dataset_id}/rows"},
   download_dataset: {"method": "GET", "path": "/api/datasets/{dataset_id}/download"},
   create_experiment: {"method": "POST", "path": "/api/experiments", "idempotent": true},
   list_experiments: {"method": "GET", "path": "/api/experiments"},
