@@ -40,11 +40,10 @@ export function DatasetPage({ id }) {
         ${version && html`<p class="note">
           You look at version ${version}. <button onClick=${() => amend({ version: "" })}>See the newest one</button>
         </p>`}
-        <div class="grid-2">
+        <div class="grid-2 apart">
           <${Reading} reading=${dataset.reading} />
           <${Quality} path=${path} version=${version} />
         </div>
-        <p></p>
         <${Preview} path=${path} version=${version} />
         <${Columns} path=${path} version=${version} />
         <${Versions} path=${path} current=${version || dataset.version} key=${`versions ${dataset.version}`} />
@@ -75,7 +74,9 @@ function Reading({ reading }) {
         ? html`<p>As its file says; only a CSV leaves open how it is to be read.</p>`
         : html`<${Facts} of=${rows.map(([name, value]) => [
             `${words(name)}${said.has(name) ? " (as you said)" : ""}`,
-            Array.isArray(value) ? value.map((one) => one || "(empty)").join(", ") || "–" : shown(value),
+            Array.isArray(value)
+              ? [...new Set(value.map((one) => one.trim() || "(blank)"))].join(", ") || "–"
+              : shown(value),
           ])} />`}
     </section>
   `;

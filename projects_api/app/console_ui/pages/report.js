@@ -41,22 +41,13 @@ function Reading({ path, name }) {
     let left = false;
     const read = async () => {
       const { blob } = await file("download_report", { path, query: { format: "html" } });
-      // The page's policy refuses styles in attributes, and allows them to be set from here.
-      const text = (await blob.text()).replaceAll(' style="', ' data-style="');
-      const page = new DOMParser().parseFromString(text, "text/html");
+      const { css, body } = taken(await blob.text());
       if (left || !place.current) return;
       const root = place.current.shadowRoot || place.current.attachShadow({ mode: "open" });
       const sheet = new CSSStyleSheet();
-      // What it says of the whole page is said of the shadow's host here.
-      sheet.replaceSync(
-        [...page.querySelectorAll("style")].map((style) => hosted(style.textContent || "")).join("\n"),
-      );
+      sheet.replaceSync(css);
       root.adoptedStyleSheets = [sheet];
-      for (const one of page.querySelectorAll("[data-style]")) {
-        /** @type {HTMLElement} */ (one).style.cssText = one.getAttribute("data-style") || "";
-      }
-      for (const one of page.querySelectorAll("style, script, link")) one.remove();
-      root.replaceChildren(...page.body.childNodes);
+      root.replaceChildren(...body.childNodes);
     };
     read().catch(tell);
     return () => {
@@ -69,5 +60,24 @@ function Reading({ path, name }) {
   `;
 }
 
-/** @param {string} css */
-const hosted = (css) => css.replace(/(^|[\s,{}])(:root|html|body)(?=[\s,{])/g, "$1:host");
+/**
+ * Take a document's content and its style apart. The policy of this page refuses style that is
+ * parsed, and lets it be set from here; what it says of the whole page is said of its place.
+ * @param {string} text
+ */
+function taken(text) {
+  let css = "";
+  const bare = text
+    .replace(/<style[^>]*>([^]*?)<\/style>/g, (_, found) => {
+      css += `${found.replace(/(^|[\s,{}])(:root|html|body)(?=[\s,{])/g, "$1:host")}\n`;
+      return "";
+    })
+    .replaceAll(' style="', ' data-style="')
+    .replaceAll(/<(\/?)main\b/g, "<$1div");
+  const { body } = new DOMParser().parseFromString(bare, "text/html");
+  for (const one of body.querySelectorAll("script, link")) one.remove();
+  for (const one of body.querySelectorAll("[data-style]")) {
+    /** @type {HTMLElement} */ (one).style.cssText = one.getAttribute("data-style") || "";
+  }
+  return { css, body };
+}
