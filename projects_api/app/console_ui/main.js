@@ -45,7 +45,7 @@ function skip(event) {
 }
 
 function Console() {
-  const { path } = useRoute();
+  const { path, hash } = useRoute();
   const [refused, refuse] = useState(false);
   const [signedIn, sign] = useState(Boolean(key.get()));
   /** @param {boolean} wasRefused */
@@ -69,7 +69,7 @@ function Console() {
       </nav>
       ${signedIn && html`<button onClick=${() => leave(false)}>Sign out</button>`}
     </header>
-    <main id="main" tabindex="-1">
+    <main id="main" tabindex="-1" data-place=${hash}>
       ${signedIn ? pageOf(path) : html`<${SignIn} refused=${refused} signIn=${() => sign(true)} />`}
     </main>
   `;
