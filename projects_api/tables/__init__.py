@@ -95,7 +95,7 @@ def preview_table(
 ) -> dict[str, Any]:
     """Read the first rows of a table that was inspected, as plain JSON.
 
-    `dialect` is `TableFacts.dialect`; `preview` documents the bounds. Raises as `inspect_table`.
+    `dialect` is `TableFacts.dialect`; `conversion` has the bounds. Raises as `inspect_table`.
     """
     with _scratch_beside(path) as scratch:
         paths = {"source": path, **scratch}

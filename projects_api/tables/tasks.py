@@ -12,7 +12,6 @@ import duckdb
 from projects_api.tables import conversion, delimited, description, engine, sample
 from projects_api.tables.facts import MAX_CELLS, MEDIA_TYPES, NotATable, TableFacts
 from projects_api.tables.parquet import check_cells, declared_rows, parquet_table
-from projects_api.tables.preview import first_rows
 from projects_api.tables.quality import assumptions, judge
 from projects_api.tables.reading import Options, Reading, options_of
 from projects_api.tables.signatures import is_parquet
@@ -61,9 +60,9 @@ def preview(
     """Show the first rows of a table that was inspected; raises as `convert` does."""
     with engine.connect(source, scratch, part) as connection:
         if is_parquet(source):
-            return first_rows(connection, parquet_table(connection, source), None, limit)
+            return conversion.first_rows(connection, parquet_table(connection, source), None, limit)
         table, reading = _csv_table(connection, source, scratch, part, dialect)
-        return first_rows(connection, table, reading.types, limit)
+        return conversion.first_rows(connection, table, reading.types, limit)
 
 
 def convert(
