@@ -52,7 +52,7 @@ class Visitor:
 
     def settle(self) -> None:
         """Wait until the page has all that it asked for."""
-        self.page.locator("h1").wait_for()
+        self.page.locator("main > h1").wait_for()
         expect(self.page.locator(".wait")).to_have_count(0, timeout=60_000)
 
     def violations(self) -> list[str]:

@@ -49,16 +49,16 @@ class TestKey:
             assert {urlsplit(url).netloc for url in asked} == {own}
             assert visitor.page.evaluate("localStorage.length + document.cookie.length") == 0
             visitor.page.reload()
-            expect(visitor.page.locator("h1")).to_have_text("transactions.csv")
+            expect(visitor.page.locator("main > h1")).to_have_text("transactions.csv")
             visitor.page.get_by_role("button", name="Sign out").click()
-            expect(visitor.page.locator("h1")).to_have_text("Sign in")
+            expect(visitor.page.locator("main > h1")).to_have_text("Sign in")
             assert visitor.page.evaluate("sessionStorage.length") == 0
 
     def test_that_is_revoked_leads_to_the_door(self, opened):
         with opened("owner") as visitor:
             visitor.page.evaluate("sessionStorage.setItem('projects-api-key', 'pak_gone')")
             visitor.page.goto(f"{visitor.base_url}/#/usage")
-            expect(visitor.page.locator("h1")).to_have_text("Sign in")
+            expect(visitor.page.locator("main > h1")).to_have_text("Sign in")
             expect(visitor.page.get_by_role("alert")).to_contain_text("refused")
 
 
@@ -67,7 +67,7 @@ class TestKeyboard:
         with opened() as visitor:
             page, press = visitor.page, visitor.page.keyboard.press
             page.goto(visitor.base_url)
-            page.locator("h1").wait_for()
+            page.locator("main > h1").wait_for()
             press("Tab")
             expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
             press("Enter")
@@ -85,8 +85,8 @@ class TestKeyboard:
             expect(link).to_be_focused()
             press("Enter")
             # What is read aloud next is the new page, and not the old one's remains.
-            expect(page.locator("h1")).to_have_text("Fraud Detection v2")
-            expect(page.locator("h1")).to_be_focused()
+            expect(page.locator("main > h1")).to_have_text("Fraud Detection v2")
+            expect(page.locator("main > h1")).to_be_focused()
 
 
 class TestProjects:
@@ -117,7 +117,7 @@ class TestProjects:
                     visitor.visit(place)
                     width = visitor.page.evaluate("document.documentElement.scrollWidth")
                     assert width <= 360, place
-                heading = visitor.page.locator("h1")
+                heading = visitor.page.locator("main > h1")
                 assert heading.evaluate("one => getComputedStyle(one).direction") == "rtl"
         finally:
             for one in made:
@@ -137,7 +137,7 @@ class TestProjects:
         assert send("GET", f"/projects/{project_id}").json()["project"]["name"] == "Theirs"
         assert owner.violations() == []
         form.get_by_role("button", name="Save mine over theirs").click()
-        expect(owner.page.locator("h1")).to_have_text("Mine")
+        expect(owner.page.locator("main > h1")).to_have_text("Mine")
         send("DELETE", f"/projects/{project_id}")
 
 
@@ -164,7 +164,7 @@ class TestRequests:
         form.get_by_role("button").click()
         expect(form.get_by_role("alert")).to_contain_text("The server does not answer")
         form.get_by_role("button").click()
-        expect(owner.page.locator("h1")).to_have_text("Once")
+        expect(owner.page.locator("main > h1")).to_have_text("Once")
         assert len(sent) == 2
         assert sent[0] == sent[1]
         found = send("GET", "/projects", params={"search": "Once"}).json()["items"]
@@ -196,7 +196,7 @@ class TestRequests:
         )
         owner.page.dispatch_event(".drop", "drop", {"dataTransfer": given})
         owner.page.get_by_role("button", name="Upload").click()
-        expect(owner.page.locator("h1")).to_have_text("dropped.csv")
+        expect(owner.page.locator("main > h1")).to_have_text("dropped.csv")
         owner.page.get_by_text("Delete this data set").click()
         form = owner.page.get_by_role("form", name="Delete this data set")
         form.get_by_label("Name").fill("dropped.csv")

@@ -40,8 +40,8 @@ def visitor(request, opened):
 def test_anybody_can_read_it(visitor, name):
     visitor.visit(PLACES[name])
     page = visitor.page
-    assert page.locator("h1").count() == 1
-    assert page.locator("h1").inner_text() in page.title()
+    assert page.locator("main > h1").count() == 1
+    assert page.locator("main > h1").inner_text() in page.title()
     assert visitor.violations() == []
     refused = page.get_by_role("alert")
     if visitor.role == "viewer" and name in NOT_FOR_VIEWERS:
@@ -152,7 +152,7 @@ def test_screenshots(opened, look):
     folder = Path(os.environ["SCREENSHOTS"])
     with opened("", look) as visitor:
         visitor.page.goto(visitor.base_url)
-        visitor.page.locator("h1").wait_for()
+        visitor.page.locator("main > h1").wait_for()
         visitor.page.screenshot(path=folder / f"sign-in-{look}.png", full_page=True)
     with opened("owner", look) as visitor:
         for name, place in PLACES.items():

@@ -28,7 +28,7 @@ def create(visitor: Visitor) -> None:
     create = page.get_by_role("form", name="Create a project")
     create.get_by_label("Name").fill("A story")
     create.get_by_role("button").click()
-    expect(page.locator("h1")).to_have_text("A story")
+    expect(page.locator("main > h1")).to_have_text("A story")
 
 
 def upload(visitor: Visitor) -> None:
@@ -39,7 +39,7 @@ def upload(visitor: Visitor) -> None:
     chosen = {"name": "labels.csv", "mimeType": "text/csv", "buffer": table_of(400)}
     form.get_by_label("CSV or Parquet file").set_input_files(chosen)
     form.get_by_role("button", name="Upload").click()
-    expect(page.locator("h1")).to_have_text("labels.csv")
+    expect(page.locator("main > h1")).to_have_text("labels.csv")
     expect(page.get_by_text("20 of 400 rows, 3 of 3 columns")).to_be_visible()
     assert visitor.violations() == []
 
@@ -55,14 +55,14 @@ def train(visitor: Visitor) -> None:
     start.get_by_label("Seconds at most").fill("20")
     start.get_by_label("Models at most").fill("2")
     start.get_by_role("button", name="Start").click()
-    expect(page.locator("h1")).to_have_text("Predict label")
+    expect(page.locator("main > h1")).to_have_text("Predict label")
     # It goes on by itself: nobody loads the page anew.
     first = page.get_by_role("region", name="Leaderboard").get_by_role("link").first
     first.wait_for(timeout=240_000)
     assert visitor.violations() == []
     name = first.inner_text()
     first.click()
-    expect(page.locator("h1")).to_have_text(name)
+    expect(page.locator("main > h1")).to_have_text(name)
 
 
 def ask(visitor: Visitor, server: ProjectsApiServer) -> None:
@@ -94,7 +94,7 @@ def deploy(visitor: Visitor) -> None:
     form = page.get_by_role("form", name="Deploy")
     form.get_by_label("Name").fill("Live")
     form.get_by_role("button", name="Deploy").click()
-    expect(page.locator("h1")).to_have_text("Live")
+    expect(page.locator("main > h1")).to_have_text("Live")
     page.get_by_role("button", name="Put it into production").click()
     expect(page.get_by_text("production", exact=True)).to_be_visible()
     page.get_by_role("button", name="Deactivate").click()
@@ -117,7 +117,7 @@ def take_away(visitor: Visitor) -> Path:
     expect(delete.get_by_role("alert")).to_contain_text("That is not its name")
     delete.get_by_label("Name").fill("A story")
     delete.get_by_role("button").click()
-    expect(page.locator("h1")).to_have_text("Projects")
+    expect(page.locator("main > h1")).to_have_text("Projects")
     expect(page.get_by_role("link", name="A story")).to_have_count(0)
     return Path(saved.value.path())
 
@@ -128,7 +128,7 @@ def bring_back(visitor: Visitor, archive: Path) -> None:
     home = page.get_by_role("form", name="Import a project")
     home.get_by_label("Archive").set_input_files(archive)
     home.get_by_role("button", name="Import").click()
-    expect(page.locator("h1")).to_have_text("A story", timeout=60_000)
+    expect(page.locator("main > h1")).to_have_text("A story", timeout=60_000)
 
 
 def test_from_a_csv_file_to_a_prediction(opened, projects_api_session_server):
