@@ -88,6 +88,19 @@ def ask(visitor: Visitor, server: ProjectsApiServer) -> None:
     assert all(abs(a - b) <= 0.05 + 1e-9 for a, b in zip(shown, expected, strict=True))
 
 
+def ask_about_all(visitor: Visitor) -> None:
+    """Ask about the whole table; its answers are a data set with a column more, and back."""
+    page, model = visitor.page, visitor.page.url
+    form = page.get_by_role("form", name="Ask about a table")
+    form.get_by_label("Name of the answers").fill("answers")
+    form.get_by_role("button").click()
+    expect(page.locator("main > h1")).to_have_text("answers", timeout=60_000)
+    heads = page.get_by_role("region", name="First rows").get_by_role("columnheader")
+    expect(heads.filter(has_text="prediction")).to_have_count(1)
+    expect(page.get_by_text("20 of 400 rows")).to_be_visible()
+    visitor.visit(model.partition("#")[2])
+
+
 def deploy(visitor: Visitor) -> None:
     """Deploy it, move it, and take it out of service."""
     page = visitor.page
@@ -137,5 +150,6 @@ def test_from_a_csv_file_to_a_prediction(opened, projects_api_session_server):
         upload(visitor)
         train(visitor)
         ask(visitor, projects_api_session_server)
+        ask_about_all(visitor)
         deploy(visitor)
         bring_back(visitor, take_away(visitor))

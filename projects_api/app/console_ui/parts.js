@@ -115,20 +115,19 @@ export function Field({ label, hint, as = "input", children, ...rest }) {
 }
 
 /** A form that does one thing. `run` gets the form's values. @param {any} props */
-export function Form({ label, button, run, children, after }) {
+export function Form({ label, button, run, children, inline }) {
   const action = useAction(run);
   /** @param {any} event */
   const submit = async (event) => {
     event.preventDefault();
     const form = event.currentTarget;
     await action.run(Object.fromEntries(new FormData(form)), form);
-    after?.();
   };
   return html`
-    <form aria-label=${label} onSubmit=${submit} aria-busy=${action.busy}>
+    <form aria-label=${label} onSubmit=${submit} aria-busy=${action.busy} class=${inline ? "inline" : undefined}>
       ${children}
       <${Problem} problem=${action.problem} />
-      <p><button class="primary" disabled=${action.busy}>${action.busy ? "Working…" : button}</button></p>
+      <p><button class=${inline ? undefined : "primary"} disabled=${action.busy}>${action.busy ? "Working…" : button}</button></p>
     </form>
   `;
 }

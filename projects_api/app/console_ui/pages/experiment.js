@@ -37,6 +37,7 @@ export function ExperimentPage({ id }) {
           ]} />
         </section>
         <${Leaderboard} key=${`models ${status}`} experiment=${experiment} />
+        <${Runs} key=${`runs ${status}`} path=${path} />
         <${Log} key=${`log ${status}`} path=${path} live=${!isOver(status)} />
         <section>
           <h2>Settings of the search</h2>
@@ -86,6 +87,33 @@ function Leaderboard({ experiment }) {
                     items=${list.items.map((one) => ({ name: one.name, value: one.metrics[main] ?? 0 }))} />`}
               `;
         }}
+      <//>
+    </section>
+  `;
+}
+
+/** @param {{path: {experiment_id: string}}} props */
+function Runs({ path }) {
+  const found = useAnswer("list_engine_runs", { path, query: pageOf("runs") });
+  return html`
+    <section>
+      <h2>Engines</h2>
+      <${Asked} of=${found}>
+        ${(/** @type {import("../api.js").Answer<"list_engine_runs">} */ list) => html`
+          <${Table} label="Engines" heads=${["Engine", "Status", "Models", "Best model", "Took", "Message"]}>
+            ${list.items.map(
+              (one) => html`<tr>
+                <td>${one.engine}</td>
+                <td><${Status} status=${one.status} /></td>
+                <td>${one.model_count}</td>
+                <td>${one.best_model_type || "–"}</td>
+                <td>${seconds(one.duration)}</td>
+                <td>${one.message || "–"}</td>
+              </tr>`,
+            )}
+          <//>
+          <${Pager} of=${list} name="runs" />
+        `}
       <//>
     </section>
   `;

@@ -65,7 +65,7 @@ const Row = ({ one, give, remove }) => html`
 
 /** @param {any} props */
 const Role = ({ one, give }) => html`
-  <${Form} label=${`Role of ${one.name}`} button="Change" run=${(/** @type {any} */ { role }) => give(one.email, role)}>
+  <${Form} label=${`Role of ${one.name}`} button="Change" inline run=${(/** @type {any} */ { role }) => give(one.email, role)}>
     <select name="role" aria-label=${`Role of ${one.name}`}>
       ${ROLES.map((role) => html`<option selected=${role === one.role}>${role}</option>`)}
     </select>

@@ -8,6 +8,7 @@ import { Asked, Crumbs, Delete, Download, Facts, Field, Form, Time, Title } from
 import { go } from "../route.js";
 import { html } from "../view.js";
 import { Ask } from "./ask.js";
+import { PredictTable } from "./predict_table.js";
 
 /** @param {{id: string}} props */
 export function ModelPage({ id }) {
@@ -33,6 +34,7 @@ export function ModelPage({ id }) {
         </section>
         ${signature && html`<${Ask} signature=${signature}
           ask=${(/** @type {any} */ inputs) => call("predict", { path, body: { inputs } })} />`}
+        ${signature && html`<${PredictTable} model=${model} />`}
         <${Evaluation} path=${path} />
         <${Importance} path=${path} />
         <${Deploy} model=${model} />
