@@ -65,8 +65,9 @@ soak: install ## Serve under work and faults for half an hour: SOAK_MINUTES=3 SO
 mutants: install .venv-mutants/.installed ## Plant faults in contract, access and tables, and see which the tests notice
 	.venv-mutants/bin/python tools/mutants/__main__.py $(ROOMS)
 
-types: install ## Check the types
+types: install tools/node/node_modules/.package-lock.json ## Check the types of Python and of the console
 	$(BIN)/mypy
+	$(BIN)/python -m tools.check_console
 
 tools/node/node_modules/.package-lock.json: tools/node/package-lock.json
 	npm ci --silent --prefix tools/node
@@ -80,11 +81,16 @@ contract: install tools/node/node_modules/.package-lock.json ## Lint the contrac
 	$(BIN)/python -m tools.describe_operations --check
 	$(BIN)/python -m tools.make_schemas --check
 	$(BIN)/python -m tools.draw_rooms --check
+	$(BIN)/python -m tools.make_console --check
 
-docs: install ## Write what is made from contract and imports: docs/operations.md, schemas, the picture of the rooms
+docs: install ## Write what is made from contract and imports: docs/operations.md, schemas, rooms, the console's table
 	$(BIN)/python -m tools.describe_operations
 	$(BIN)/python -m tools.make_schemas
 	$(BIN)/python -m tools.draw_rooms
+	$(BIN)/python -m tools.make_console
+
+screenshots: install ## Look at every page of the console: build/console/NAME-light.png, -dark, -narrow (needs Chromium)
+	SCREENSHOTS=build/console $(BIN)/python -m pytest tests/console/test_pages.py -n0 -k screenshots
 
 clients: install ## Generate clients in seven ways, compile them, and run their stories
 	CLIENTS=all $(BIN)/python -m pytest tests/contract/test_clients.py --numprocesses=0 -rs
@@ -125,4 +131,4 @@ format: install ## Format the code
 clean: ## Remove what the other targets made, but not your data
 	rm -rf .venv .venv-bench build tools/node/node_modules dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help install serve test test-fast fuzz soak check lint types contract docs clients postman migration bench bench-scale format clean
+.PHONY: help install serve test test-fast fuzz soak check lint types contract docs screenshots clients postman migration bench bench-scale format clean

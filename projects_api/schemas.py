@@ -334,6 +334,24 @@ class DatasetAnalysis(TypedDict):
     correlations: list[ColumnCorrelation]
 
 
+class PreviewColumn(TypedDict):
+    """The name and the type of a column."""
+
+    name: str
+    type: ColumnType
+
+
+class DatasetPreview(TypedDict):
+    """The first rows of a version."""
+
+    dataset_version_id: str
+    version: int
+    total_rows: int
+    total_columns: int
+    columns: list[PreviewColumn]
+    rows: list[list[Any]]
+
+
 ExperimentEngine = Literal["flaml", "h2o"]
 
 ExperimentExecutionMode = Literal["single", "parallel"]

@@ -213,6 +213,7 @@ SLOW = frozenset(
         *("contract_engine/test_connexion_faults.py", "ephemeral/test_pytest_plugin.py"),
         *("handlers/test_export.py", "handlers/test_trained_models.py"),
         *("predictions/test_predictions.py",),
+        *("console/test_pages.py", "console/test_story.py", "console/test_behaviour.py"),
         *("cli/test_command_line.py", "ephemeral/test_ephemeral.py"),
         *("contract/test_breaks.py", "contract/test_ci_docs.py", "contract/test_clients.py"),
         *("contract/test_examples.py", "contract/test_fuzzing.py", "contract/test_workflows.py"),

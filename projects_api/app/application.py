@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from projects_api import tracing
+from projects_api.app.console import BrowserErrorsMiddleware, console_routes
 from projects_api.app.documentation import documentation_routes
 from projects_api.app.maintenance import maintain, renew_claims
 from projects_api.app.observability import ObservabilityMiddleware
@@ -61,6 +62,7 @@ def create_application(
         services.rules,
         routes=[
             *documents,
+            *console_routes(),
             Page("/metrics", page.page),
             *([Page(AGENTS_PATH, agents, methods=AGENTS_METHODS)] if agents else []),
             *routes,
@@ -120,6 +122,7 @@ def _outer_layers(
         layers.append(partial(PrefixMiddleware, prefix=prefix))
     if tracing.is_on():
         layers.append(TracingMiddleware)
+    layers.append(BrowserErrorsMiddleware)
     if settings.cors_origins:
         layers.append(
             partial(

@@ -21,6 +21,7 @@ from projects_api.schemas import (
     DatasetColumns,
     DatasetEnvelope,
     DatasetList,
+    DatasetPreview,
     DatasetQualityEnvelope,
     DatasetUpload,
     DatasetVersionList,
@@ -28,7 +29,7 @@ from projects_api.schemas import (
     Project,
 )
 from projects_api.storage.artifacts import Artifacts, stored_file
-from projects_api.storage.profiles import find_version, profile_of
+from projects_api.storage.profiles import find_version, preview_of, profile_of
 from projects_api.storage.quotas import Claim
 from projects_api.tables import (
     MEDIA_TYPES,
@@ -162,6 +163,29 @@ def analyze_dataset(
         "columns": found["columns"],
         "distributions": profile["distributions"],
         "correlations": profile["correlations"],
+    }
+
+
+def preview_dataset(
+    caller: Caller,
+    database: Database,
+    artifacts: Artifacts,
+    dataset_id: str,
+    *,
+    limit: int,
+    version: int | None = None,
+) -> DatasetPreview:
+    """Get the first rows of a version."""
+    with translated():
+        found, preview = preview_of(
+            database, artifacts, dataset_id, version, limit=limit, asker=caller.user_id
+        )
+    return {
+        **_named(found),
+        "total_rows": found["rows"],
+        "total_columns": found["columns"],
+        "columns": preview["columns"],
+        "rows": preview["rows"],
     }
 
 

@@ -12,7 +12,7 @@ from projects_api.database import Database
 from projects_api.models import dataset_version
 from projects_api.processes.turns import Turns
 from projects_api.storage.artifacts import Artifacts
-from projects_api.tables import describe_table
+from projects_api.tables import describe_table, preview_table
 
 MAX_LOOKS = 6
 """Requests of this process that look at a table or wait for it; half of them of one caller."""
@@ -52,6 +52,26 @@ def profile_of(
         version = find_version(connection, dataset_id, number)
         kept = dataset_version.find_profile(connection, version["id"])
     return version, kept or _look(database, artifacts, version, asker)
+
+
+def preview_of(
+    database: Database,
+    artifacts: Artifacts,
+    dataset_id: str,
+    number: int | None,
+    *,
+    limit: int,
+    asker: str = "",
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Find a version and its first rows; raises VersionNotFound, NotATable and QueueFull."""
+    with database.transaction() as connection:
+        version = find_version(connection, dataset_id, number)
+        lease = artifacts.lease(connection, [version["sha256"]])
+    try:
+        with artifacts.fetched(version["sha256"]) as source:
+            return version, preview_table(source, version["dialect"], limit, asker=asker)
+    finally:
+        artifacts.release(lease)
 
 
 def _look(

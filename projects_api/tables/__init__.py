@@ -33,6 +33,7 @@ __all__ = [
     "describe_table",
     "inspect_table",
     "limit_cells",
+    "preview_table",
     "reader_turns",
 ]
 
@@ -86,6 +87,20 @@ def describe_table(path: Path, dialect: Mapping[str, Any]) -> dict[str, Any]:
     with _scratch_beside(path) as scratch:
         paths = {"source": path, **scratch}
         found: dict[str, Any] = _describers.perform("describe", paths, dialect=dict(dialect))
+        return found
+
+
+def preview_table(
+    path: Path, dialect: Mapping[str, Any], limit: int, *, asker: str = ""
+) -> dict[str, Any]:
+    """Read the first rows of a table that was inspected, as plain JSON.
+
+    `dialect` is `TableFacts.dialect`; `conversion` has the bounds. Raises as `inspect_table`.
+    """
+    with _scratch_beside(path) as scratch:
+        paths = {"source": path, **scratch}
+        given = {"dialect": dict(dialect), "limit": limit}
+        found: dict[str, Any] = _readers.perform("preview", paths, asker, **given)
         return found
 
 

@@ -1,9 +1,12 @@
-"""Tables written in the other format; runs only in a reader process."""
+"""Tables written in the other format, or their first rows as JSON; runs only in a reader."""
 
 # ruff: noqa: S608 - as in engine, whose functions quote every text
 
 from collections.abc import Sequence
+from decimal import Decimal
+from math import isfinite
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -26,6 +29,12 @@ WIDE_MEMORY_LIMIT = "3GB"
 IN_UTC = r"^(\d{4}-\d\d-\d\d) ([\d:.]+)\+00$"
 FIRST_NANOSECOND = "1677-09-21 00:12:43.145224193"
 LAST_NANOSECOND = "2262-04-11 23:47:16.854775807"
+
+MAX_COLUMNS_SHOWN = 100
+MAX_TEXT_CHARACTERS = 1000
+LARGEST_EXACT = 2**53 - 1
+"""Beyond it readers of JSON that keep numbers as floats would read another one."""
+_NATIVE = {"boolean", "integer", "number"}
 
 
 def write_parquet(
@@ -80,6 +89,29 @@ def write_csv(connection: duckdb.DuckDBPyConnection, table: Table, target: Path)
     return _copy(connection, f"{header} UNION ALL {rows}", target, options) - 1
 
 
+def first_rows(
+    connection: duckdb.DuckDBPyConnection, table: Table, types: Sequence[str] | None, limit: int
+) -> dict[str, Any]:
+    """Read the first rows of a table's first columns; `types` are those found for a CSV's."""
+    values = table.values[:MAX_COLUMNS_SHOWN]
+    if types is not None:
+        values = [cast(*one) for one in zip(values, types, strict=False)]
+    typed = ", ".join(values)
+    described = connection.execute(f"DESCRIBE SELECT {typed} FROM {table.scan}").fetchall()
+    kinds = [str(row[1]) for row in described]
+    names = table.unique_names[: len(values)]
+    columns = [typed_column(*one) for one in zip(names, kinds, values, strict=True)]
+    cells = [
+        value if column.type in _NATIVE else _cut(value, kind)
+        for column, value, kind in zip(columns, values, kinds, strict=True)
+    ]
+    rows = connection.execute(f"SELECT {', '.join(cells)} FROM {table.scan} LIMIT {limit:d}")
+    return {
+        "columns": [{"name": column.name, "type": column.type} for column in columns],
+        "rows": [[_plain(value) for value in row] for row in rows.fetchall()],
+    }
+
+
 def _text(value: str, kind: str) -> str:
     text = f"CAST({value} AS VARCHAR)"
     if kind in {"TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS"}:
@@ -104,3 +136,19 @@ def _copy(connection: duckdb.DuckDBPyConnection, query: str, target: Path, optio
     ).fetchone()
     assert row is not None
     return int(row[0])
+
+
+def _cut(value: str, kind: str) -> str:
+    return f"left({_text(value, kind)}, {MAX_TEXT_CHARACTERS})"
+
+
+def _plain(value: Any) -> Any:
+    """Make of a value what JSON can hold without loss: a text where no number can."""
+    if isinstance(value, Decimal):
+        number = float(value)
+        return number if Decimal(repr(number)) == value else str(value)
+    if isinstance(value, float):
+        return value if isfinite(value) else str(value)
+    if isinstance(value, int) and abs(value) > LARGEST_EXACT:
+        return str(value)
+    return value

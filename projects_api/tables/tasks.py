@@ -1,4 +1,4 @@
-"""What a reader process does with a table: inspect it, describe it, convert it."""
+"""What a reader process does with a table: inspect it, describe, preview, convert it."""
 
 import re
 import shutil
@@ -54,6 +54,17 @@ def describe(source: Path, scratch: Path, part: Path, dialect: dict[str, Any]) -
         return description.describe(connection, table, dialect["rows"])
 
 
+def preview(
+    source: Path, scratch: Path, part: Path, dialect: dict[str, Any], limit: int
+) -> dict[str, Any]:
+    """Show the first rows of a table that was inspected; raises as `convert` does."""
+    with engine.connect(source, scratch, part) as connection:
+        if is_parquet(source):
+            return conversion.first_rows(connection, parquet_table(connection, source), None, limit)
+        table, reading = _csv_table(connection, source, scratch, part, dialect)
+        return conversion.first_rows(connection, table, reading.types, limit)
+
+
 def convert(
     source: Path, scratch: Path, target: Path, target_format: str, dialect: dict[str, Any]
 ) -> None:
@@ -70,13 +81,7 @@ def convert(
             table = parquet_table(connection, source)
             rows = conversion.write_csv(connection, table, target)
         else:
-            reading = Reading.of_dialect(dialect)
-            if reading is None:  # of a version from before it was kept
-                said = options_of(dialect)
-                found = delimited.decide(connection, source, scratch, target, said)
-                table, reading = found.table, found.reading
-            else:
-                table = delimited.open_table(source, scratch, reading)
+            table, reading = _csv_table(connection, source, scratch, target, dialect)
             if target_format == "csv":
                 rows = conversion.write_csv(connection, table, target)
             else:
@@ -84,6 +89,20 @@ def convert(
                 rows = conversion.write_parquet(connection, table, types, present, target)
     if rows != dialect["rows"]:
         raise ValueError(f"{rows} rows were converted of {dialect['rows']} inspected")
+
+
+def _csv_table(
+    connection: duckdb.DuckDBPyConnection,
+    source: Path,
+    scratch: Path,
+    part: Path,
+    dialect: dict[str, Any],
+) -> tuple[engine.Table, Reading]:
+    reading = Reading.of_dialect(dialect)
+    if reading is None:  # of a version from before it was kept
+        found = delimited.decide(connection, source, scratch, part, options_of(dialect))
+        return found.table, found.reading
+    return delimited.open_table(source, scratch, reading), reading
 
 
 def _parquet_facts(

@@ -30,7 +30,7 @@ OTHERS = {
     },
     Mode.DOWNLOAD: {"export_project", "download_dataset", "download_model", "download_report"},
     Mode.UPLOAD: {"import_project", "upload_dataset", "upload_dataset_version"},
-    Mode.OWN_TRANSACTIONS: {"get_dataset_columns", "analyze_dataset"},
+    Mode.OWN_TRANSACTIONS: {"get_dataset_columns", "analyze_dataset", "preview_dataset"},
 }
 SLOW_READS = {"predict", "predict_with_deployment", "get_drift", "get_usage"}
 """Those that ask a model, or the database to add up many rows."""

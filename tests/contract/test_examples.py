@@ -214,6 +214,11 @@ def analyze_dataset(world: World, at, _media_type: str) -> requests.Response:
     return send(world.alice, "analyze_dataset")
 
 
+def preview_dataset(world: World, at, _media_type: str) -> requests.Response:
+    assert upload_the_example(world, at).status_code == 201
+    return send(world.alice, "preview_dataset")
+
+
 def predict(world: World, at, _media_type: str) -> requests.Response:
     world.train()
     return send(world.alice, "predict")
@@ -326,6 +331,7 @@ PREPARED = {
         upload_dataset_version,
         get_dataset_columns,
         analyze_dataset,
+        preview_dataset,
         download_dataset,
         export_project,
         create_report,

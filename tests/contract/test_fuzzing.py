@@ -82,6 +82,7 @@ READS = (
     "get_report",
     "list_reports",
     "list_models",
+    "preview_dataset",
 )
 OUT_OF_REACH = {
     # The server has no limit on requests, and nothing in it fails.

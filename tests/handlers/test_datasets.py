@@ -7,6 +7,8 @@ import json
 import uuid
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from decimal import Decimal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -646,6 +648,87 @@ class TestAnalyzeDataset:
     @pytest.mark.parametrize("bad", [UNKNOWN, "x"])
     def test_no_such_dataset(self, owner, problem, bad):
         problem(owner.get(f"{path(bad)}/analyze"), 404, "dataset-not-found")
+
+
+class TestPreviewDataset:
+    def test_gives_what_csv_reads(self, owner, project_id):
+        content = (
+            "name;born;score;member;seen;big;long\n"
+            "Ann;2001-02-03;1.5;true;2024-01-02 03:04:05;9007199254740993;"
+            + "x" * 1500
+            + "\n\u05d0\u05d1;;-2.25;false;;7;\n"
+            + "".join(f"n{n};1999-12-31;{n};;;{n};y\n" for n in range(200))
+        )
+        dataset_id = owner.upload(project_id, content.encode()).json()["id"]
+        answer = owner.get(f"{path(dataset_id)}/rows")
+        assert answer.status_code == 200, answer.text
+        found = answer.json()
+        assert (found["version"], found["total_rows"], found["total_columns"]) == (1, 202, 7)
+        types = ["text", "date", "number", "boolean", "datetime", "integer", "text"]
+        assert [one["type"] for one in found["columns"]] == types
+        head, *lines = csv.reader(io.StringIO(content), delimiter=";")
+        assert [one["name"] for one in found["columns"]] == head
+        assert len(found["rows"]) == 100
+        as_value = {
+            "number": float,
+            "boolean": lambda text: text == "true",
+            "integer": lambda text: int(text) if int(text) < 2**53 else text,
+        }
+        for shown, line in zip(found["rows"], lines, strict=False):
+            assert shown == [
+                as_value.get(kind, str)(text[:1000]) if text else None
+                for kind, text in zip(types, line, strict=True)
+            ]
+
+    def test_gives_what_pyarrow_reads(self, owner, project_id):
+        columns = {
+            "whole": [1, None, -(2**62)],
+            "real": [0.1, float("nan"), float("-inf")],
+            "exact": pa.array([Decimal("1.50"), None, Decimal("12345678901234567.89")]),
+            "day": [date(2020, 2, 29), None, date(1, 1, 1)],
+            "parts": [[1, 2], None, []],
+            "flag": [True, None, False],
+        }
+        content = parquet_of(**columns)
+        dataset_id = owner.upload(project_id, content, name="t.parquet").json()["id"]
+        found = owner.get(f"{path(dataset_id)}/rows").json()
+        read = pq.read_table(io.BytesIO(content)).to_pylist()
+        assert [one["name"] for one in found["columns"]] == list(read[0])
+        assert found["rows"][0] == [1, 0.1, 1.5, "2020-02-29", "[1, 2]", True]
+        assert found["rows"][1] == [None] * 6
+        assert found["rows"][2] == [
+            str(read[2]["whole"]),
+            str(read[2]["real"]),
+            str(read[2]["exact"]),
+            read[2]["day"].isoformat(),
+            "[]",
+            False,
+        ]
+
+    def test_of_each_version_and_no_more_than_asked_for(self, owner, problem, dataset_id):
+        url = f"{path(dataset_id)}/rows"
+        owner.upload_version(dataset_id, b"x\n1\n2\n")
+        assert owner.get(url, params={"limit": 1}).json()["rows"] == [[1]]
+        first = owner.get(url, params={"limit": 2, "version": 1}).json()
+        assert (first["version"], first["total_rows"]) == (1, 3)
+        assert first["rows"] == [["Paris", 2100000], ["Rome", 2800000]]
+        for bad in (0, 101, "x"):
+            problem(owner.get(url, params={"limit": bad}), 422, "contract-violation")
+        problem(owner.get(url, params={"version": 3}), 404, "dataset-version-not-found")
+
+    def test_no_rows_and_many_columns(self, owner, project_id):
+        head = ",".join(f"c{n}" for n in range(150))
+        dataset_id = owner.upload(project_id, f"{head}\n".encode()).json()["id"]
+        found = owner.get(f"{path(dataset_id)}/rows").json()
+        assert (found["rows"], found["total_columns"], len(found["columns"])) == ([], 150, 100)
+
+    def test_leaves_nothing_behind(self, server, owner, dataset_id):
+        assert owner.get(f"{path(dataset_id)}/rows").status_code == 200
+        assert spooled_files(server) == []
+
+    @pytest.mark.parametrize("bad", [UNKNOWN, "x"])
+    def test_no_such_dataset(self, owner, problem, bad):
+        problem(owner.get(f"{path(bad)}/rows"), 404, "dataset-not-found")
 
 
 class TestDownloadDataset:

@@ -42,6 +42,7 @@ LEAST_ROLE = {
     "get_dataset_quality": "viewer",
     "get_dataset_columns": "viewer",
     "analyze_dataset": "viewer",
+    "preview_dataset": "viewer",
     "download_dataset": "viewer",
     "create_experiment": "editor",
     "list_experiments": "viewer",
@@ -82,7 +83,7 @@ LEAST_ROLE = {
 READS = {
     name
     for name in LEAST_ROLE
-    if name.startswith(("list", "get", "analyze", "export", "download", "explain"))
+    if name.startswith(("list", "get", "analyze", "preview", "export", "download", "explain"))
 }
 CREATES = {
     "create_project",
@@ -152,6 +153,7 @@ REQUESTS: dict[str, Callable[[World], tuple[str, str, dict[str, Any]]]] = {
     "get_dataset_quality": lambda w: ("GET", f"/api/datasets/{w.dataset_id}/quality", {}),
     "get_dataset_columns": lambda w: ("GET", f"/api/datasets/{w.dataset_id}/columns", {}),
     "analyze_dataset": lambda w: ("GET", f"/api/datasets/{w.dataset_id}/analyze", {}),
+    "preview_dataset": lambda w: ("GET", f"/api/datasets/{w.dataset_id}/rows", {}),
     "download_dataset": lambda w: ("GET", f"/api/datasets/{w.dataset_id}/download", {}),
     "create_experiment": lambda w: (
         "POST",

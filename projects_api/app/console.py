@@ -1,0 +1,146 @@
+"""The console: a page for browsers, which is a client of the contract like any other."""
+
+import gzip
+from hashlib import sha256
+from pathlib import Path
+
+from starlette.datastructures import Headers
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from projects_api.contract.conditional import matches
+from projects_api.contract.problems import NotFound
+from projects_api.contract.routing import Page
+
+_FOLDER = Path(__file__).parent / "console_ui"
+_MEDIA_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain; charset=utf-8",
+}
+# Reports are shown and files saved from memory, by `blob:` addresses.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_UNPACKED_BELOW = 256
+"""Bytes below which packing saves nothing."""
+
+
+class _Asset:
+    """An ASGI application of one file, kept packed, too, for those who take it so."""
+
+    def __init__(self, content: bytes, media_type: str) -> None:
+        self._content = content
+        self._packed = gzip.compress(content, mtime=0) if len(content) > _UNPACKED_BELOW else b""
+        digest = sha256(content).hexdigest()[:32]
+        self._headers = {
+            "content-type": media_type,
+            # The names stay the same from release to release: keep, but ask each time.
+            "cache-control": "public, no-cache",
+            "content-security-policy": _POLICY,
+            "vary": "Accept, Accept-Encoding",
+        }
+        self._tags = {False: f'"{digest}"', True: f'"{digest}-gzip"'}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        asked = Headers(scope=scope)
+        packs = bool(self._packed) and "gzip" in asked.get("accept-encoding", "")
+        headers = self._headers | {"etag": self._tags[packs]}
+        if matches(asked.get("if-none-match", ""), headers["etag"], weak=True):
+            response = Response(status_code=304, headers=headers)
+        elif packs:
+            packed = headers | {"content-encoding": "gzip"}
+            response = Response(self._packed, headers=packed)
+        else:
+            response = Response(self._content, headers=headers)
+        await response(scope, receive, send)
+
+
+def console_routes() -> list[Page]:
+    """Return the routes of the console's page at `/` and of what it loads."""
+    files = [path for path in sorted(_FOLDER.rglob("*")) if path.suffix in _MEDIA_TYPES]
+    assets = {
+        f"/console/{path.relative_to(_FOLDER).as_posix()}": _asset(path)
+        for path in files
+        if path.suffix != ".html"
+    }
+    pages = [Page(path, asset, methods=["GET"]) for path, asset in assets.items()]
+    return [Page("/", _ForBrowsers(_asset(_FOLDER / "index.html")), methods=["GET"]), *pages]
+
+
+class _ForBrowsers:
+    """Gives a page to who asks for HTML; to anybody else nothing is here."""
+
+    def __init__(self, page: _Asset) -> None:
+        self._page = page
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not _wants_html(scope):
+            raise NotFound
+        await self._page(scope, receive, send)
+
+
+class BrowserErrorsMiddleware:
+    """Shows to browsers, as a page with a way back, what is a problem outside of /api."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self._page = (_FOLDER / "error.html").read_text()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on; where it was a person's, replace the body of a problem."""
+        if scope["type"] != "http" or not _is_of_a_person(scope):
+            await self.app(scope, receive, send)
+            return
+        replaces = False
+        # Relative, for a proxy may have put a path before this one.
+        root = "../" * (scope["path"].count("/") - 1) or "./"
+        page = self._page.replace("ROOT/", root).encode()
+
+        async def show(message: Message) -> None:
+            nonlocal replaces
+            if message["type"] == "http.response.start":
+                replaces = _is_a_problem(message)
+                message = _head(message, len(page)) if replaces else message
+            elif replaces:
+                last = not message.get("more_body", False)
+                body = page if last and scope["method"] != "HEAD" else b""
+                message = {**message, "body": body}
+            await send(message)
+
+        await self.app(scope, receive, show)
+
+
+def _head(message: Message, length: int) -> Message:
+    dropped = {b"content-type", b"content-length", b"content-security-policy"}
+    headers = [pair for pair in message["headers"] if pair[0].lower() not in dropped]
+    headers += [
+        (b"content-type", b"text/html; charset=utf-8"),
+        (b"content-length", str(length).encode()),
+        (b"content-security-policy", _POLICY.encode()),
+        (b"vary", b"Accept"),
+    ]
+    return {**message, "headers": headers}
+
+
+def _is_of_a_person(scope: Scope) -> bool:
+    path: str = scope["path"]
+    served = path.startswith(("/api/", "/health/", "/_ephemeral/")) or path == "/metrics"
+    return not served and scope["method"] in {"GET", "HEAD"} and _wants_html(scope)
+
+
+def _is_a_problem(message: Message) -> bool:
+    headers = Headers(raw=message.get("headers", []))
+    kind = headers.get("content-type", "")
+    return message["status"] == NotFound.status and kind.startswith("application/problem+json")
+
+
+def _wants_html(scope: Scope) -> bool:
+    return "text/html" in Headers(scope=scope).get("accept", "")
+
+
+def _asset(path: Path) -> _Asset:
+    return _Asset(path.read_bytes(), _MEDIA_TYPES[path.suffix])

@@ -1,0 +1,89 @@
+// What a page asks the server for, and what it has it do.
+
+import { call, callTagged } from "./api.js";
+import { useEffect, useRef, useState } from "./view.js";
+
+/**
+ * Ask when the page is shown and whenever the request changes. With `every`, ask again after so
+ * many milliseconds as long as `until` does not hold.
+ * @template {import("./api.js").Id} I
+ * @param {I} id
+ * @param {import("./api.js").Request<I>} [request]
+ * @param {{every?: number, until?: (answer: import("./api.js").Answer<I>) => boolean, skip?: boolean}} [options]
+ */
+export function useAnswer(id, request = {}, { every, until, skip } = {}) {
+  const asked = skip ? "" : JSON.stringify([id, request]);
+  const [state, set] = useState(
+    /** @type {{asked: string, answer?: import("./api.js").Answer<I>, etag?: string | null, problem?: any}} */ ({
+      asked,
+    }),
+  );
+  const [round, again] = useState(0);
+  useEffect(() => {
+    if (!asked) return undefined;
+    const abort = new AbortController();
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    let timer;
+    const ask = async () => {
+      try {
+        const { body, etag } = await callTagged(id, { ...request, signal: abort.signal });
+        set({ asked, answer: body, etag });
+        if (every && !until?.(body)) timer = setTimeout(ask, every);
+      } catch (problem) {
+        if (abort.signal.aborted) return;
+        set((before) => ({ asked, ...(before.asked === asked ? before : {}), problem }));
+      }
+    };
+    ask();
+    return () => {
+      abort.abort();
+      clearTimeout(timer);
+    };
+  }, [asked, round]);
+  const current = state.asked === asked ? state : { asked };
+  const { answer, etag, problem } = /** @type {typeof state} */ (current);
+  return { answer, etag, problem, reload: () => again((before) => before + 1) };
+}
+
+/**
+ * Do something that a person asked for: one at a time, with its problem to show.
+ * @template {unknown[]} A
+ * @param {(...given: A) => Promise<unknown>} work
+ */
+export function useAction(work) {
+  const [state, set] = useState(/** @type {{busy: boolean, problem?: any}} */ ({ busy: false }));
+  const busy = useRef(false);
+  /** @param {A} given */
+  const run = async (...given) => {
+    if (busy.current) return;
+    busy.current = true;
+    set({ busy: true });
+    try {
+      await work(...given);
+      set({ busy: false });
+    } catch (problem) {
+      const cancelled = problem instanceof DOMException && problem.name === "AbortError";
+      set({ busy: false, problem: cancelled ? undefined : problem });
+    } finally {
+      busy.current = false;
+    }
+  };
+  return { ...state, run };
+}
+
+/**
+ * Wait for a job to end, telling how far it is.
+ * @param {string} jobId
+ * @param {(job: import("./api.js").Schemas["Job"]) => void} tell
+ */
+export async function jobEnd(jobId, tell) {
+  for (;;) {
+    const { job } = await call("get_job", { path: { job_id: jobId } });
+    tell(job);
+    if (isOver(job.status)) return job;
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+}
+
+/** @param {string} status */
+export const isOver = (status) => !["queued", "running"].includes(status);
