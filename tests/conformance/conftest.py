@@ -9,8 +9,11 @@ import pytest
 import uvicorn
 
 from projects_api.conformance.judge import Judge
+from projects_api.contract.resolver import operations
 from projects_api.openapi import contract
 from tests.support.processes import PATIENCE, Deployment, wait_until
+
+OPERATIONS = len(list(operations(contract())))
 
 
 @contextlib.contextmanager
