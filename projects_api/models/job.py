@@ -1,5 +1,6 @@
 """Jobs: long work, taken by worker processes on any machine and kept until its project goes."""
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import (
@@ -157,6 +158,12 @@ def find_for_user(connection: Connection, job_id: str, user_id: str) -> schemas.
     alone = jobs.c.project_id.is_(None) & (jobs.c.user_id == user_id)
     statement = select(*PUBLIC).where(jobs.c.id == job_id, alone | mine)
     return row_of(connection.execute(statement))
+
+
+def list_open(connection: Connection, job_ids: Collection[str]) -> set[str]:
+    """Tell which of some jobs have not ended; those that are gone have."""
+    statement = select(jobs.c.id).where(jobs.c.id.in_(job_ids), jobs.c.status.in_(OPEN))
+    return set(connection.execute(statement).scalars())
 
 
 def count_open(connection: Connection) -> list[dict[str, Any]]:
