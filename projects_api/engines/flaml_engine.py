@@ -9,7 +9,8 @@ training may exceed its limit by the time that the evaluation of its last model 
 
 import logging
 import warnings
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,10 @@ from projects_api.engines.evaluation import loss, score
 from projects_api.engines.fitting import (
     Clock,
     OutOfTime,
+    Stopped,
     affordable,
     fit,
+    interruptible,
     measure_threads,
     predict,
     trees,
@@ -123,6 +126,7 @@ class _Training:
     sort_metric: str
     signature: dict[str, Any]
     threads: int | None = None
+    found: list[Candidate] = field(default_factory=list)
     failure: str = "no model was ready in time: allow more, or exclude slow algorithms"
 
     def run(self, learners: dict[str, str], stopping: _Stopping) -> list[Candidate]:
@@ -131,7 +135,7 @@ class _Training:
         task = task_factory(kind)
         self.threads = measure_threads(task, self.data.values, self.data.target, self.config.seed)
         turns = [_Learner(self, kind, name, task) for kind, name in learners.items()]
-        found: list[Candidate] = []
+        found = self.found
         while not self._is_over(found, turns):
             for learner in list(turns):
                 if self._is_over(found, turns):
@@ -140,6 +144,7 @@ class _Training:
                 candidate = self._try(learner, stopping, self._share(found, len(learners)))
                 if candidate is not None:
                     found.append(candidate)
+                    self.progress.count(len(found))
                 elif learner.is_done:
                     turns.remove(learner)
             if not self._is_over(found, turns) and stopping.end_round():
@@ -147,20 +152,31 @@ class _Training:
                 break
         if not found:
             raise TrainingRefused(self.failure)
+        if self.progress.is_to_stop():
+            most = self.config.max_models
+            self.progress.log(f"stopped early, as was asked for: {len(found)} of {most} models")
         return found
+
+    def interruptible(self) -> AbstractContextManager[None]:
+        """Let a block be interrupted where the training is to stop and has a model."""
+        return interruptible(self.progress.is_to_stop) if self.found else nullcontext()
 
     def _try(self, learner: "_Learner", stopping: _Stopping, seconds: float) -> Candidate | None:
         try:
             return learner.try_next(stopping, seconds)
         except OutOfTime:
             self.progress.log(f"left out a {learner.model_type}: it was not ready in time")
+        except Stopped:
+            self.progress.log(f"left out a {learner.model_type}: the training was to stop")
         except (ValueError, ArithmeticError, np.linalg.LinAlgError, LightGBMError) as reason:
             self.failure = f"no model could be trained; the last reason: {reason}"
             self.progress.log(f"left out a {learner.model_type}: {reason}")
         return None
 
     def _is_over(self, found: list[Candidate], turns: list["_Learner"]) -> bool:
-        return not turns or len(found) >= self.config.max_models or self.clock.left() <= 0
+        is_to_stop = found and self.progress.is_to_stop()
+        is_full = len(found) >= self.config.max_models
+        return not turns or is_full or is_to_stop or self.clock.left() <= 0
 
     def _share(self, found: list[Candidate], learners: int) -> float:
         """Seconds for the next model: in the first round each learner gets a part of the time."""
@@ -200,9 +216,11 @@ class _Learner:
         if proposal is None:
             return None
         clock = Clock(seconds)
+        interruptible = self._training.interruptible
         try:
-            proposal = self._measured(proposal, clock)
-            scores, decision = self._validate(proposal, stopping.metric, clock)
+            with interruptible():
+                proposal = self._measured(proposal, clock)
+                scores, decision = self._validate(proposal, stopping.metric, clock)
         except BaseException:
             self._search.tell(float("inf"))
             raise
@@ -210,7 +228,8 @@ class _Learner:
         self._search.tell(loss(by, scores.get(by)))
         stopping.take(loss(stopping.metric, scores.get(stopping.metric)))
         fitting = Clock(0)
-        model = self._fit(proposal, self._data.values, slice(None), clock.left())
+        with interruptible():
+            model = self._fit(proposal, self._data.values, slice(None), clock.left())
         self._failures = 0
         return self._make(model, proposal, scores.get(by), decision, fitting.spent())
 
@@ -282,9 +301,14 @@ class _Learner:
             model = self._fit(proposal, fold.fitted_values, fold.fitted, seconds)
             predicted = predict(model, fold.validated_values, self._data.label_count)
             answers.append((self._data.target[fold.validated], predicted))
-        count, decision = self._data.label_count, self._data.decide(answers)
-        for target, predicted in answers:
-            for name, value in score(target, predicted, count, names, decision).items():
+        weights = self._data.row_weights
+        validated = [fold.validated for fold in folds]
+        whole = weights[np.concatenate(validated)] if weights is not None and validated else None
+        count, decision = self._data.label_count, self._data.decide(answers, whole)
+        for (target, predicted), rows in zip(answers, validated, strict=True):
+            of = None if weights is None else weights[rows]
+            scores = score(target, predicted, count, names, decision, weights=of)
+            for name, value in scores.items():
                 told[name].append(value)
         means = {name: float(np.mean(values)) for name, values in told.items() if values}
         return means, decision

@@ -94,6 +94,8 @@ OUT_OF_REACH = {
     "get_usage": {"403"},
     # A job that the caller may not see is not found.
     "get_job": {"403"},
+    # No worker trains anything.
+    "stop_experiment": {"202"},
     # A viewer may read everything.
     **{operation: {"403"} for operation in READS},
     # A viewer may ask, too, and the models are sound.
