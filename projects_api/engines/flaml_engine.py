@@ -20,6 +20,7 @@ from flaml.automl.task.factory import task_factory
 from lightgbm.basic import LightGBMError
 
 from projects_api.engines import candidates, data_summary, table
+from projects_api.engines.calibration import Answers, Calibration, calibrate, calibration_error
 from projects_api.engines.choices import left_by, metric_name
 from projects_api.engines.decision import BINARY, Decision
 from projects_api.engines.evaluation import loss, score
@@ -194,6 +195,16 @@ class _Training:
         self.progress.report(percent, stage=stage, seconds_left=max(0.0, left))
 
 
+@dataclass(frozen=True, slots=True)
+class _Validated:
+    """What a cross validation tells of a model."""
+
+    scores: dict[str, float]
+    decision: Decision
+    calibration: Calibration | None
+    calibration_error: float | None
+
+
 class _Learner:
     """One learner's turns: propose, validate, fit, measure."""
 
@@ -220,29 +231,32 @@ class _Learner:
         try:
             with interruptible():
                 proposal = self._measured(proposal, clock)
-                scores, decision = self._validate(proposal, stopping.metric, clock)
+                validated = self._validate(proposal, stopping.metric, clock)
         except BaseException:
             self._search.tell(float("inf"))
             raise
         by = self._training.sort_metric
-        self._search.tell(loss(by, scores.get(by)))
-        stopping.take(loss(stopping.metric, scores.get(stopping.metric)))
+        self._search.tell(loss(by, validated.scores.get(by)))
+        stopping.take(loss(stopping.metric, validated.scores.get(stopping.metric)))
         fitting = Clock(0)
         with interruptible():
             model = self._fit(proposal, self._data.values, slice(None), clock.left())
         self._failures = 0
-        return self._make(model, proposal, scores.get(by), decision, fitting.spent())
+        seconds = fitting.spent()
+        if validated.calibration:
+            model = validated.calibration.of(model)
+        return self._make(model, proposal, validated, seconds)
 
     def _make(
         self,
         model: Any,
         proposal: dict[str, Any],
-        validated: float | None,
-        decision: Decision,
+        validated: "_Validated",
         seconds: float,
     ) -> Candidate:
         self._count += 1
         by = self._training.sort_metric
+        measured = validated.scores.get(by)
         candidate = candidates.make(
             model,
             self._data,
@@ -251,14 +265,16 @@ class _Learner:
             model_type=self.model_type,
             parameters=proposal,
             sort_metric=by,
-            validated=validated,
-            decision=decision,
+            validated=measured,
+            calibration_error=validated.calibration_error,
+            decision=validated.decision,
             seconds=seconds,
             seed=self._config.seed,
             signature=self._training.signature,
         )
-        told = "unknown" if validated is None else f"{validated:.5g}"
-        self._training.progress.log(f"{candidate.name}: {by} {told}, cross-validated")
+        told = "unknown" if measured is None else f"{measured:.5g}"
+        mended = validated.calibration.told() if validated.calibration else ""
+        self._training.progress.log(f"{candidate.name}: {by} {told}, cross-validated{mended}")
         return candidate
 
     def _measured(self, proposal: dict[str, Any], clock: Clock) -> dict[str, Any]:
@@ -290,10 +306,8 @@ class _Learner:
 
     def _validate(
         self, proposal: dict[str, Any], stopping_metric: str, clock: Clock
-    ) -> tuple[dict[str, float], Decision]:
-        """Mean metrics over the folds in which they are defined, and how to choose labels."""
-        names = {self._training.sort_metric, stopping_metric}
-        told: dict[str, list[float]] = {name: [] for name in names}
+    ) -> "_Validated":
+        """Ask models about the rows of each fold that they have not seen, and judge the answers."""
         answers: list[tuple[np.ndarray, np.ndarray]] = []
         folds = self._data.folds
         for number, fold in enumerate(folds):
@@ -301,17 +315,30 @@ class _Learner:
             model = self._fit(proposal, fold.fitted_values, fold.fitted, seconds)
             predicted = predict(model, fold.validated_values, self._data.label_count)
             answers.append((self._data.target[fold.validated], predicted))
-        weights = self._data.row_weights
-        validated = [fold.validated for fold in folds]
-        whole = weights[np.concatenate(validated)] if weights is not None and validated else None
-        count, decision = self._data.label_count, self._data.decide(answers, whole)
-        for (target, predicted), rows in zip(answers, validated, strict=True):
-            of = None if weights is None else weights[rows]
+        return self._judge(answers, {self._training.sort_metric, stopping_metric})
+
+    def _judge(self, answers: Answers, names: set[str]) -> "_Validated":
+        """Mean metrics over the folds in which they are defined, and how to say labels.
+
+        Labels that are balanced on purpose have no probabilities to be mended.
+        """
+        data, weights = self._data, self._data.row_weights
+        count = data.label_count
+        weigh = [None if weights is None else weights[fold.validated] for fold in data.folds]
+        calibration, error = None, None
+        if count and answers and not self._config.balance_classes:
+            calibration, answers = calibrate(answers, weigh)
+        if count and answers:
+            error = calibration_error(answers, weigh)
+        known = [one for one in weigh if one is not None]
+        decision = data.decide(answers, np.concatenate(known) if known else None)
+        told: dict[str, list[float]] = {name: [] for name in names}
+        for (target, predicted), of in zip(answers, weigh, strict=True):
             scores = score(target, predicted, count, names, decision, weights=of)
             for name, value in scores.items():
                 told[name].append(value)
         means = {name: float(np.mean(values)) for name, values in told.items() if values}
-        return means, decision
+        return _Validated(means, decision, calibration, error)
 
     def _fit(
         self,
