@@ -373,6 +373,13 @@ class ExperimentConfig(TypedDict):
     stopping_tolerance: NotRequired[float]
     positive_label: NotRequired[Any]
     threshold_metric: NotRequired[Literal["auto", "none", "f1", "accuracy", "mean_per_class_error"]]
+    features: NotRequired[list[str] | None]
+    ignored_columns: NotRequired[list[str]]
+    column_kinds: NotRequired[dict[str, Literal["number", "category", "text", "datetime"]]]
+    split: NotRequired[Literal["random", "time", "group"]]
+    split_column: NotRequired[str | None]
+    weight_column: NotRequired[str | None]
+    test_dataset_version_id: NotRequired[str | None]
 
 
 class Experiment(TypedDict):
@@ -545,6 +552,7 @@ class TrainedModelInput(TypedDict):
     kind: TrainedModelInputKind
     categories: list[str] | None
     format: NotRequired[str]
+    of: NotRequired[Literal["number", "boolean", "text"]]
 
 
 class TrainedModelSignature(TypedDict):

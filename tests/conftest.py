@@ -17,7 +17,7 @@ import psycopg
 import pytest
 import requests
 import uvicorn
-from sqlalchemy import make_url, select
+from sqlalchemy import make_url, select, update
 
 from projects_api.app.application import create_application
 from projects_api.app.http_protocol import HttpProtocol
@@ -190,6 +190,18 @@ class Server:
                 media_type="application/vnd.skops",
                 is_best=True,
             )
+        return experiment_id
+
+    def add_running_experiment(
+        self, project_id: str, version_id: str, user_id: str, results: int = 1
+    ) -> str:
+        """Keep an experiment that runs and has some models, though no worker works on it."""
+        experiment_id = self.add_experiment(project_id, version_id)
+        job_id = self.add_job(project_id, user_id)
+        with self.services.database.transaction() as connection:
+            experiment.change(connection, experiment_id, status="running", job_id=job_id)
+            mine = update(jobs).where(jobs.c.id == job_id)
+            connection.execute(mine.values(status="running", results=results))
         return experiment_id
 
     def add_job(self, project_id: str | None, user_id: str) -> str:

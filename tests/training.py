@@ -26,6 +26,11 @@ class Silence:
 
     def log(self, message: str) -> None: ...
 
+    def count(self, candidates: int) -> None: ...
+
+    def is_to_stop(self) -> bool:
+        return False
+
 
 @dataclass(frozen=True)
 class Kept:

@@ -239,3 +239,10 @@ class Quiet:
 
     def log(self, message: str) -> None:
         """Take a line."""
+
+    def count(self, candidates: int) -> None:
+        """Take how many models there are."""
+
+    def is_to_stop(self) -> bool:
+        """Let it go on to its end."""
+        return False

@@ -128,6 +128,14 @@ class NoModelYet(Problem):
     title = "The experiment has no model"
 
 
+class ExperimentNotRunning(Problem):
+    """An experiment is to be stopped that does not run."""
+
+    status = 409
+    slug = "experiment-not-running"
+    title = "The experiment does not run"
+
+
 class ReportNotReady(Problem):
     """A report has no such document: not yet, or never."""
 

@@ -17,6 +17,7 @@ from projects_api.access.modes import Mode
 from projects_api.access.places import NoPlace, Places, Threads
 from projects_api.access.problems import ContentLost, PreconditionFailed, TooManyJobs, Unavailable
 from projects_api.access.rate_limit import RateLimit
+from projects_api.access.waiting import WAIT, Waiters
 from projects_api.contract import Answer, Call, NotFound, Operation, Problem, Unit
 from projects_api.contract.conditional import (
     IF_MATCH,
@@ -58,6 +59,7 @@ class Means:
     threads: Threads
     places: Places
     shared: SharedAnswer
+    waiters: Waiters
     offered: Mapping[str, Any]
 
 
@@ -136,9 +138,21 @@ class KeyedUnit:
         self._is_guarded = IF_MATCH in operation.headers
         self._writes, self._ends_first = self._mode.writes, self._mode.ends_first
         self._takes_long = self._mode.takes_long or "predictions" in operation.taken
-        self.used_up = frozenset(filter(None, [access.project_parameter]))
+        self._waits = WAIT in operation.names
+        self.used_up = frozenset(
+            filter(None, [access.project_parameter, WAIT if self._waits else None])
+        )
 
     async def execute(self, call: Call, work: Callable[[Call], Result]) -> Result:
+        """Do a request's work, again where its answer told of what then ended as was waited for."""
+        result = await self._execute(call, work)
+        if self._waits and isinstance(result, Answer) and result.unfinished:
+            seconds = call.values[WAIT]
+            if seconds and await self._means.waiters.wait(call, result.unfinished, seconds):
+                return await self._execute(call, work)
+        return result
+
+    async def _execute(self, call: Call, work: Callable[[Call], Result]) -> Result:
         """Do quick reads at once, and all else in a thread.
 
         What takes long gives its thread back where its caller has no place, and waits without one.

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import uuid
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -22,7 +23,7 @@ from projects_api.app.wire_problems import (
     TooManyConnections,
 )
 from projects_api.contract.problems import MEDIA_TYPE, MethodNotImplemented, Problem
-from projects_api.contract.rules import BODY_ARRIVED, REQUEST_ID
+from projects_api.contract.rules import BODY_ARRIVED, ON_STOP, REQUEST_ID
 from projects_api.settings import Settings
 
 CLOSE = "projects_api.close"
@@ -90,6 +91,9 @@ class HttpProtocol(HttpToolsProtocol):
         self._in_head = True
         self._arrived = 0
         """Bytes since the last that completed a head or were a body's, by whole reads."""
+        self._stops = False
+        self._tell_stop: Callable[[], object] | None = None
+        """What the running request wants called when the server stops."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Give the first head its time, where its sender may have a connection more."""
@@ -221,6 +225,7 @@ class HttpProtocol(HttpToolsProtocol):
         extensions: dict[str, Any] = {
             BODY_ARRIVED: lambda: not cycle.more_body,
             CLOSE: self.transport.close,
+            ON_STOP: self._on_stop,
         }
         cycle.scope["extensions"] = extensions
         self._in_body = True
@@ -272,9 +277,18 @@ class HttpProtocol(HttpToolsProtocol):
         Over TLS a close waits for the other side to agree, which a caller at rest does not.
         """
         super().shutdown()
+        self._stops = True
+        if self._tell_stop:
+            self._tell_stop()
         at_rest = self.cycle is None or self.cycle.response_complete
         if at_rest and not self.transport.get_write_buffer_size():
             self.transport.abort()
+
+    def _on_stop(self, tell: Callable[[], object]) -> None:
+        """Call a function when the server stops; a connection has one request at a time."""
+        self._tell_stop = tell
+        if self._stops:
+            tell()
 
     def _is_next_to_be_answered(self) -> bool:
         cycle = self.cycle

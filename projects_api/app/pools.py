@@ -16,6 +16,8 @@ def note_pools(services: Services) -> None:
     _note("database_connections", database.most_connections, database.used_connections, 0)
     used = min(threads.busy, threads.size)
     _note("threads", threads.size, used, threads.busy - used)
+    waiters = services.waiters
+    _note("waiting_requests", waiters.most, waiters.count, 0)
     turns = {
         "long_requests": services.places.turns,
         "prediction_processes": services.predictions.turns,

@@ -9,6 +9,7 @@ from projects_api.access.idempotency import Claims
 from projects_api.access.places import Places, Threads
 from projects_api.access.rate_limit import RateLimit
 from projects_api.access.rules import Means, ProjectsRules
+from projects_api.access.waiting import Waiters
 from projects_api.database import Database
 from projects_api.database.postgresql import Limits
 from projects_api.predictions import Predictions
@@ -81,6 +82,11 @@ class Services:
         return SharedAnswer()
 
     @cached_property
+    def waiters(self) -> Waiters:
+        """Who waits for jobs to end."""
+        return Waiters(self.database)
+
+    @cached_property
     def refusals(self) -> Refusals:
         """What writes down who was refused."""
         return Refusals(self.database, each_minute=self.settings.audit_refusals_per_minute)
@@ -101,6 +107,7 @@ class Services:
             threads=self.threads,
             places=self.places,
             shared=self.shared,
+            waiters=self.waiters,
             offered={
                 "artifacts": self.artifacts,
                 "database": self.database,
@@ -115,6 +122,7 @@ class Services:
         self.threads.shutdown()
         self.shared.close()
         self.sampling.close()
+        self.waiters.close()
         self.predictions.close()
         self.refusals.close()
         self.database.close()

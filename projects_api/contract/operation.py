@@ -72,7 +72,7 @@ class BoundOperation:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request; every problem is raised, and written in one place."""
-        call = Call(scope)
+        call = Call(scope, receive)
         with ExitStack() as resources:
             try:
                 await self._receive(call, receive, resources)

@@ -14,6 +14,8 @@ from projects_api.contract.problems import InternalError
 from projects_api.files.names import content_disposition
 
 JSON = "application/json"
+RETRY_SECONDS = 2
+"""After so long, it is worth to ask again how far something is."""
 _BODY = "$response.body#/"
 _log = structlog.get_logger()
 
@@ -40,6 +42,8 @@ class Answer:
     headers: dict[str, str]
     body: bytes = b""
     file: File | None = None
+    unfinished: str | None = None
+    """What it tells of that has not ended yet, by its id."""
 
 
 class Responses:
@@ -54,6 +58,7 @@ class Responses:
         self._media_types = frozenset(content)
         self._tag_of = _compile_tag(response)
         self._location = _compile_location(contract, response)
+        self._unfinished = _compile_unfinished(response)
 
     @property
     def sends_file(self) -> bool:
@@ -78,7 +83,12 @@ class Responses:
             headers["etag"] = entity_tag(self._tag_of(result))
         if self._location:
             headers["location"] = self._location(result)
-        return Answer(self.status, headers, orjson.dumps(result))
+        answer = Answer(self.status, headers, orjson.dumps(result))
+        if self._unfinished:
+            is_open, answer.unfinished = self._unfinished(result)
+            if is_open:
+                headers["retry-after"] = str(RETRY_SECONDS)
+        return answer
 
     def _write_file(self, file: File) -> Answer:
         if file.media_type not in self._media_types:
@@ -104,6 +114,39 @@ def _compile_tag(response: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], A
         return None
     member: str | None = header.get("x-tag-of")
     return (lambda body: body[member]) if member else lambda body: body
+
+
+def _compile_unfinished(
+    response: Mapping[str, Any],
+) -> Callable[[Mapping[str, Any]], tuple[bool, str | None]] | None:
+    """Compile `x-unfinished`: whether an answer tells of what has not ended yet, and its id.
+
+    Its `id` and `status` are pointers into the body, and `while` lists the statuses of what is
+    unfinished. Without a `status`, it always is.
+    """
+    declared = response.get("x-unfinished")
+    if declared is None:
+        return None
+    find_id = _compile_pointer(declared["id"])
+    if "status" not in declared:
+        return lambda body: (True, find_id(body))
+    find_status, statuses = _compile_pointer(declared["status"]), frozenset(declared["while"])
+
+    def unfinished(body: Mapping[str, Any]) -> tuple[bool, str | None]:
+        return (True, find_id(body)) if find_status(body) in statuses else (False, None)
+
+    return unfinished
+
+
+def _compile_pointer(pointer: str) -> Callable[[Any], Any]:
+    names = pointer.removeprefix("/").split("/")
+
+    def find(body: Any) -> Any:
+        for name in names:
+            body = body[name]
+        return body
+
+    return find
 
 
 def _compile_location(

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
-from starlette.types import Scope
+from starlette.types import Receive, Scope
 
 from projects_api.contract.problems import Problem
 from projects_api.contract.responses import Answer
@@ -24,6 +24,10 @@ BODY_ARRIVED = "contract.body_arrived"
 """The place in a scope's `extensions` of a function that tells whether all of a body is here.
 
 A server may leave it; without it the engine takes no body to be.
+"""
+ON_STOP = "contract.on_stop"
+"""The place in a scope's `extensions` of a function that takes another one: called when the server
+stops, or at once where it does already. It lets a request end that would only wait.
 """
 
 Result = TypeVar("Result")
@@ -55,6 +59,7 @@ class Call:
     """
 
     scope: Scope
+    receive: Receive
     values: dict[str, Any] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
     conditions: dict[str, str] = field(default_factory=dict)

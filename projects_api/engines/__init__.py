@@ -9,13 +9,14 @@ from importlib import import_module
 from pathlib import Path
 
 from projects_api.engines.availability import capabilities, why_unavailable
-from projects_api.engines.choices import config_faults
+from projects_api.engines.choices import column_faults, config_faults, needed_columns
 from projects_api.engines.interface import (
     ENGINES,
     EXECUTION_MODES,
     MODEL_FORMATS,
     PROBLEM_TYPES,
     SORT_METRICS,
+    STOP_SIGNAL,
     THRESHOLD,
     Candidate,
     Progress,
@@ -32,6 +33,7 @@ __all__ = [
     "MODEL_FORMATS",
     "PROBLEM_TYPES",
     "SORT_METRICS",
+    "STOP_SIGNAL",
     "THRESHOLD",
     "Candidate",
     "Progress",
@@ -40,8 +42,10 @@ __all__ = [
     "TrainingRefused",
     "TrainingResult",
     "capabilities",
+    "column_faults",
     "combine",
     "config_faults",
+    "needed_columns",
     "train",
 ]
 

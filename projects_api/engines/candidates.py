@@ -29,13 +29,20 @@ def make(
     seconds: float,
     seed: int,
     signature: dict[str, Any],
+    calibration_error: float | None = None,
 ) -> Candidate:
-    """Make a candidate of a fitted model; `validated` is its metric in the cross validation."""
+    """Make a candidate of a fitted model; `validated` is its metric in the cross validation.
+
+    `calibration_error` is that of the probabilities that it says there.
+    """
     target, labels = prepared.held_out_target, prepared.labels
     predicted = predict(model, prepared.held_out, prepared.label_count)
-    metrics = score(target, predicted, prepared.label_count, decision=decision)
+    weights = prepared.held_out_weights
+    metrics = score(target, predicted, prepared.label_count, decision=decision, weights=weights)
     if prepared.label_count == BINARY:
         metrics[THRESHOLD] = decision.threshold
+    if calibration_error is not None:
+        metrics[f"{CROSS_VALIDATED}ece"] = calibration_error
     if validated is not None:
         metrics[f"{CROSS_VALIDATED}{sort_metric}"] = validated
 
@@ -43,7 +50,14 @@ def make(
         return predict(model, values, prepared.label_count)
 
     def measure(answers: np.ndarray, rows: np.ndarray) -> float:
-        told = score(target[rows], answers, prepared.label_count, [sort_metric], decision)
+        told = score(
+            target[rows],
+            answers,
+            prepared.label_count,
+            [sort_metric],
+            decision,
+            weights=None if weights is None else weights[rows],
+        )
         return loss(sort_metric, told.get(sort_metric))
 
     path = folder / f"{name}.skops"

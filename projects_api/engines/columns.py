@@ -8,7 +8,7 @@ are dates of 1970-01-01.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from typing import Any
 
@@ -35,13 +35,16 @@ _ID_NAME = re.compile(r"(?:^|[\W_])(?i:id|index|key|no|nr|number|row)$|[a-z]I[dD
 class Column:
     """An input of the models: its cells in the form that the module tells.
 
-    `format` is that of dates which the table has not in ISO 8601, as `moments` names it.
+    `format` is that of dates which the table has not in ISO 8601, as `moments` names it. `of` is
+    what the cells were in the table where the caller said of which kind they are: `number` or
+    `boolean` of a category, `text` of a number.
     """
 
     name: str
     kind: str
     cells: np.ndarray
     format: str | None = None
+    of: str | None = None
 
 
 class Unusable(Exception):
@@ -61,6 +64,79 @@ def read_column(name: str, values: pa.ChunkedArray) -> Column:
     return _of_numbers(name, kind, _READ[kind](values), clock)
 
 
+def read_as(name: str, values: pa.ChunkedArray, kind: str) -> Column:
+    """Bring a column to the kind that a caller says it is (`interface.COLUMN_KINDS`).
+
+    Raises `Unusable` where its values are not of that kind.
+    """
+    if pa.types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
+    if values.null_count == len(values):
+        raise Unusable("has no values")
+    own = _kind_of(values.type)
+    if kind == "datetime":
+        return _as_moments(name, values, own)
+    if kind == "number":
+        return _as_numbers(name, values, own)
+    if own == "date" or (kind == "text" and own != "category"):
+        raise Unusable(f"holds values of the type {values.type}, which cannot be of kind {kind}")
+    texts = read_any_texts(values)
+    if not np.any(texts != texts[0]):
+        raise Unusable("has the same value in every row")
+    return Column(name, kind, texts, of=None if own == "category" else own)
+
+
+def _as_numbers(name: str, values: pa.ChunkedArray, own: str) -> Column:
+    if own in {"number", "boolean"}:  # which models take as numbers as they are
+        return read_column(name, values)
+    if own == "date":
+        raise Unusable(f"holds values of the type {values.type}, which are no numbers")
+    return replace(_of_numbers(name, "number", read_any_numbers(values), None), of="text")
+
+
+def _as_moments(name: str, values: pa.ChunkedArray, own: str) -> Column:
+    if own == "date":
+        return read_column(name, values)
+    if own == "category":
+        column = _read_text(name, values, "date")
+        if column.kind == "date":
+            return column
+    raise Unusable("holds values that are no moments of one known format")
+
+
+def read_any_numbers(values: pa.ChunkedArray) -> np.ndarray:
+    """Give numbers, or texts that are numbers, as floats. Raises `Unusable`."""
+    if not _is_text(values.type):
+        return read_numbers(values)
+    texts = pc.utf8_trim_whitespace(values.cast(pa.large_string()))
+    texts = pc.if_else(pc.equal(texts, ""), pa.scalar(None, texts.type), texts)
+    try:
+        return read_numbers(texts.cast(pa.float64()))
+    except pa.ArrowInvalid as reason:
+        raise Unusable(f"holds texts that are no numbers: {reason}") from reason
+
+
+def read_any_texts(values: pa.ChunkedArray) -> np.ndarray:
+    """Give texts, and numbers, true and false as they are written."""
+    if pa.types.is_floating(values.type) or pa.types.is_decimal(values.type):
+        numbers = read_numbers(values)
+        told = ["" if np.isnan(one) else write_number(one) for one in numbers.tolist()]
+        return np.array(told, dtype=object)
+    texts = pc.fill_null(values.cast(pa.large_string()), "")
+    return np.asarray(texts.to_numpy()).astype(object)
+
+
+def write_number(number: float) -> str:
+    """Write a number as a category: a whole one without a point, as whole columns have it."""
+    return str(int(number)) if float(number).is_integer() else repr(float(number))
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    )
+
+
 def _of_numbers(name: str, kind: str, numbers: np.ndarray, written: str | None) -> Column:
     present = numbers[~np.isnan(numbers)]
     if not present.size:
@@ -77,7 +153,7 @@ def _kind_of(kind: pa.DataType) -> str:
         return "number"
     if pa.types.is_date(kind) or pa.types.is_timestamp(kind) or pa.types.is_time(kind):
         return "date"
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+    if _is_text(kind):
         return "category"
     raise Unusable(f"holds values of the type {kind}, which models cannot take")
 
@@ -130,7 +206,7 @@ def numbers_rows(name: str, values: pa.ChunkedArray) -> bool:
     return bool(is_even or (steps > 0).all() or (steps < 0).all())
 
 
-def _read_text(name: str, values: pa.ChunkedArray) -> Column:
+def _read_text(name: str, values: pa.ChunkedArray, wanted: str | None = None) -> Column:
     texts = pc.fill_null(values.cast(pa.large_string()), "").to_numpy().astype(object)
     distinct = pc.count_distinct(values.cast(pa.large_string()), mode="only_valid").as_py()
     if distinct == 1 and not values.null_count:
@@ -140,6 +216,8 @@ def _read_text(name: str, values: pa.ChunkedArray) -> Column:
         seconds = {text: _since_1970(moments.parse(text, written)) for text in different}
         numbers = np.array([seconds.get(text, np.nan) for text in texts], dtype=np.float64)
         return _of_numbers(name, "date", numbers, None if written == moments.ISO else written)
+    if wanted == "date":
+        raise Unusable("holds texts that are no moments of one known format")
     present = [text for text in texts[:1000] if text]
     words = sum(len(_WORD.findall(text)) for text in present) / max(len(present), 1)
     if distinct > _TEXT_VALUES and words >= _TEXT_WORDS:

@@ -38,6 +38,7 @@ def signature(table: Table, task: Task) -> dict[str, Any]:
                 "categories": _categories(column, at_most) if column.kind == "category" else None,
             }
             | ({"format": column.format} if column.format else {})
+            | ({"of": column.of} if column.of else {})
             for column in table.columns
         ],
     }

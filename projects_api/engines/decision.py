@@ -42,7 +42,9 @@ def aim(config: TrainingConfig, target: np.ndarray) -> str:
     return "none" if is_even or config.balance_classes else "f1"
 
 
-def best_threshold(right: np.ndarray, probability: np.ndarray, metric: str) -> float:
+def best_threshold(
+    right: np.ndarray, probability: np.ndarray, metric: str, weights: np.ndarray | None = None
+) -> float:
     """Find the threshold at which a metric is best; the nearest to a half of several.
 
     `right` tells of each row whether it is positive. The threshold stands in the middle between
@@ -52,12 +54,13 @@ def best_threshold(right: np.ndarray, probability: np.ndarray, metric: str) -> f
         return PLAIN_THRESHOLD
     order = np.argsort(-probability, kind="stable")
     ends = np.append(np.flatnonzero(np.diff(probability[order])), len(order) - 1)
-    found = np.cumsum(right[order])[ends].astype(float)
-    wrong = ends + 1 - found
-    positive, negative = right.sum(), (~right).sum()
+    weight = np.ones(len(right)) if weights is None else weights
+    found = np.cumsum(weight[order] * right[order])[ends]
+    wrong = np.cumsum(weight[order] * ~right[order])[ends]
+    positive, negative = weight[right].sum(), weight[~right].sum()
     value = {
         "f1": 2 * found / (found + wrong + positive),
-        "accuracy": (found + negative - wrong) / len(right),
+        "accuracy": (found + negative - wrong) / weight.sum(),
         "mean_per_class_error": found / positive - wrong / negative,
     }[metric]
     last = probability[order][ends]

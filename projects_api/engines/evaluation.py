@@ -18,8 +18,9 @@ _SMALLEST = 1e-15
 _PLAIN = Decision()
 
 Scores = dict[str, float]
-Measure = Callable[[np.ndarray, np.ndarray], float]
-LabelMeasure = Callable[[np.ndarray, np.ndarray, Decision], float]
+Weights = np.ndarray | None
+Measure = Callable[[np.ndarray, np.ndarray, Weights], float]
+LabelMeasure = Callable[[np.ndarray, np.ndarray, Decision, Weights], float]
 
 
 def loss(name: str, value: float | None) -> float:
@@ -36,62 +37,84 @@ def score(
     label_count: int,
     names: Iterable[str] | None = None,
     decision: Decision = _PLAIN,
+    *,
+    weights: np.ndarray | None = None,
 ) -> Scores:
     """Measure predictions by all metrics, or those named, as far as they are defined here.
 
     `predicted` holds a number for each row, or, for `label_count` labels, a probability for each
-    label; `target` then holds the places of the right labels.
+    label; `target` then holds the places of the right labels. `weights` tell how much rows weigh.
     """
     if label_count:
-        scores = {name: _LABELS[name](target, predicted, decision) for name in names or _LABELS}
+        told = {
+            name: _LABELS[name](target, predicted, decision, weights) for name in names or _LABELS
+        }
     else:
-        scores = {name: _NUMBERS[name](target, predicted) for name in names or _NUMBERS}
-    return {name: float(value) for name, value in scores.items() if np.isfinite(value)}
+        told = {name: _NUMBERS[name](target, predicted, weights) for name in names or _NUMBERS}
+    return {name: float(value) for name, value in told.items() if np.isfinite(value)}
 
 
-def _r2(target: np.ndarray, predicted: np.ndarray) -> float:
-    return float(metrics.r2_score(target, predicted)) if len(target) > 1 else np.nan
+def _of_numbers(measure: Callable[..., float]) -> Measure:
+    def measured(target: np.ndarray, predicted: np.ndarray, weights: Weights) -> float:
+        return measure(target, predicted, sample_weight=weights)
+
+    return measured
 
 
-def _rmsle(target: np.ndarray, predicted: np.ndarray) -> float:
+def _r2(target: np.ndarray, predicted: np.ndarray, weights: Weights) -> float:
+    if len(target) < 2:  # noqa: PLR2004 - nothing varies
+        return np.nan
+    return float(metrics.r2_score(target, predicted, sample_weight=weights))
+
+
+def _rmsle(target: np.ndarray, predicted: np.ndarray, weights: Weights) -> float:
     if min(target.min(), predicted.min()) <= -1:
         return np.nan
-    return float(metrics.root_mean_squared_log_error(target, predicted))
+    return float(metrics.root_mean_squared_log_error(target, predicted, sample_weight=weights))
 
 
 _NUMBERS: dict[str, Measure] = {
-    "rmse": metrics.root_mean_squared_error,
-    "mse": metrics.mean_squared_error,
-    "mae": metrics.mean_absolute_error,
+    "rmse": _of_numbers(metrics.root_mean_squared_error),
+    "mse": _of_numbers(metrics.mean_squared_error),
+    "mae": _of_numbers(metrics.mean_absolute_error),
     "r2": _r2,
     "rmsle": _rmsle,
 }
 
 
-def _accuracy(target: np.ndarray, probabilities: np.ndarray, decision: Decision) -> float:
-    return float(np.mean(decision.choose(probabilities) == target))
+def _accuracy(
+    target: np.ndarray, probabilities: np.ndarray, decision: Decision, weights: Weights
+) -> float:
+    return float(np.average(decision.choose(probabilities) == target, weights=weights))
 
 
-def _log_loss(target: np.ndarray, probabilities: np.ndarray, _decision: Decision) -> float:
+def _log_loss(
+    target: np.ndarray, probabilities: np.ndarray, _decision: Decision, weights: Weights
+) -> float:
     right = probabilities[np.arange(len(target)), target]
-    return float(-np.log(np.clip(right, _SMALLEST, 1)).mean())
+    return float(np.average(-np.log(np.clip(right, _SMALLEST, 1)), weights=weights))
 
 
 def _mean_per_class_error(
-    target: np.ndarray, probabilities: np.ndarray, decision: Decision
+    target: np.ndarray, probabilities: np.ndarray, decision: Decision, weights: Weights
 ) -> float:
     wrong = decision.choose(probabilities) != target
-    return float(np.mean([wrong[target == label].mean() for label in np.unique(target)]))
+    weight = np.ones(len(target)) if weights is None else weights
+    rows = [target == label for label in np.unique(target)]
+    return float(np.mean([np.average(wrong[of], weights=weight[of]) for of in rows]))
 
 
 def _by_choice(measure: Callable[..., float]) -> LabelMeasure:
     """Make a metric of the chosen labels: of the positive of two, the mean over more."""
 
-    def measured(target: np.ndarray, probabilities: np.ndarray, decision: Decision) -> float:
+    def measured(
+        target: np.ndarray, probabilities: np.ndarray, decision: Decision, weights: Weights
+    ) -> float:
         is_binary = probabilities.shape[1] == BINARY
         labels = [decision.positive] if is_binary else np.unique(target)
         chosen = decision.choose(probabilities)
-        return measure(target, chosen, labels=labels, average="macro", zero_division=0)
+        how = {"labels": labels, "average": "macro", "zero_division": 0}
+        return measure(target, chosen, sample_weight=weights, **how)
 
     return measured
 
@@ -99,11 +122,13 @@ def _by_choice(measure: Callable[..., float]) -> LabelMeasure:
 def _by_label(measure: Measure) -> LabelMeasure:
     """Make a metric of the probabilities: of the positive of two, the mean over more."""
 
-    def measured(target: np.ndarray, probabilities: np.ndarray, decision: Decision) -> float:
+    def measured(
+        target: np.ndarray, probabilities: np.ndarray, decision: Decision, weights: Weights
+    ) -> float:
         count = probabilities.shape[1]
         wanted = [decision.positive] if count == BINARY else range(count)
         told = [
-            measure(target == label, probabilities[:, label])
+            measure(target == label, probabilities[:, label], weights)
             for label in wanted
             if 0 < (target == label).sum() < len(target)
         ]
@@ -112,8 +137,10 @@ def _by_label(measure: Measure) -> LabelMeasure:
     return measured
 
 
-def _auc(right: np.ndarray, probability: np.ndarray) -> float:
+def _auc(right: np.ndarray, probability: np.ndarray, weights: Weights) -> float:
     """Area under the ROC curve, by ranks: scikit-learn's takes most of an explanation's time."""
+    if weights is not None:
+        return float(metrics.roc_auc_score(right, probability, sample_weight=weights))
     positive = int(right.sum())
     ranks = rankdata(probability)[right].sum()
     return float((ranks - positive * (positive + 1) / 2) / (positive * (len(right) - positive)))
@@ -126,7 +153,7 @@ _LABELS: dict[str, LabelMeasure] = {
     "f1": _by_choice(metrics.f1_score),
     "precision": _by_choice(metrics.precision_score),
     "recall": _by_choice(metrics.recall_score),
-    "aucpr": _by_label(metrics.average_precision_score),
+    "aucpr": _by_label(_of_numbers(metrics.average_precision_score)),
     "mean_per_class_error": _mean_per_class_error,
 }
 

@@ -8,6 +8,7 @@ from sklearn.linear_model import ElasticNet, LogisticRegression
 from sklearn.pipeline import Pipeline
 from xgboost import DMatrix
 
+from projects_api.engines.calibration import Calibrated
 from projects_api.engines.training_data import TrainingData
 
 _FEATURES = 100
@@ -30,6 +31,8 @@ def explain(
     of three times; of more than 100 columns those are tried that the model itself weighs most.
     """
     values, made_of, names = prepared.held_out, prepared.made_of, prepared.names
+    if isinstance(model, Calibrated):
+        model = model.model  # whose inside is looked into
     random = np.random.default_rng(seed)
     rows = np.sort(random.permutation(len(values))[:_ROWS])
     shap = _shap(model, values[rows[:_SHAP_ROWS]], made_of, len(names))

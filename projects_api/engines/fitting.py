@@ -3,7 +3,7 @@
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -15,6 +15,8 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
+from projects_api.engines.interface import STOP_SIGNAL
+
 _CELLS_PER_THREAD = 500_000
 _LEAST_SECONDS = 0.001
 _TRIED_TREES = 8
@@ -25,6 +27,10 @@ FASTEST = 0.3
 """The rate at which the fastest of the libraries' defaults learns."""
 _SURE_SHARE = 0.8  # of the rounds that there was time for, lest it runs out once more
 _LINEAR = {"lrl2": {"max_iter": 300}, "enet": {"max_iter": 2000}}
+
+
+class Stopped(Exception):
+    """A training is to end with the models that it has."""
 
 
 class OutOfTime(Exception):
@@ -157,6 +163,30 @@ def _time_limit(seconds: float) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+@contextmanager
+def interruptible(is_to_stop: Callable[[], bool]) -> Iterator[None]:
+    """Raise `Stopped` in the block when the training is to stop.
+
+    In the main thread at any moment, by `STOP_SIGNAL`; elsewhere at its beginning.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        if is_to_stop():
+            raise Stopped
+        yield
+        return
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        raise Stopped
+
+    before = signal.signal(STOP_SIGNAL, end)
+    try:
+        if is_to_stop():  # which may have been said before anybody listened
+            raise Stopped
+        yield
+    finally:
+        signal.signal(STOP_SIGNAL, before)
 
 
 class Clock:

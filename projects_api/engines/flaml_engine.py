@@ -9,7 +9,8 @@ training may exceed its limit by the time that the evaluation of its last model 
 
 import logging
 import warnings
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,17 @@ from flaml.automl.task.factory import task_factory
 from lightgbm.basic import LightGBMError
 
 from projects_api.engines import candidates, data_summary, table
+from projects_api.engines.calibration import Answers, Calibration, calibrate, calibration_error
 from projects_api.engines.choices import left_by, metric_name
 from projects_api.engines.decision import BINARY, Decision
 from projects_api.engines.evaluation import loss, score
 from projects_api.engines.fitting import (
     Clock,
     OutOfTime,
+    Stopped,
     affordable,
     fit,
+    interruptible,
     measure_threads,
     predict,
     trees,
@@ -123,6 +127,7 @@ class _Training:
     sort_metric: str
     signature: dict[str, Any]
     threads: int | None = None
+    found: list[Candidate] = field(default_factory=list)
     failure: str = "no model was ready in time: allow more, or exclude slow algorithms"
 
     def run(self, learners: dict[str, str], stopping: _Stopping) -> list[Candidate]:
@@ -131,7 +136,7 @@ class _Training:
         task = task_factory(kind)
         self.threads = measure_threads(task, self.data.values, self.data.target, self.config.seed)
         turns = [_Learner(self, kind, name, task) for kind, name in learners.items()]
-        found: list[Candidate] = []
+        found = self.found
         while not self._is_over(found, turns):
             for learner in list(turns):
                 if self._is_over(found, turns):
@@ -140,6 +145,7 @@ class _Training:
                 candidate = self._try(learner, stopping, self._share(found, len(learners)))
                 if candidate is not None:
                     found.append(candidate)
+                    self.progress.count(len(found))
                 elif learner.is_done:
                     turns.remove(learner)
             if not self._is_over(found, turns) and stopping.end_round():
@@ -147,20 +153,31 @@ class _Training:
                 break
         if not found:
             raise TrainingRefused(self.failure)
+        if self.progress.is_to_stop():
+            most = self.config.max_models
+            self.progress.log(f"stopped early, as was asked for: {len(found)} of {most} models")
         return found
+
+    def interruptible(self) -> AbstractContextManager[None]:
+        """Let a block be interrupted where the training is to stop and has a model."""
+        return interruptible(self.progress.is_to_stop) if self.found else nullcontext()
 
     def _try(self, learner: "_Learner", stopping: _Stopping, seconds: float) -> Candidate | None:
         try:
             return learner.try_next(stopping, seconds)
         except OutOfTime:
             self.progress.log(f"left out a {learner.model_type}: it was not ready in time")
+        except Stopped:
+            self.progress.log(f"left out a {learner.model_type}: the training was to stop")
         except (ValueError, ArithmeticError, np.linalg.LinAlgError, LightGBMError) as reason:
             self.failure = f"no model could be trained; the last reason: {reason}"
             self.progress.log(f"left out a {learner.model_type}: {reason}")
         return None
 
     def _is_over(self, found: list[Candidate], turns: list["_Learner"]) -> bool:
-        return not turns or len(found) >= self.config.max_models or self.clock.left() <= 0
+        is_to_stop = found and self.progress.is_to_stop()
+        is_full = len(found) >= self.config.max_models
+        return not turns or is_full or is_to_stop or self.clock.left() <= 0
 
     def _share(self, found: list[Candidate], learners: int) -> float:
         """Seconds for the next model: in the first round each learner gets a part of the time."""
@@ -176,6 +193,16 @@ class _Training:
         percent = _PREPARED + (99 - _PREPARED) * min(1.0, max(done, spent))
         stage = f"{model_type}, model {len(found) + 1} of at most {self.config.max_models}"
         self.progress.report(percent, stage=stage, seconds_left=max(0.0, left))
+
+
+@dataclass(frozen=True, slots=True)
+class _Validated:
+    """What a cross validation tells of a model."""
+
+    scores: dict[str, float]
+    decision: Decision
+    calibration: Calibration | None
+    calibration_error: float | None
 
 
 class _Learner:
@@ -200,30 +227,36 @@ class _Learner:
         if proposal is None:
             return None
         clock = Clock(seconds)
+        interruptible = self._training.interruptible
         try:
-            proposal = self._measured(proposal, clock)
-            scores, decision = self._validate(proposal, stopping.metric, clock)
+            with interruptible():
+                proposal = self._measured(proposal, clock)
+                validated = self._validate(proposal, stopping.metric, clock)
         except BaseException:
             self._search.tell(float("inf"))
             raise
         by = self._training.sort_metric
-        self._search.tell(loss(by, scores.get(by)))
-        stopping.take(loss(stopping.metric, scores.get(stopping.metric)))
+        self._search.tell(loss(by, validated.scores.get(by)))
+        stopping.take(loss(stopping.metric, validated.scores.get(stopping.metric)))
         fitting = Clock(0)
-        model = self._fit(proposal, self._data.values, slice(None), clock.left())
+        with interruptible():
+            model = self._fit(proposal, self._data.values, slice(None), clock.left())
         self._failures = 0
-        return self._make(model, proposal, scores.get(by), decision, fitting.spent())
+        seconds = fitting.spent()
+        if validated.calibration:
+            model = validated.calibration.of(model)
+        return self._make(model, proposal, validated, seconds)
 
     def _make(
         self,
         model: Any,
         proposal: dict[str, Any],
-        validated: float | None,
-        decision: Decision,
+        validated: "_Validated",
         seconds: float,
     ) -> Candidate:
         self._count += 1
         by = self._training.sort_metric
+        measured = validated.scores.get(by)
         candidate = candidates.make(
             model,
             self._data,
@@ -232,14 +265,16 @@ class _Learner:
             model_type=self.model_type,
             parameters=proposal,
             sort_metric=by,
-            validated=validated,
-            decision=decision,
+            validated=measured,
+            calibration_error=validated.calibration_error,
+            decision=validated.decision,
             seconds=seconds,
             seed=self._config.seed,
             signature=self._training.signature,
         )
-        told = "unknown" if validated is None else f"{validated:.5g}"
-        self._training.progress.log(f"{candidate.name}: {by} {told}, cross-validated")
+        told = "unknown" if measured is None else f"{measured:.5g}"
+        mended = validated.calibration.told() if validated.calibration else ""
+        self._training.progress.log(f"{candidate.name}: {by} {told}, cross-validated{mended}")
         return candidate
 
     def _measured(self, proposal: dict[str, Any], clock: Clock) -> dict[str, Any]:
@@ -271,10 +306,8 @@ class _Learner:
 
     def _validate(
         self, proposal: dict[str, Any], stopping_metric: str, clock: Clock
-    ) -> tuple[dict[str, float], Decision]:
-        """Mean metrics over the folds in which they are defined, and how to choose labels."""
-        names = {self._training.sort_metric, stopping_metric}
-        told: dict[str, list[float]] = {name: [] for name in names}
+    ) -> "_Validated":
+        """Ask models about the rows of each fold that they have not seen, and judge the answers."""
         answers: list[tuple[np.ndarray, np.ndarray]] = []
         folds = self._data.folds
         for number, fold in enumerate(folds):
@@ -282,12 +315,30 @@ class _Learner:
             model = self._fit(proposal, fold.fitted_values, fold.fitted, seconds)
             predicted = predict(model, fold.validated_values, self._data.label_count)
             answers.append((self._data.target[fold.validated], predicted))
-        count, decision = self._data.label_count, self._data.decide(answers)
-        for target, predicted in answers:
-            for name, value in score(target, predicted, count, names, decision).items():
+        return self._judge(answers, {self._training.sort_metric, stopping_metric})
+
+    def _judge(self, answers: Answers, names: set[str]) -> "_Validated":
+        """Mean metrics over the folds in which they are defined, and how to say labels.
+
+        Labels that are balanced on purpose have no probabilities to be mended.
+        """
+        data, weights = self._data, self._data.row_weights
+        count = data.label_count
+        weigh = [None if weights is None else weights[fold.validated] for fold in data.folds]
+        calibration, error = None, None
+        if count and answers and not self._config.balance_classes:
+            calibration, answers = calibrate(answers, weigh)
+        if count and answers:
+            error = calibration_error(answers, weigh)
+        known = [one for one in weigh if one is not None]
+        decision = data.decide(answers, np.concatenate(known) if known else None)
+        told: dict[str, list[float]] = {name: [] for name in names}
+        for (target, predicted), of in zip(answers, weigh, strict=True):
+            scores = score(target, predicted, count, names, decision, weights=of)
+            for name, value in scores.items():
                 told[name].append(value)
         means = {name: float(np.mean(values)) for name, values in told.items() if values}
-        return means, decision
+        return _Validated(means, decision, calibration, error)
 
     def _fit(
         self,

@@ -84,6 +84,7 @@ def train(task: Task, folder: Path, progress: Progress) -> TrainingResult:
             validated, decision = _validated(model, prepared, sort_metric)
             measured = _measure(model, name, held_out, prepared, folder, decision=decision)
             found.append(replace(measured, metrics=measured.metrics | validated))
+            progress.count(len(found))
             progress.log(f"{name}: {sort_metric} {found[-1].metrics.get(sort_metric)}")
             progress.report(_SEARCHED + 19 * (place + 1) / len(ids), stage=name)
     return TrainingResult(
@@ -185,6 +186,8 @@ def _automl(task: Task, prepared: TrainingData, sort_metric: str, progress: Prog
 
     def tell(_job: Any, bar_progress: float = 0, **_state: Any) -> None:
         percent = _STARTED + (_SEARCHED - _STARTED) * min(1.0, max(0.0, bar_progress))
+        if progress.is_to_stop():
+            raise TrainingRefused("it was to stop early, and H2O has its models only at its end")
         left = max(0.0, config.max_runtime_secs - (time.monotonic() - began))
         progress.report(percent, stage="H2O searches", seconds_left=left)
 

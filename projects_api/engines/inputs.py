@@ -89,6 +89,8 @@ def coerce(field: Mapping[str, Any], value: Any) -> Any:
 
     Raises TypeError, ValueError or OverflowError where it is none.
     """
+    if field["kind"] == "category" and "of" in field:
+        return _to_category(value)
     if field["kind"] != "date":
         return _COERCE[field["kind"]](value)
     if value == "":  # as in a table of texts
@@ -104,6 +106,8 @@ def expected(field: Mapping[str, Any]) -> str:
         return "a time of day, such as 14:30:00,"
     if written:
         return f"a date or time, such as {_EXAMPLE.strftime(written)} or 2026-02-28T14:30:00Z,"
+    if field["kind"] == "category" and "of" in field:
+        return "a number or a text" if field["of"] == "number" else "true, false or a text"
     return _EXPECTED[field["kind"]]
 
 
@@ -126,6 +130,16 @@ def _to_text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError
     return value
+
+
+def _to_category(value: Any) -> str:
+    """Write a number, true or false as a column of those that was learnt from as categories."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    number = _to_number(value)
+    return str(int(number)) if number.is_integer() else repr(number)
 
 
 def _to_time(value: Any) -> str:

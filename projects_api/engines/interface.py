@@ -1,7 +1,8 @@
 """What an engine is given, and what it gives back. Loads no machine learning library."""
 
+import signal
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from math import inf
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -35,6 +36,9 @@ MODEL_TYPES = {
 }
 # What a threshold can be the best by. `auto` is for `decision` to choose, `none` leaves it at 0.5.
 THRESHOLD_METRICS = ("auto", "none", "f1", "accuracy", "mean_per_class_error")
+COLUMN_KINDS = ("number", "category", "text", "datetime")
+"""What `column_kinds` may say that a column is."""
+SPLITS = ("random", "time", "group")
 OTHER_MODEL_TYPES = ("StackedEnsemble", "DeepLearning")
 # How an engine's models are stored; those of skops alone can be loaded again, and predict.
 MODEL_FORMATS = {"flaml": "skops", "h2o": "json"}
@@ -43,6 +47,9 @@ MODEL_FORMATS = {"flaml": "skops", "h2o": "json"}
 CROSS_VALIDATED = "cv_"
 """What the name of a metric begins with that is measured by cross validation."""
 
+
+STOP_SIGNAL = signal.SIGUSR1
+"""What may interrupt a fit, so that a training that is to stop need not wait for it."""
 
 THRESHOLD = "threshold"
 """What stands among the metrics of a model with two labels: the threshold that they hold at."""
@@ -65,6 +72,11 @@ class TrainingConfig:
     the best of `stopping_metric` has not got better by `stopping_tolerance`, relatively, for
     `stopping_rounds` rounds over all algorithms; 0 rounds never stop it.
 
+    `features` are the columns to learn from, all of them where it is None, `ignored_columns` those
+    that are not, and `column_kinds` says of which kind a column is (`COLUMN_KINDS`). The held-out
+    rows and the folds follow `split`, as `splitting` tells. `weight_column` says how much a row
+    weighs, in fits and in metrics.
+
     Of two labels, `positive_label` is the one that precision and recall are about (the rarer one
     where it is None), and the threshold from which on it is chosen is the best by
     `threshold_metric`, as `decision` tells.
@@ -83,17 +95,22 @@ class TrainingConfig:
     stopping_tolerance: float = 0.001
     positive_label: Any = None
     threshold_metric: str = "auto"
+    features: tuple[str, ...] | None = None
+    ignored_columns: tuple[str, ...] = ()
+    column_kinds: Mapping[str, str] = field(default_factory=dict)
+    split: str = "random"
+    split_column: str | None = None
+    weight_column: str | None = None
 
     @classmethod
     def from_mapping(cls, config: Mapping[str, Any]) -> Self:
         """Take what is known from an experiment's `config`; what is null has its default."""
         known = {
-            field.name: config[field.name]
-            for field in fields(cls)
-            if config.get(field.name) is not None
+            one.name: config[one.name] for one in fields(cls) if config.get(one.name) is not None
         }
-        if "exclude_algos" in known:
-            known["exclude_algos"] = tuple(known["exclude_algos"])
+        for name in ("exclude_algos", "features", "ignored_columns"):
+            if name in known:
+                known[name] = tuple(known[name])
         return cls(**known)
 
 
@@ -101,7 +118,8 @@ class TrainingConfig:
 class Task:
     """What to train: the column `target` of a Parquet file, by all the other columns.
 
-    `names` are those of its columns by position, where the file's own are not used. Texts that mark
+    `names` are those of its columns by position, where the file's own are not used. The rows of
+    `test_table`, where there is one, are held out instead of rows of the first. Texts that mark
     `missing` values, which the file no longer has, are none in what the models are asked either.
     """
 
@@ -112,6 +130,8 @@ class Task:
     use_gpu: bool = False
     names: Sequence[str] | None = None
     missing: Sequence[str] = ()
+    test_table: Path | None = None
+    test_names: Sequence[str] | None = None
 
 
 class Progress(Protocol):
@@ -124,6 +144,15 @@ class Progress(Protocol):
 
     def log(self, message: str) -> None:
         """Take a line for the training's log."""
+
+    def count(self, candidates: int) -> None:
+        """Take how many candidates there are."""
+
+    def is_to_stop(self) -> bool:
+        """Return whether the training is to end early, with the candidates that it has.
+
+        A training in the main thread of its process is interrupted by `STOP_SIGNAL` besides.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
-from sklearn.model_selection import train_test_split
 
+from projects_api.engines import rows
 from projects_api.engines.choices import metric_name
 from projects_api.engines.columns import (
     LARGEST_NUMBER,
     Column,
     Unusable,
     numbers_rows,
+    read_as,
     read_column,
     read_numbers,
     to_frame,
@@ -23,10 +23,9 @@ from projects_api.engines.columns import (
 from projects_api.engines.decision import BINARY
 from projects_api.engines.evaluation import label_text
 from projects_api.engines.interface import Progress, Task, TrainingRefused
+from projects_api.engines.splitting import Order, Split, hold_out
 
-MIN_ROWS = 10
 MAX_LABELS = 100
-_HELD_OUT = 0.2
 _LOGGED = 20
 
 
@@ -35,8 +34,9 @@ class Table:
     """Columns, and the target: codes (places in `labels`) or, without labels, numbers.
 
     `positive` is the place of the positive label, where there are two. `training` and `held_out`
-    are row numbers. Of a label with a single row, that row is in
-    `training`.
+    are row numbers; not all rows need be in one of them. Of a label with a single row, that row is
+    in `training`. `order` is what rows are split by where it is not chance, `weights` how much each
+    weighs where that is told.
     """
 
     columns: list[Column]
@@ -45,6 +45,8 @@ class Table:
     training: np.ndarray
     held_out: np.ndarray
     positive: int = 1
+    order: Order | None = None
+    weights: np.ndarray | None = None
 
     def frame(self) -> pd.DataFrame:
         """Return all rows of all columns, by position."""
@@ -53,43 +55,76 @@ class Table:
 
 def read(task: Task, progress: Progress) -> Table:
     """Read a task's table. Raises `TrainingRefused` when nothing can be learned from it."""
-    table = pq.ParquetFile(task.table).read()
-    if task.names:
-        table = table.rename_columns(task.names)
-    names = table.column_names
-    if task.target not in names:
-        raise TrainingRefused(f"the table has no column {task.target!r}")
-    target = table.column(names.index(task.target))
+    whole = rows.load(task.table, task.names, task, "the table")
     numbering = {
-        name for name, one in zip(names, table.columns, strict=True) if numbers_rows(name, one)
+        name
+        for name, one in zip(whole.column_names, whole.columns, strict=True)
+        if numbers_rows(name, one)
     }
-    table, target = _drop_rows_without_target(table, target, task, progress)
-    codes, labels = _read_target(target, task)
+    whole = rows.drop_incomplete(whole, task, progress)
+    rows.check_size(whole, task)
+    learned = len(whole)
+    if task.test_table:
+        whole = rows.append(whole, rows.load_test(task, progress))
+    codes, labels = _read_target(whole.column(task.target), task)
     if labels is None and task.config.balance_classes:
         progress.log("balance_classes changes nothing: a regression has no classes")
-    columns = _read_columns(table, task.target, numbering, progress)
-    training, held_out = split(codes, labels, task.config.seed)
+    columns = _read_columns(whole, task, numbering, progress)
+    parts = _split(whole, learned, codes, labels, task)
+    codes, labels, parts = _known_labels(codes, labels, parts, task, progress)
+    training, held_out = parts
     if labels is not None:
         _check_what_is_left(codes[training], labels, task, progress)
-    positive = _find_positive(codes, labels, task)
-    return Table(columns, codes, labels, training, held_out, positive)
+    return Table(
+        columns=columns,
+        target=codes,
+        labels=labels,
+        training=training,
+        held_out=held_out,
+        positive=_find_positive(codes, labels, task),
+        order=rows.read_order(whole, task.config),
+        weights=rows.read_weights(whole, task.config.weight_column),
+    )
 
 
-def _drop_rows_without_target(
-    table: pa.Table, target: pa.ChunkedArray, task: Task, progress: Progress
-) -> tuple[pa.Table, pa.ChunkedArray]:
-    known = np.asarray(target.is_valid().to_numpy())
-    if pa.types.is_floating(target.type):
-        known &= np.isfinite(target.to_numpy())
-    if missing := int((~known).sum()):
-        progress.log(f"left out {missing} rows, in which {task.target} is missing")
-        table, target = table.filter(pa.array(known)), target.filter(pa.array(known))
-    if len(target) < MIN_ROWS:
+def _split(
+    whole: pa.Table,
+    learned: int,
+    codes: np.ndarray,
+    labels: list[Any] | None,
+    task: Task,
+) -> Split:
+    if task.test_table:
+        return np.arange(learned), np.arange(learned, len(whole))
+    order = rows.read_order(whole, task.config)
+    return hold_out(codes, len(labels or ()), task.config.seed, order)
+
+
+def _known_labels(
+    codes: np.ndarray, labels: list[Any] | None, parts: Split, task: Task, progress: Progress
+) -> tuple[np.ndarray, list[Any] | None, Split]:
+    """Leave out labels that no row to learn from has: no model can give them."""
+    if labels is None:
+        return codes, labels, parts
+    training, held_out = parts
+    sizes = np.bincount(codes[training], minlength=len(labels))
+    if sizes.all():
+        return codes, labels, parts
+    kept = np.flatnonzero(sizes)
+    left = held_out[sizes[codes[held_out]] > 0]
+    unknown = ", ".join(label_text(labels[one]) for one in np.flatnonzero(sizes == 0)[:_LOGGED])
+    progress.log(
+        f"left out {len(held_out) - len(left)} rows to test on, whose {task.target} no row to "
+        f"learn from has: {unknown}"
+    )
+    if len(kept) < BINARY or not len(left):
         raise TrainingRefused(
-            f"the table has {len(target)} rows with a value of {task.target!r}; "
-            f"a training needs at least {MIN_ROWS}"
+            f"the rows to learn from have {len(kept)} values of the target {task.target!r}, and "
+            f"{len(left)} rows to test on have one of those: choose another split"
         )
-    return table, target
+    places = np.zeros(len(labels), dtype=codes.dtype)
+    places[kept] = np.arange(len(kept))
+    return places[codes], [labels[one] for one in kept], (training, left)
 
 
 def _read_target(target: pa.ChunkedArray, task: Task) -> tuple[np.ndarray, list[Any] | None]:
@@ -145,9 +180,9 @@ def _read_labels(target: pa.ChunkedArray, name: str) -> tuple[np.ndarray, list[A
             f"the target {name!r} has {len(labels)} different values, most of them once: that is "
             "nothing to tell apart; choose another target"
         )
-    if counts[-2] < MIN_ROWS // 2:
+    if counts[-2] < rows.MIN_ROWS // 2:
         raise TrainingRefused(
-            f"a classification needs at least {MIN_ROWS // 2} rows of one value of the target "
+            f"a classification needs at least {rows.MIN_ROWS // 2} rows of one value of the target "
             f"{name!r} and as many of another"
         )
     return codes, labels.tolist()
@@ -201,22 +236,31 @@ def _check_what_is_left(
 
 
 def _read_columns(
-    table: pa.Table, target: str, numbering: set[str], progress: Progress
+    table: pa.Table, task: Task, numbering: set[str], progress: Progress
 ) -> list[Column]:
+    config = task.config
     columns: list[Column] = []
     unusable: dict[str, str] = {}
-    seen = {target}
-    for position, name in enumerate(table.column_names):
-        if name in seen:
+    group = config.split_column if config.split == "group" else None
+    others = {task.target, config.weight_column, group, *config.ignored_columns}
+    for name in config.features or table.column_names:
+        if name in others:
             continue
-        seen.add(name)
-        if name in numbering:
+        kind = config.column_kinds.get(name)
+        # Who names a column knows what it is.
+        if name in numbering and kind is None and not config.features:
             unusable[name] = "numbers the rows"
             continue
         try:
-            columns.append(read_column(name, table.column(position)))
+            values = table.column(name)
+            columns.append(read_as(name, values, kind) if kind else read_column(name, values))
         except Unusable as why:
+            if kind:
+                raise TrainingRefused(f"the column {name!r} is no {kind}: it {why}") from why
             unusable[name] = str(why)
+    asked = sorted({*config.ignored_columns, *filter(None, (config.weight_column, group))})
+    if asked:
+        progress.log(f"does not learn from, as was asked for: {', '.join(asked[:_LOGGED])}")
     for name, reason in list(unusable.items())[:_LOGGED]:
         progress.log(f"left out the column {name!r}: it {reason}")
     if len(unusable) > _LOGGED:
@@ -230,18 +274,3 @@ def _read_columns(
     told = ", ".join(f"{count} of kind {kind}" for kind, count in sorted(kinds.items()))
     progress.log(f"learning from {len(table)} rows with {len(columns)} columns: {told}")
     return columns
-
-
-def split(target: np.ndarray, labels: list[Any] | None, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Hold out a fifth of the rows, of each label as far as possible; the same for every engine."""
-    rows = np.arange(len(target))
-    if labels is None:
-        training, held_out = train_test_split(rows, test_size=_HELD_OUT, random_state=seed)
-        return np.sort(training), np.sort(held_out)
-    alone = np.bincount(target)[target] < 2  # noqa: PLR2004 - nothing to split
-    common = rows[~alone]
-    size = max(round(_HELD_OUT * len(common)), len(np.unique(target[common])))
-    training, held_out = train_test_split(
-        common, test_size=size, random_state=seed, stratify=target[common]
-    )
-    return np.sort(np.concatenate([training, rows[alone]])), np.sort(held_out)

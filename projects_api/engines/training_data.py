@@ -8,16 +8,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.compose import ColumnTransformer
-from sklearn.model_selection import KFold, ShuffleSplit, StratifiedKFold
 from sklearn.utils.class_weight import compute_sample_weight
 
 from projects_api.engines import preparation
 from projects_api.engines.decision import BINARY, Decision, aim, best_threshold
 from projects_api.engines.interface import TrainingConfig
+from projects_api.engines.splitting import fold
 from projects_api.engines.table import Table
 
-_VALIDATED = 0.2
-_PARTS = round(1 / _VALIDATED)
+_PARTS = 5
 _CELL_BYTES = 8
 _MANY_ROWS = 100_000
 _LEAST_CELLS = 500_000
@@ -44,6 +43,9 @@ class Fold:
 class TrainingData:
     """What models learn from (`values`, `target`, `weights`) and are tested on (`held_out`).
 
+    `row_weights` and `held_out_weights` are what rows weigh in metrics; in a fit rare labels may
+    weigh more besides.
+
     The targets are numbers, or the places of labels; `made_of` tells of which column (by place in
     `names`) each column of the values is made.
     """
@@ -55,8 +57,10 @@ class TrainingData:
     values: np.ndarray
     target: np.ndarray
     weights: np.ndarray | None
+    row_weights: np.ndarray | None
     held_out: np.ndarray
     held_out_target: np.ndarray
+    held_out_weights: np.ndarray | None
     folds: list[Fold]
     positive: int
     threshold_metric: str
@@ -66,13 +70,19 @@ class TrainingData:
         """How many labels there are; 0 for regression."""
         return len(self.labels or ())
 
-    def decide(self, answers: Sequence[tuple[np.ndarray, np.ndarray]]) -> Decision:
-        """Find how to choose of two labels, by targets and what a model said of unseen rows."""
+    def decide(
+        self, answers: Sequence[tuple[np.ndarray, np.ndarray]], weights: np.ndarray | None = None
+    ) -> Decision:
+        """Find how to choose of two labels, by targets and what a model said of unseen rows.
+
+        `weights` are of those rows, one after the other.
+        """
         if self.label_count != BINARY or not answers:
             return Decision(self.positive)
         right = np.concatenate([target for target, _ in answers]) == self.positive
         probability = np.concatenate([predicted[:, self.positive] for _, predicted in answers])
-        return Decision(self.positive, best_threshold(right, probability, self.threshold_metric))
+        best = best_threshold(right, probability, self.threshold_metric, weights)
+        return Decision(self.positive, best)
 
 
 def prepare(table: Table, config: TrainingConfig) -> TrainingData:
@@ -83,6 +93,7 @@ def prepare(table: Table, config: TrainingConfig) -> TrainingData:
     rows = frame.iloc[table.training]
     transformer = preparation.build(table.columns, label_count, config.seed, target)
     values = transformer.fit_transform(rows, target)
+    weights = None if table.weights is None else table.weights[table.training]
     balanced = config.balance_classes and label_count
     return TrainingData(
         preparation=transformer,
@@ -91,13 +102,21 @@ def prepare(table: Table, config: TrainingConfig) -> TrainingData:
         labels=table.labels,
         values=values,
         target=target,
-        weights=compute_sample_weight("balanced", target) if balanced else None,
+        weights=_fit_weights(target, weights) if balanced else weights,
+        row_weights=weights,
         held_out=transformer.transform(frame.iloc[table.held_out]),
         held_out_target=table.target[table.held_out],
+        held_out_weights=None if table.weights is None else table.weights[table.held_out],
         folds=list(_prepare_folds(table, rows, target, config, values.nbytes)),
         positive=table.positive,
         threshold_metric=aim(config, target) if label_count == BINARY else "none",
     )
+
+
+def _fit_weights(target: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    """Let each label weigh the same, times what its rows weigh."""
+    balanced = np.asarray(compute_sample_weight("balanced", target))
+    return balanced if weights is None else balanced * weights
 
 
 def _prepare_folds(
@@ -107,7 +126,11 @@ def _prepare_folds(
     most = max(1, _MOST_BYTES // max(size, 1))
     if _is_one_part_enough(len(target), size // _CELL_BYTES, config):
         config, most = replace(config, nfolds=_PARTS), 1
-    for fitted, validated in islice(_fold(target, label_count, config), most):
+    order = table.order and table.order.of(table.training)
+    folds = fold(target, label_count, config.nfolds, config.seed, order)
+    if order:
+        folds = (one for one in folds if _tells_all_apart(target, label_count, *one))
+    for fitted, validated in islice(folds, most):
         transformer = preparation.build(table.columns, label_count, config.seed, target[fitted])
         yield Fold(
             fitted,
@@ -115,6 +138,13 @@ def _prepare_folds(
             transformer.fit_transform(rows.iloc[fitted], target[fitted]),
             transformer.transform(rows.iloc[validated]),
         )
+
+
+def _tells_all_apart(
+    target: np.ndarray, label_count: int, fitted: np.ndarray, _validated: np.ndarray
+) -> bool:
+    """Tell whether a fold fits on rows of every label: else its model would not know all."""
+    return not label_count or len(np.unique(target[fitted])) == label_count
 
 
 def _is_one_part_enough(rows: int, cells: int, config: TrainingConfig) -> bool:
@@ -125,34 +155,3 @@ def _is_one_part_enough(rows: int, cells: int, config: TrainingConfig) -> bool:
     """
     affordable = max(_LEAST_CELLS, _CELLS_AN_HOUR * config.max_runtime_secs / 3600)
     return rows >= _MANY_ROWS or cells > affordable
-
-
-def _fold(
-    target: np.ndarray, label_count: int, config: TrainingConfig
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Fold the training rows, of each label as far as possible; a label's only row is fitted on.
-
-    There are no more folds than rows of the second most frequent label, so that each fold can tell
-    two apart.
-    """
-    rows = np.arange(len(target))
-    count = min(config.nfolds, len(target))
-    if not label_count:
-        whole = (
-            KFold(count, shuffle=True, random_state=config.seed) if count > 1 else _halve(config)
-        )
-        yield from whole.split(rows)
-        return
-    sizes = np.bincount(target, minlength=label_count)
-    count = min(count, int(np.sort(sizes)[-2]))
-    rare = sizes[target] < 2  # noqa: PLR2004 - nothing to split
-    common = rows[~rare]
-    stratified = StratifiedKFold(max(count, 2), shuffle=True, random_state=config.seed)
-    for fitted, validated in stratified.split(common, target[common]):
-        yield np.sort(np.concatenate([common[fitted], rows[rare]])), common[validated]
-        if count < 2:  # noqa: PLR2004 - one validation part instead of folds
-            return
-
-
-def _halve(config: TrainingConfig) -> ShuffleSplit:
-    return ShuffleSplit(1, test_size=_VALIDATED, random_state=config.seed)

@@ -11,6 +11,7 @@ from projects_api.access.problems import (
     DatasetVersionNotFound,
     EngineUnavailable,
     ExperimentNotFound,
+    ExperimentNotRunning,
     ModelDeployed,
     NoModelYet,
     UnknownColumn,
@@ -33,6 +34,7 @@ from projects_api.schemas import (
 )
 
 SHOWN_COLUMNS = 20
+TEST = "/test_dataset_version_id"
 
 
 def create_experiment(
@@ -59,7 +61,9 @@ def create_experiment(
     wanted = engines or [engine]
     config = {"exclude_algos": [], **config}
     kept_type = "regression" if problem_type == "regression" else "classification"
-    _check_config(wanted, kept_type, config)
+    names = version["dialect"].get("names")
+    _check_config(wanted, kept_type, config, target_column, names)
+    _check_test(connection, project["id"], config, target_column, names)
     _check_engines(wanted)
     ids = experiments.start(
         connection,
@@ -118,6 +122,24 @@ def get_experiment_status(connection: Connection, experiment_id: str) -> Experim
     return found
 
 
+def stop_experiment(connection: Connection, experiment: Experiment) -> ExperimentProgress:
+    """Have a training end early, with the models that it has."""
+    found = experiments.find_progress(connection, experiment["id"])
+    if found is None:
+        raise ExperimentNotFound
+    if found["status"] != "running" or found["job_id"] is None:
+        raise ExperimentNotRunning(
+            f"This experiment is {found['status']}, and only one that runs can be stopped. One "
+            "that is queued is cancelled by deleting it."
+        )
+    if not job.request_stop(connection, found["job_id"]):
+        raise NoModelYet(
+            "This experiment has no model yet that it could end with; H2O has its models only at "
+            "its end. Ask again when its log tells of a model, or delete the experiment."
+        )
+    return found
+
+
 def get_experiment_logs(
     connection: Connection, experiment: Experiment, limit: int, offset: int
 ) -> ExperimentLog:
@@ -171,10 +193,42 @@ def _check_column(name: str, names: Sequence[str]) -> None:
     )
 
 
-def _check_config(wanted: Sequence[str], problem_type: str, config: dict[str, Any]) -> None:
+def _check_config(
+    wanted: Sequence[str],
+    problem_type: str,
+    config: dict[str, Any],
+    target: str,
+    names: Sequence[str] | None,
+) -> None:
+    _refuse(automl.config_faults(wanted, problem_type, config))
+    _refuse(automl.column_faults(wanted, target, config, names))
+
+
+def _check_test(
+    connection: Connection,
+    project_id: str,
+    config: dict[str, Any],
+    target: str,
+    names: Sequence[str] | None,
+) -> None:
+    wanted = config.get("test_dataset_version_id")
+    if wanted is None:
+        return
+    config["test_dataset_version_id"] = wanted = wanted.lower()
+    version = dataset_version.find_in_project(connection, project_id, wanted)
+    if version is None:
+        _refuse([(TEST, "names no version of a data set of this project")])
+        return
+    known = version["dialect"].get("names")
+    needed = automl.needed_columns(target, config, names or ())
+    missing = [one for one in needed if known is not None and one not in known]
+    _refuse([(TEST, f"its table has no column {one[:100]!r}") for one in missing[:SHOWN_COLUMNS]])
+
+
+def _refuse(faults: Sequence[tuple[str, str]]) -> None:
     errors = [
         {"location": "body", "pointer": f"/config{pointer}", "message": message}
-        for pointer, message in automl.config_faults(wanted, problem_type, config)
+        for pointer, message in faults
     ]
     if errors:
         raise ConfigRefused(describe(errors), errors=errors)

@@ -20,6 +20,8 @@ class JobHold:
 
     is_cancelled = False
     """Whether the job is wanted no longer."""
+    is_to_stop = False
+    """Whether the job is to end early, with the results that it has."""
     is_lost = False
     """Whether the job is gone, has ended, or has another owner."""
 
@@ -58,6 +60,7 @@ class JobHold:
     def _look(self) -> None:
         with self._database.transaction(writing=False) as connection:
             wanted = job_lease.is_cancelled(connection, *self._job)
+            self.is_to_stop = job_lease.is_to_stop(connection, *self._job)
         self.is_lost = wanted is None
         self.is_cancelled = bool(wanted)
 

@@ -27,10 +27,15 @@ class JobProcess:
     def __init__(self, task: Mapping[str, Any], folder: Path) -> None:
         """Start it on a task; `folder` is where it may write, and tells its failure."""
         self._failure = folder / "failure.json"
+        self._stop = folder / "stop"
         self._job_id = task["job"]["id"]
         work = folder / "work"
         work.mkdir()
-        places = {"folder": str(work), "failure": str(self._failure)}
+        places = {
+            "folder": str(work),
+            "failure": str(self._failure),
+            "stop": str(self._stop),
+        }
         environment = {**os.environ, "TMPDIR": str(folder)}
         reading, writing = os.pipe()
         self._reader = threading.Thread(
@@ -46,6 +51,11 @@ class JobProcess:
     def has_ended(self) -> bool:
         """Return whether the process has ended, by itself or otherwise."""
         return self._server.has_ended()
+
+    def ask_to_stop(self) -> None:
+        """Have it end early, with the results that it has. A file tells it, which it looks for."""
+        if not self._stop.exists():
+            self._stop.touch()
 
     def memory_bytes(self) -> int:
         """Add up the memory that the job's processes hold; 0 where the system does not tell."""

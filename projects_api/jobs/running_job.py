@@ -31,10 +31,18 @@ class JobLost(Exception):
 
 
 class RunningJob:
-    """A job that this process works on; `folder` is for its files, and is removed afterwards."""
+    """A job that this process works on; `folder` is for its files, and is removed afterwards.
+
+    The worker makes the file `stop` where the job is to end early.
+    """
 
     def __init__(
-        self, facts: Mapping[str, Any], database: Database, artifacts: Artifacts, folder: Path
+        self,
+        facts: Mapping[str, Any],
+        database: Database,
+        artifacts: Artifacts,
+        folder: Path,
+        stop: Path,
     ) -> None:
         self.id: str = facts["id"]
         self.user_id: str = facts["user_id"]
@@ -45,6 +53,7 @@ class RunningJob:
         self.database = database
         self.artifacts = artifacts
         self.folder = folder
+        self._stop = stop
         self.finished = False
         self._owner: str = facts["owner"]
         self._teller = _Teller(database, self.id, self._owner)
@@ -57,6 +66,14 @@ class RunningJob:
         Raises `JobLost`, as everything here does, once it is known that the work is in vain.
         """
         self._teller.report(percent, stage, seconds_left)
+
+    def count_results(self, results: int) -> None:
+        """Say how many results there would be if the job were stopped now."""
+        self._teller.count_results(results)
+
+    def is_to_stop(self) -> bool:
+        """Return whether the job is to end early, with the results that it has."""
+        return self._stop.exists()
 
     def log(self, message: str) -> None:
         """Add a line to the job's log."""
@@ -115,7 +132,12 @@ class _Teller:
         self._database = database
         self._job = (job_id, owner)
         self._news = threading.Condition()
-        self._progress: dict[str, Any] = {"progress": 0.0, "stage": None, "seconds_left": None}
+        self._progress: dict[str, Any] = {
+            "progress": 0.0,
+            "stage": None,
+            "seconds_left": None,
+            "results": 0,
+        }
         self._lines: list[str] = []
         self._is_new = self._closing = self._lost = False
         self._endurance = Endurance("progress_not_written", job_id=job_id)
@@ -132,6 +154,13 @@ class _Teller:
                 self._progress["stage"] = stage
             is_time = seconds_left is not None and isfinite(seconds_left)
             self._progress["seconds_left"] = seconds_left if is_time else None
+            self._wake()
+
+    def count_results(self, results: int) -> None:
+        """Note how many results there are."""
+        with self._news:
+            self._raise_if_lost()
+            self._progress["results"] = results
             self._wake()
 
     def log(self, message: str) -> None:

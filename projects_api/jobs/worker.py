@@ -153,6 +153,8 @@ class Worker:
                 return outcome.LOST
             if hold.is_cancelled:
                 return outcome.ENDED_BY_CALLER
+            if hold.is_to_stop:
+                process.ask_to_stop()
             present = time.monotonic()
             if present - began > seconds:
                 return outcome.too_long(seconds)

@@ -13,7 +13,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from projects_api.engines import moments
-from projects_api.engines.columns import read_booleans, read_dates, read_numbers, seconds, to_frame
+from projects_api.engines.columns import (
+    Unusable,
+    read_any_numbers,
+    read_any_texts,
+    read_booleans,
+    read_dates,
+    read_numbers,
+    seconds,
+    to_frame,
+)
 from projects_api.engines.inputs import coerce, expected
 
 _SHOWN = 5
@@ -95,6 +104,11 @@ def _is_text(kind: pa.DataType) -> bool:
 
 def _read_numbers(field: Mapping[str, Any], values: pa.ChunkedArray) -> np.ndarray:
     kind = values.type
+    if _is_text(kind) and field.get("of") == "text":
+        try:
+            return read_any_numbers(values)
+        except Unusable as reason:
+            raise _wrong(field, kind) from reason
     if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
         raise _wrong(field, kind)
     return read_numbers(values)
@@ -109,8 +123,15 @@ def _read_booleans(field: Mapping[str, Any], values: pa.ChunkedArray) -> np.ndar
 def _read_texts(field: Mapping[str, Any], values: pa.ChunkedArray) -> np.ndarray:
     if not (_is_text(values.type) or pa.types.is_integer(values.type)):
         raise _wrong(field, values.type)
-    texts = pc.fill_null(values.cast(pa.large_string()), "")
-    return np.asarray(texts.to_numpy()).astype(object)
+    return read_any_texts(values)
+
+
+def _read_categories(field: Mapping[str, Any], values: pa.ChunkedArray) -> np.ndarray:
+    """Take numbers, true and false, too, where such a column was learnt from as categories."""
+    kind = values.type
+    is_number = pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    is_own = pa.types.is_boolean(kind) if field.get("of") == "boolean" else is_number
+    return read_any_texts(values) if "of" in field and is_own else _read_texts(field, values)
 
 
 def _read_moments(field: Mapping[str, Any], values: pa.ChunkedArray) -> np.ndarray:
@@ -147,7 +168,7 @@ def _wrong(field: Mapping[str, Any], kind: pa.DataType) -> TableRefused:
 _READ = {
     "number": _read_numbers,
     "boolean": _read_booleans,
-    "category": _read_texts,
+    "category": _read_categories,
     "text": _read_texts,
     "date": _read_moments,
 }

@@ -1,5 +1,6 @@
 """Jobs: long work, taken by worker processes on any machine and kept until its project goes."""
 
+from collections.abc import Collection
 from typing import Any, get_args
 
 from sqlalchemy import (
@@ -13,6 +14,7 @@ from sqlalchemy import (
     case,
     delete,
     exists,
+    false,
     func,
     insert,
     literal,
@@ -50,7 +52,8 @@ class Job(SQLModel, table=True):
     `owner` is the worker that has it until `lease_expires_at`, which the worker moves on while it
     lives; one that was put back for a passing fault waits until then, and `faulted_since` is when
     it was put back first. `progress` is in percent, times are in seconds, memory is in bytes; where
-    a job has no limit of its own, it has its worker's.
+    a job has no limit of its own, it has its worker's. `results` is how many there would be if the
+    job were stopped now, which is what `stop_requested` asks for.
     """
 
     __tablename__ = "jobs"
@@ -79,6 +82,10 @@ class Job(SQLModel, table=True):
     max_runtime_seconds: float = Field(sa_type=Float)
     max_memory_bytes: int | None = Field(default=None, sa_type=BigInteger)
     cancel_requested: bool = Field(sa_type=Boolean)
+    stop_requested: bool = Field(
+        default=False, sa_type=Boolean, sa_column_kwargs={"server_default": false()}
+    )
+    results: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
     owner: str | None = Field(default=None, sa_type=Identifier)
     lease_expires_at: str | None = Field(default=None, sa_type=Timestamp)
     faulted_since: str | None = Field(default=None, sa_type=Timestamp)
@@ -145,6 +152,8 @@ def create(
             max_runtime_seconds=max_runtime_seconds,
             max_memory_bytes=max_memory_bytes,
             cancel_requested=False,
+            stop_requested=False,
+            results=0,
             created_at=now(),
         )
     )
@@ -157,6 +166,12 @@ def find_for_user(connection: Connection, job_id: str, user_id: str) -> schemas.
     alone = jobs.c.project_id.is_(None) & (jobs.c.user_id == user_id)
     statement = select(*PUBLIC).where(jobs.c.id == job_id, alone | mine)
     return row_of(connection.execute(statement))
+
+
+def list_open(connection: Connection, job_ids: Collection[str]) -> set[str]:
+    """Tell which of some jobs have not ended; those that are gone have."""
+    statement = select(jobs.c.id).where(jobs.c.id.in_(job_ids), jobs.c.status.in_(OPEN))
+    return set(connection.execute(statement).scalars())
 
 
 def count_open(connection: Connection) -> list[dict[str, Any]]:
@@ -180,6 +195,13 @@ def request_cancel(connection: Connection, job_id: str) -> None:
             input_sha256=case((queued, None), else_=jobs.c.input_sha256),
         )
     )
+
+
+def request_stop(connection: Connection, job_id: str) -> bool:
+    """Have a job end early with the results that it has; tell whether it runs and has any."""
+    has_some = (jobs.c.status == "running") & (jobs.c.results > 0)
+    statement = update(jobs).where(jobs.c.id == job_id, has_some).values(stop_requested=True)
+    return connection.execute(statement).rowcount == 1
 
 
 def attach(connection: Connection, job_id: str, project_id: str) -> None:

@@ -66,6 +66,7 @@ def claim(
             progress=0.0,
             stage=None,
             seconds_left=None,
+            results=0,
             started_at=now(),
         )
         .returning(*jobs.c)
@@ -83,6 +84,11 @@ def is_cancelled(connection: Connection, job_id: str, owner: str) -> bool | None
     statement = select(jobs.c.cancel_requested).where(_owned(job_id, owner))
     wanted: bool | None = connection.scalar(statement)
     return wanted
+
+
+def is_to_stop(connection: Connection, job_id: str, owner: str) -> bool:
+    """Return whether a job is to end early with the results that it has."""
+    return bool(connection.scalar(select(jobs.c.stop_requested).where(_owned(job_id, owner))))
 
 
 def find_status(connection: Connection, job_id: str) -> str | None:
@@ -118,8 +124,12 @@ def record_progress(
     stage: str | None,
     seconds_left: float | None,
     messages: Sequence[str],
+    results: int = 0,
 ) -> bool:
-    """Write down how far a job is, and lines for its log; tell whether it is still the owner's."""
+    """Write down how far a job is, and lines for its log; tell whether it is still the owner's.
+
+    `results` are those that it could end with now.
+    """
     changed = _change(
         connection,
         job_id,
@@ -127,6 +137,7 @@ def record_progress(
         progress=min(max(progress, 0.0), 100.0),
         stage=None if stage is None else storable(stage, MAX_STAGE),
         seconds_left=seconds_left,
+        results=results,
     )
     if changed:
         append(connection, job_id, [storable(one, MAX_CHARACTERS) for one in messages])

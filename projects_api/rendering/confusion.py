@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from projects_api.rendering.document import Picture, listed, number, short
+from projects_api.rendering.document import Picture, listed, number, shorts
 from projects_api.rendering.drawing import BLUE, ORANGE
 
 MAX_CLASSES = 12
@@ -46,17 +46,16 @@ class _Confusion:
 
 
 def confusion(confused: Mapping[str, Any]) -> Picture:
-    """Show how often each class was taken for each other, its largest classes if there are many."""
+    """Show how often each class was taken for each other, the most confused if there are many."""
     matrix: list[list[float]] = confused["matrix"]
-    by_size = sorted(range(len(matrix)), key=lambda row: -sum(matrix[row]))
-    kept = sorted(by_size[:MAX_CLASSES])
+    kept = _most_confused(matrix)
     shown = _Confusion(
-        [short(confused["labels"][one], 14) for one in kept],
+        shorts([confused["labels"][one] for one in kept], 14),
         [[matrix[row][column] for column in kept] for row in kept],
         [sum(matrix[row]) or 1 for row in kept],
     )
     left_out = len(matrix) - len(kept)
-    note = f" The {left_out} rarest classes are left out." if left_out else ""
+    note = f" The {left_out} classes left out are confused less, or rarer." if left_out else ""
     caption = (
         "Rows of the test by their actual and their predicted class. Blue is right, orange is "
         f"wrong; the darker, the larger the share of the actual class.{note}"
@@ -66,6 +65,22 @@ def confusion(confused: Mapping[str, Any]) -> Picture:
     return Picture(
         caption, lambda figure: _draw(figure, shown), below + side, 1.6 + side, shown.in_words()
     )
+
+
+def _most_confused(matrix: Sequence[Sequence[float]]) -> list[int]:
+    """List the classes of the pairs that are confused most often, larger ones before others."""
+    classes = range(len(matrix))
+    sizes = [sum(row) for row in matrix]
+    pairs = sorted(
+        ((row, column) for row in classes for column in classes if row != column),
+        key=lambda pair: (
+            -matrix[pair[0]][pair[1]],
+            -sizes[pair[0]] - sizes[pair[1]],
+        ),
+    )
+    by_size = sorted(classes, key=lambda row: -sizes[row])
+    confused = [one for pair in pairs if matrix[pair[0]][pair[1]] for one in pair]
+    return sorted(list(dict.fromkeys([*confused, *by_size]))[:MAX_CLASSES])
 
 
 def _draw(figure: Figure, shown: _Confusion) -> None:

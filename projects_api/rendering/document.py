@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from os.path import commonprefix
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -119,6 +120,43 @@ def short(text: object, longest: int) -> str:
         return line
     head = (longest - 1) // 2 + 2
     return f"{line[:head].rstrip()}…{line[head + 1 - longest :].lstrip()}"
+
+
+def shorts(names: Sequence[object], longest: int) -> list[str]:
+    """Make one line of each name, as `short` does, so that names that differ still do.
+
+    Names that would look alike lose what they have in common instead, and where that does not
+    tell them apart, they are numbered.
+    """
+    lines = [label(name, 1000) for name in names]
+    told = [short(line, longest) for line in lines]
+    alike: dict[str, list[int]] = {}
+    for place, text in enumerate(told):
+        alike.setdefault(text, []).append(place)
+    for places in alike.values():
+        if len(places) > 1:
+            cut = _without_common([lines[place] for place in places], longest)
+            for place, text in zip(places, cut, strict=True):
+                told[place] = text
+    if len(set(told)) < len(told):
+        width = len(f"{len(told)}. ")
+        told = [
+            f"{place}. {short(line, longest - width)}" for place, line in enumerate(lines, start=1)
+        ]
+    return told
+
+
+def _without_common(lines: Sequence[str], longest: int) -> list[str]:
+    """Cut what lines begin and end with alike, and leave as much of the beginning as fits."""
+    before = len(commonprefix(lines))  # noqa: RUF071 - letters are what is meant
+    rest = [line[before:] for line in lines]
+    after = len(commonprefix([one[::-1] for one in rest]))  # noqa: RUF071
+    cores = [one[: len(one) - after] for one in rest]
+    room = max(0, longest - 2 - max(map(len, cores)))
+    head = lines[0][: min(room, before)]
+    begin = f"{head.rstrip()}…" if before > len(head) else head
+    end = "…" if after else ""
+    return [short(f"{begin}{core}{end}", longest) for core in cores]
 
 
 def listed(pairs: Iterable[tuple[object, str]]) -> str:

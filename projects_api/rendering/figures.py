@@ -6,7 +6,15 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from projects_api.rendering.document import MINUS, Picture, listed, metric_name, number, short
+from projects_api.rendering.document import (
+    MINUS,
+    Picture,
+    listed,
+    metric_name,
+    number,
+    short,
+    shorts,
+)
 from projects_api.rendering.drawing import (
     BLUE,
     COLOURS,
@@ -67,7 +75,8 @@ def curves(evaluation: Mapping[str, Any]) -> Picture:
     classes = [one["label"] for one in evaluation["roc"]]
     largest = sorted(classes, key=lambda one: -sizes.get(str(one), 0))[: len(COLOURS)]
     kept = [one for one in classes if one in largest]
-    longest = max(len(short(one, 16)) for one in kept)
+    names = dict(zip(kept, shorts(kept, 16), strict=True))
+    longest = max(map(len, names.values()))
     columns = 2 if len(kept) > 2 and longest < 9 else 1  # noqa: PLR2004 - side by side
     curves_of = {
         key: [one for one in evaluation[key] if one["label"] in kept] for key, *_ in _SIDES
@@ -80,7 +89,7 @@ def curves(evaluation: Mapping[str, Any]) -> Picture:
             if key == "roc":
                 axes.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1)
             for colour, one in zip(COLOURS, curves_of[key], strict=False):
-                name = f"{short(one['label'], 16)} ({brief} {number(one[score], 3)})"
+                name = f"{names[one['label']]} ({brief} {number(one[score], 3)})"
                 axes.plot(*zip(*one["points"], strict=True), color=colour, label=name)
             axes.set(xlabel=across, ylabel=up, xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), title=title)
             axes.grid(visible=True)
@@ -141,7 +150,7 @@ def importance(explanation: Mapping[str, Any]) -> Picture:
         for axes, (title, rows, key) in zip(parts, panels, strict=True):
             values = [one[key] for one in rows]
             errors = [one.get("deviation") or 0 for one in rows] if key == "importance" else None
-            names = [short(one["feature"], 20) for one in rows]
+            names = shorts([one["feature"] for one in rows], 20)
             draw_bars(axes, names, values, [number(one, 3) for one in values], errors=errors)
             axes.xaxis.set_major_locator(MaxNLocator(4))
             axes.set_title(title)
@@ -165,7 +174,8 @@ def class_balance(
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
-        draw_bars(axes, [short(one, _NAME) for one, _ in shown], [one for _, one in shown], texts)
+        names = shorts([one for one, _ in shown], _NAME)
+        draw_bars(axes, names, [one for _, one in shown], texts)
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.set_xlabel("Rows")
 
@@ -185,7 +195,7 @@ def missing_values(missing: Mapping[str, int], rows: int, about: str) -> Picture
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
-        draw_bars(axes, [short(one, _NAME) for one, _ in ordered], shares, texts)
+        draw_bars(axes, shorts([one for one, _ in ordered], _NAME), shares, texts)
         axes.xaxis.set_major_formatter(PercentFormatter(1))
         axes.set(xlabel="Share of rows without a value", xlim=(0, min(1.18, 1.3 * max(shares))))
 

@@ -37,7 +37,7 @@ def sections(facts: Facts, wanted: Sequence[str]) -> Iterator[Section]:
     made = (
         ("data", "Training data", data.of_training(experiment, facts["datasets"])),
         ("leaderboard", "Leaderboard", _leaderboard(experiment, models, subject)),
-        ("performance", f"Performance{name}", _performance(model)),
+        ("performance", f"Performance{name}", _performance(experiment, model)),
         ("explanation", f"What the model goes by{name}", _explanation(model)),
         ("configuration", "Configuration", _configuration(experiment, model if subject else None)),
     )
@@ -117,11 +117,12 @@ def _metric(experiment: Facts, models: Sequence[Facts]) -> str | None:
     return next((one for one in (asked, *_DEFAULTS, *known) if one in known), None)
 
 
-def _performance(model: Facts | None) -> Iterator[Block]:
+def _performance(experiment: Facts, model: Facts | None) -> Iterator[Block]:
     if model is None:
         return
     if model["metrics"]:
         yield Pairs(scores(model))
+    yield from _decision(experiment, model)
     evaluation = model.get("evaluation") or {}
     if balance := evaluation.get("class_balance"):
         yield figures.class_balance(balance, "rows of the test")
@@ -131,6 +132,19 @@ def _performance(model: Facts | None) -> Iterator[Block]:
         yield confusion(confused)
     if points := evaluation.get("residuals"):
         yield figures.residuals(points)
+
+
+def _decision(experiment: Facts, model: Facts) -> Iterator[Block]:
+    """Say which of two classes the metrics are about, and when it is chosen."""
+    positive = (experiment.get("signature") or {}).get("positive_label")
+    threshold = (model["metrics"] or {}).get("threshold")
+    if positive is not None and threshold is not None:
+        # As classes are written elsewhere.
+        name = str(positive).lower() if isinstance(positive, bool) else label(positive)
+        yield Note(
+            f"Precision, recall and F1 are about the class {name}, which is chosen from "
+            f"a probability of {number(threshold, 3)} on."
+        )
 
 
 def _explanation(model: Facts | None) -> Iterator[Block]:

@@ -10,7 +10,7 @@ import limits.storage.memory
 import psycopg
 import pytest
 import requests
-from sqlalchemy import delete, insert, make_url
+from sqlalchemy import delete, insert, make_url, update
 
 from projects_api.access import places, rate_limit
 from projects_api.access.idempotency import Claims, IdempotentRequest
@@ -68,6 +68,7 @@ HEADERS = {
     "Accept-Ranges": "download_dataset/csv",
     "WWW-Authenticate": "unauthenticated",
     "Retry-After": "unavailable",
+    "Unfinished-Retry-After": "stop_experiment/running",
     "Conflict-Retry-After": "request_running",
     "Idempotent-Replayed": "replay",
 }
@@ -287,6 +288,16 @@ def create_experiment(world: World, at, _media_type: str) -> requests.Response:
     return send(world.alice, "create_experiment")
 
 
+def stop_experiment(world: World, at, _media_type: str) -> requests.Response:
+    runs = answer_of("stop_experiment")
+    told = {name: runs[name] for name in ("status", "progress", "stage", "seconds_left")}
+    with world.server.services.database.transaction() as connection:
+        experiment.change(connection, runs["experiment_id"], status="running", message=None)
+        mine = update(job.jobs).where(job.jobs.c.id == runs["job_id"])
+        connection.execute(mine.values(**told, results=8))
+    return send(world.alice, "stop_experiment")
+
+
 def create_report(world: World, at, _media_type: str) -> requests.Response:
     made = answer_of("create_report")
     at(made["report"]["created_at"], report=made["report_id"], job=made["job_id"])
@@ -338,6 +349,7 @@ PREPARED = {
         predict_dataset,
         download_report,
         create_experiment,
+        stop_experiment,
         import_project,
         list_audit_entries,
         predict,
@@ -483,6 +495,9 @@ class Provoke:
 
     def engine_unavailable(self):
         return self._start(engine="h2o")
+
+    def experiment_not_running(self):
+        return send(self.alice, "stop_experiment")
 
     def no_model_yet(self):
         created = self._start().json()

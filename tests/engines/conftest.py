@@ -20,6 +20,14 @@ class Recorder:
 
     reports: list = field(default_factory=list)
     lines: list = field(default_factory=list)
+    counts: list = field(default_factory=list)
+    stop_at: int | None = None
+
+    def count(self, candidates):
+        self.counts.append(candidates)
+
+    def is_to_stop(self):
+        return self.stop_at is not None and bool(self.counts) and self.counts[-1] >= self.stop_at
 
     def report(self, percent, *, stage=None, seconds_left=None):
         self.reports.append((percent, stage, seconds_left))
@@ -48,11 +56,12 @@ def train(tmp_path_factory):
     def run(frame: pd.DataFrame, target: str, problem_type: str, **config) -> Trained:
         folder = tmp_path_factory.mktemp("training")
         frame.to_parquet(folder / "table.parquet")
+        stop_at = config.pop("stop_at", None)
         config = {"max_models": 5, "nfolds": 2, **config}
         task = Task(
             folder / "table.parquet", target, problem_type, TrainingConfig.from_mapping(config)
         )
-        progress = Recorder()
+        progress = Recorder(stop_at=stop_at)
         return Trained(frame, task, engines.train("flaml", task, folder, progress), progress)
 
     return run

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import sklearn.datasets
 
-from projects_api.engines.table import split
+from projects_api.engines.splitting import hold_out
 
 
 def breast_cancer() -> pd.DataFrame:
@@ -67,6 +67,6 @@ def held_out(trained):
     """The rows that the training held out, by position, and all others."""
     target = trained.frame[trained.task.target]
     if trained.task.problem_type == "regression":
-        return split(target.to_numpy(), None, trained.task.config.seed)
+        return hold_out(target.to_numpy(), 0, trained.task.config.seed)
     labels, codes = np.unique(target.to_numpy(), return_inverse=True)
-    return split(codes, labels.tolist(), trained.task.config.seed)
+    return hold_out(codes, len(labels), trained.task.config.seed)

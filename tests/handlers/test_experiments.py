@@ -281,6 +281,68 @@ class TestCreateExperiment:
         assert first.json() == second.json()
         assert counts(owner, project_id) == (1, 0)
 
+    @pytest.mark.parametrize(
+        ("config", "pointer", "why"),
+        [
+            ({"features": ["zz"]}, "/config/features/0", "no column 'zz'"),
+            ({"column_kinds": {"zz": "text"}}, "/config/column_kinds/zz", "no column 'zz'"),
+            ({"split": "group"}, "/config/split", "needs a split_column"),
+            ({"weight_column": "price"}, "/config/weight_column", "is the target"),
+            (
+                {"test_dataset_version_id": UNKNOWN},
+                "/config/test_dataset_version_id",
+                "names no version",
+            ),
+        ],
+    )
+    def test_a_fault_of_a_column_is_named(self, owner, body, problem, config, pointer, why):
+        answer = owner.post("/api/experiments", json={**body, "config": config})
+        (fault,) = problem(answer, 422, "config-refused", why)["errors"]
+        assert (fault["location"], fault["pointer"]) == ("body", pointer)
+
+    @pytest.mark.parametrize(
+        "config",
+        [
+            {"column_kinds": {"x": "nonsense"}},
+            {"split": "by luck"},
+            {"features": []},
+            {"features": ["x", "x"]},
+            {"ignored_columns": "x"},
+            {"test_dataset_version_id": "x"},
+        ],
+    )
+    def test_columns_are_named_as_the_contract_says(self, owner, body, problem, config):
+        answer = owner.post("/api/experiments", json={**body, "config": config})
+        problem(answer, 422, "contract-violation")
+
+    def test_columns_that_fit_are_kept(self, owner, body, version_id):
+        config = {
+            "features": ["x"],
+            "ignored_columns": [],
+            "column_kinds": {"x": "category"},
+            "split": "group",
+            "split_column": "colour",
+            "weight_column": None,
+            "test_dataset_version_id": version_id,
+        }
+        answer = owner.post("/api/experiments", json={**body, "config": config})
+        assert answer.status_code == 201, answer.text
+        assert config.items() <= answer.json()["experiment"]["config"].items()
+
+    def test_a_table_to_test_on_has_what_is_needed(self, owner, project_id, body, problem):
+        other = owner.upload(project_id, b"colour,price\nred,1\n", name="b.csv").json()
+        config = {"test_dataset_version_id": other["dataset_version_id"]}
+        answer = owner.post("/api/experiments", json={**body, "config": config})
+        problem(answer, 422, "config-refused", "its table has no column 'x'")
+        without = {**body, "config": {**config, "ignored_columns": ["x"]}}
+        assert owner.post("/api/experiments", json=without).status_code == 201
+
+    def test_not_one_of_another_project(self, owner, body, problem):
+        other = owner.upload(owner.create_project(), b"x,colour,price\n1,red,1\n").json()
+        config = {"test_dataset_version_id": other["dataset_version_id"]}
+        answer = owner.post("/api/experiments", json={**body, "config": config})
+        problem(answer, 422, "config-refused", "names no version")
+
 
 class TestListExperiments:
     def test_lists_newest_first(self, owner, project_id, body):
@@ -406,6 +468,44 @@ class TestGetExperimentStatus:
     @pytest.mark.parametrize("bad", [UNKNOWN, "x"])
     def test_no_such_experiment(self, owner, problem, bad):
         problem(owner.get(path(bad, "/status")), 404, "experiment-not-found")
+
+
+class TestStopExperiment:
+    def test_asks_its_job_to_end(self, server, owner, project_id, version_id):
+        experiment_id = server.add_running_experiment(project_id, version_id, owner.user_id)
+        answer = owner.post(path(experiment_id, "/stop"))
+        assert answer.status_code == 202
+        assert answer.headers["Retry-After"] == "2"
+        told = answer.json()
+        assert told == owner.get(path(experiment_id, "/status")).json()
+        assert told["status"] == "running"
+        kept = server.job(told["job_id"])
+        assert (kept["stop_requested"], kept["cancel_requested"]) == (True, False)
+        assert owner.post(path(experiment_id, "/stop")).status_code == 202
+
+    def test_not_without_a_model(self, server, owner, project_id, version_id, problem):
+        experiment_id = server.add_running_experiment(
+            project_id, version_id, owner.user_id, results=0
+        )
+        problem(owner.post(path(experiment_id, "/stop")), 409, "no-model-yet", "no model yet")
+        job_id = owner.get(path(experiment_id, "/status")).json()["job_id"]
+        assert server.job(job_id)["stop_requested"] is False
+
+    @pytest.mark.parametrize("status", ["queued", "succeeded", "completed", "failed", "cancelled"])
+    def test_not_one_that_does_not_run(
+        self, server, owner, project_id, version_id, problem, status
+    ):
+        experiment_id = server.add_running_experiment(project_id, version_id, owner.user_id)
+        with server.services.database.transaction() as connection:
+            experiment.change(connection, experiment_id, status=status)
+        answer = owner.post(path(experiment_id, "/stop"))
+        problem(answer, 409, "experiment-not-running", f"is {status}")
+        job_id = owner.get(path(experiment_id, "/status")).json()["job_id"]
+        assert server.job(job_id)["stop_requested"] is False
+
+    @pytest.mark.parametrize("bad", [UNKNOWN, "x"])
+    def test_no_such_experiment(self, owner, problem, bad):
+        problem(owner.post(path(bad, "/stop")), 404, "experiment-not-found")
 
 
 class TestGetExperimentLogs:

@@ -50,6 +50,7 @@ LEAST_ROLE = {
     "get_experiment": "viewer",
     "delete_experiment": "editor",
     "get_experiment_status": "viewer",
+    "stop_experiment": "editor",
     "get_experiment_logs": "viewer",
     "explain_experiment": "viewer",
     "list_engine_runs": "viewer",
@@ -108,6 +109,7 @@ class World:
     report_id: str
     model_id: str
     deployment_id: str
+    running_id: str
     other_id: str
     other_email: str
 
@@ -177,6 +179,7 @@ REQUESTS: dict[str, Callable[[World], tuple[str, str, dict[str, Any]]]] = {
     "get_experiment": lambda w: ("GET", f"/api/experiments/{w.experiment_id}", {}),
     "delete_experiment": lambda w: ("DELETE", f"/api/experiments/{w.experiment_id}", {}),
     "get_experiment_status": lambda w: ("GET", f"/api/experiments/{w.experiment_id}/status", {}),
+    "stop_experiment": lambda w: ("POST", f"/api/experiments/{w.running_id}/stop", {}),
     "get_experiment_logs": lambda w: ("GET", f"/api/experiments/{w.experiment_id}/logs", {}),
     "explain_experiment": lambda w: ("GET", f"/api/experiments/{w.experiment_id}/explain", {}),
     "list_engine_runs": lambda w: ("GET", f"/api/experiments/{w.experiment_id}/engine-runs", {}),
@@ -245,7 +248,7 @@ def expected(operation: str, caller: str) -> tuple[int, str | None]:
     """Give the status, and the problem's slug, that the rules promise."""
     least = LEAST_ROLE[operation]
     success = 201 if operation in CREATES else 200
-    if operation in {"import_project", "predict_dataset"}:
+    if operation in {"import_project", "predict_dataset", "stop_experiment"}:
         success = 202
     if least == "nobody":
         return success, None
@@ -304,6 +307,7 @@ def make_world(server, people, training) -> World:
         server.add_report(project_id),
         model_id,
         deployment_id,
+        server.add_running_experiment(project_id, uploaded["dataset_version_id"], owner.user_id),
         people["other"].user_id,
         people["other"].email,
     )

@@ -28,7 +28,7 @@ class TestFence:
             facts = job_lease.claim(
                 connection, new_id(), kinds=KINDS, lease_seconds=0.1, job_id=job_id
             )
-        job = RunningJob(facts, services.database, services.artifacts, tmp_path)
+        job = RunningJob(facts, services.database, services.artifacts, tmp_path, tmp_path / "stop")
         yield job
         job.close()
 
@@ -101,7 +101,7 @@ def told(work: Work, tmp_path) -> Iterator[RunningJob]:
     services, job_id = work.server.services, work.add("succeed")
     with services.database.transaction() as connection:
         facts = job_lease.claim(connection, new_id(), kinds=KINDS, lease_seconds=60, job_id=job_id)
-    running = RunningJob(facts, services.database, services.artifacts, tmp_path)
+    running = RunningJob(facts, services.database, services.artifacts, tmp_path, tmp_path / "stop")
     yield running
     running.close()
 
@@ -147,7 +147,7 @@ def test_progress_is_written_at_once_and_seldom(work: Work, tmp_path, monkeypatc
     monkeypatch.setattr(job_lease, "record_progress", count)
     with services.database.transaction() as connection:
         facts = job_lease.claim(connection, new_id(), kinds=KINDS, lease_seconds=60, job_id=job_id)
-    running = RunningJob(facts, services.database, services.artifacts, tmp_path)
+    running = RunningJob(facts, services.database, services.artifacts, tmp_path, tmp_path / "stop")
     running.report(1)
     wait_until(lambda: work.server.job(job_id)["progress"] == 1, "the first report is written")
     began = time.monotonic()

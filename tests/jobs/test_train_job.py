@@ -31,6 +31,12 @@ class Job:
     def log(self, message: str) -> None:
         self.lines.append(message)
 
+    def count_results(self, results: int) -> None:
+        self.results = results
+
+    def is_to_stop(self) -> bool:
+        return False
+
     def report(self, percent: float, **_more) -> None:
         self.percents.append(percent)
 

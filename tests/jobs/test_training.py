@@ -299,6 +299,27 @@ def test_two_engines_share_a_leaderboard(lab: Lab, workers, mode):
     assert lab.ask(experiment_id)["experiment"]["best_model_type"] == models[0]["model_type"]
 
 
+def test_stopping_keeps_the_models_that_are_ready(lab: Lab, workers):
+    created = lab.start({**ENDLESS, "nfolds": 0})
+    experiment_id = created["experiment_id"]
+    wait_until(lambda: lab.server.job(created["job_id"])["results"] >= 2, "two models", 60)
+    assert lab.owner.post(f"/api/experiments/{experiment_id}/stop").status_code == 202
+    ended = lab.watch(experiment_id, "completed")[-1]
+    models = lab.models(experiment_id)
+    assert len(models) >= 2
+    assert ended["message"] == (
+        f"It was stopped early, as was asked for. Models that were ready: {len(models)}."
+    )
+    assert ended["progress"] == 100
+    assert lab.server.job(created["job_id"])["status"] == "succeeded"
+    told = lab.ask(experiment_id, "/logs?limit=1000")["logs"]
+    wanted = f"stopped early, as was asked for: {len(models)} of 500 models"
+    assert wanted in told
+    (run,) = lab.ask(experiment_id, "/engine-runs")["items"]
+    assert (run["status"], run["model_count"]) == ("succeeded", len(models))
+    assert sum(one["is_best"] for one in models) == 1
+
+
 def test_deleting_a_running_experiment_ends_its_processes(lab: Lab, workers):
     before = lab.owner.get(f"/api/projects/{lab.project_id}").json()["project"]
     created = lab.start(ENDLESS)

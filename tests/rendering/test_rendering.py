@@ -98,6 +98,26 @@ class TestHtml:
         assert "The cross validation within the training rows orders the models." in text
         assert "a little flattered" not in text
 
+    @pytest.mark.parametrize(
+        ("positive", "written"), [("fraud", "fraud"), (0, "0"), (True, "true")]
+    )
+    def test_names_the_positive_class_and_its_threshold(self, tmp_path, positive, written):
+        run = made.experiment("classification")
+        run["signature"]["positive_label"] = positive
+        models = made.models("classification")
+        models[0]["metrics"]["threshold"] = 0.3125
+        facts = made.report("model", model_id="classification-1", experiments=[run], models=models)
+        found = render(facts, tmp_path)
+        told = f"about the class {written}, which is chosen from a probability of 0.312 on."
+        for text in (
+            Reader(found["text/html"].read_text()).text,
+            read_pdf(found["application/pdf"])[1],
+        ):
+            assert told in text
+
+    def test_names_no_class_where_all_count_alike(self, model_report):
+        assert "is chosen from" not in Reader(model_report["text/html"].read_text()).text
+
     def test_can_be_heard(self, model_report):
         text = model_report["text/html"].read_text()
         read = Reader(text)
@@ -141,7 +161,7 @@ class TestHtml:
         assert {"900k", "2M"} <= set(read.texts)
         assert "900,000" not in read.texts
         assert "actually class 8: 900,000 as class 8, 7 as class 9" in read.said[2]
-        assert "The 8 rarest classes are left out." in read.text
+        assert "The 8 classes left out are confused less, or rarer." in read.text
         assert "Shuffling any of 2 other columns changes nothing." in read.text
 
 

@@ -35,6 +35,7 @@ TYPES = frozenset(
         "numpy.float64",
         "numpy.int64",
         "numpy.ndarray",
+        "projects_api.engines.calibration.Calibrated",
         "projects_api.engines.transformers.DateParts",
         "projects_api.engines.transformers.Numbers",
         "projects_api.engines.transformers.WordWeights",

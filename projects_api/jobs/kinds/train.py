@@ -4,11 +4,13 @@ The table is turned into Parquet, each engine trains on it, and all of what they
 transaction: a training leaves everything or nothing.
 """
 
+import signal
 import threading
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,10 @@ UNEXPECTED = (
     "The engine ended by a fault that nobody expected. The server's operator finds it in the log, "
     "under the id of this job."
 )
+STOPPED = "It was stopped early, as was asked for. Models that were ready: {}."
+NOT_BEGUN = "The training was stopped before this engine began."
+STOP_SECONDS = 0.2
+"""Between two looks whether the job is to stop."""
 Run = dict[str, Any]
 Outcome = tuple[Run, TrainingResult | None]
 
@@ -43,9 +49,12 @@ def run(job: RunningJob) -> None:
         version = order and _find_version(connection, order)
         if order is None or version is None:
             raise JobFailed("The data set was deleted before the training began. Choose another.")
-        lease = job.artifacts.lease(connection, [version["sha256"]])
+        test = _find_test(connection, order)
+        used = [one["sha256"] for one in (version, test) if one]
+        lease = job.artifacts.lease(connection, list(dict.fromkeys(used)))
     try:
-        table = _write_table(job, version)
+        table = _write_table(job, version, "table")
+        test_table = _write_table(job, test, "test") if test else None
     finally:
         job.artifacts.release(lease)
     job.report(PREPARED_PERCENT)
@@ -59,14 +68,20 @@ def run(job: RunningJob) -> None:
         problem_type=order["problem_type"],
         config=TrainingConfig.from_mapping(order["config"]),
         use_gpu=job.arguments.get("use_gpu", False),
+        test_table=test_table,
+        test_names=test["dialect"].get("names") if test else None,
     )
-    outcomes = _Training(job, task, order["engine_runs"]).run(order["execution_mode"])
+    training = _Training(job, task, order["engine_runs"])
+    with _stopping(job):
+        outcomes = training.run(order["execution_mode"])
     result = _leaderboard(job, outcomes)
     job.report(TRAINED_PERCENT, stage="Keeping the models", seconds_left=0)
     contents = {one.path: describe(one.path) for one in result.candidates}
+    told = {"message": STOPPED.format(len(result.candidates))} if training.was_stopped else {}
+    status = "completed" if told else "succeeded"
     with job.finish(contents) as connection:
         _keep(connection, order, result, contents, job.user_id)
-        _end(connection, order, "succeeded", engine_runs=[run for run, _ in outcomes])
+        _end(connection, order, status, engine_runs=[run for run, _ in outcomes], **told)
 
 
 def end(connection: Connection, entity_id: str, status: str, message: str | None) -> None:
@@ -94,6 +109,9 @@ class _Training:
         self._task = task
         self._runs = {run["engine"]: dict(run) for run in runs}
         self._percents = dict.fromkeys(self._runs, 0.0)
+        self._counts = dict.fromkeys(self._runs, 0)
+        self.was_stopped = False
+        """Whether an engine heard that it was to end early."""
         self._recording = threading.Lock()
 
     def run(self, mode: str) -> list[Outcome]:
@@ -118,7 +136,20 @@ class _Training:
         alone = len(self._runs) == 1
         self._job.report(whole, stage=stage, seconds_left=left if alone else None)
 
+    def count(self, engine: str, candidates: int) -> None:
+        """Say how many models there are, of which one engine has so many."""
+        self._counts[engine] = candidates
+        self._job.count_results(sum(self._counts.values()))
+
+    def is_to_stop(self) -> bool:
+        """Return whether all are to end with the models that there are."""
+        self.was_stopped = self.was_stopped or self._job.is_to_stop()
+        return self.was_stopped
+
     def _train(self, engine: str) -> Outcome:
+        if any(self._counts.values()) and self.is_to_stop():
+            self._record(engine, **self._failed(engine, NOT_BEGUN))
+            return self._runs[engine], None
         self._record(engine, status="running")
         folder = self._job.folder / engine
         folder.mkdir()
@@ -164,12 +195,39 @@ class _Share:
         self._training = training
         self._engine = engine
         self.log = job.log
+        self.is_to_stop = training.is_to_stop
 
     def report(
         self, percent: float, *, stage: str | None = None, seconds_left: float | None = None
     ) -> None:
         """Report how far the engine is."""
         self._training.report(self._engine, percent, stage, seconds_left)
+
+    def count(self, candidates: int) -> None:
+        """Say how many models the engine has."""
+        self._training.count(self._engine, candidates)
+
+
+@contextmanager
+def _stopping(job: RunningJob) -> Iterator[None]:
+    """Interrupt what the main thread fits once the job is to stop, as long as the block runs."""
+    over = threading.Event()
+    signal.signal(engines.STOP_SIGNAL, signal.SIG_IGN)  # which would end the process
+
+    def watch(main: int | None) -> None:
+        while not over.wait(STOP_SECONDS):
+            if main and job.is_to_stop():
+                signal.pthread_kill(main, engines.STOP_SIGNAL)
+                return
+
+    main = threading.main_thread().ident
+    watcher = threading.Thread(target=watch, args=(main,), name="stop", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
 
 
 def _find_version(connection: Connection, order: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -180,9 +238,20 @@ def _find_version(connection: Connection, order: Mapping[str, Any]) -> dict[str,
     )
 
 
-def _write_table(job: RunningJob, version: Mapping[str, Any]) -> Path:
+def _find_test(connection: Connection, order: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Find the version whose rows are held out, where the config names one."""
+    wanted = order["config"].get("test_dataset_version_id")
+    if wanted is None:
+        return None
+    found = dataset_version.find_in_project(connection, order["project_id"], wanted)
+    if found is None:
+        raise JobFailed("The data set to test on was deleted before the training began.")
+    return found
+
+
+def _write_table(job: RunningJob, version: Mapping[str, Any], name: str) -> Path:
     job.report(0, stage="Preparing the table")
-    source, table = job.folder / "uploaded", job.folder / "table.parquet"
+    source, table = job.folder / f"{name}.uploaded", job.folder / f"{name}.parquet"
     job.artifacts.fetch(version["sha256"], source)
     if version["format"] == "parquet":
         return source
