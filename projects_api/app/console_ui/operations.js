@@ -29,6 +29,7 @@ export const OPERATIONS = /** @type {const} */ ({
   get_experiment: {"method": "GET", "path": "/api/experiments/{experiment_id}"},
   delete_experiment: {"method": "DELETE", "path": "/api/experiments/{experiment_id}"},
   get_experiment_status: {"method": "GET", "path": "/api/experiments/{experiment_id}/status"},
+  stop_experiment: {"method": "POST", "path": "/api/experiments/{experiment_id}/stop"},
   get_experiment_logs: {"method": "GET", "path": "/api/experiments/{experiment_id}/logs"},
   explain_experiment: {"method": "GET", "path": "/api/experiments/{experiment_id}/explain"},
   list_engine_runs: {"method": "GET", "path": "/api/experiments/{experiment_id}/engine-runs"},
