@@ -79,7 +79,7 @@ class MultipartBody(Body):
                         form.take(event)
                 parser.parse(b"")
         except ParserLimitReached as error:
-            limit = _LIMITS.get(error.args[0])
+            limit = _LIMITS.get(str(error))
             raise (TooLarge(limit) if limit else form.too_large()) from error
         except SpoolFull as error:
             raise self.too_large() from error

@@ -86,3 +86,12 @@ def test_no_message_is_one_of_python(owner, project_id, problem, parts, detail):
     answer = problem(upload(owner, project_id, *parts), 400, "malformed-body", detail)
     for word in ("(", "Error", "codec", "0x", "\\"):
         assert word not in answer["detail"]
+
+
+@pytest.mark.parametrize(
+    ("count", "status", "slug"), [(100, 422, "contract-violation"), (101, 413, "too-large")]
+)
+def test_the_most_parts_of_a_form(owner, project_id, problem, count, status, slug):
+    more = count - len(fields(project_id))
+    parts = [(HEAD.format(f"f{number}"), b"") for number in range(more)]
+    problem(upload(owner, project_id, *parts), status, slug)
