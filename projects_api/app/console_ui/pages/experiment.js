@@ -4,7 +4,7 @@ import { call } from "../api.js";
 import { Bars } from "../charts.js";
 import { isOver, useAnswer } from "../data.js";
 import { cell, number, seconds, words } from "../format.js";
-import { Asked, Crumbs, Delete, Facts, Pager, pageOf, Progress, Status, Table, Time, Title } from "../parts.js";
+import { Asked, Button, Crumbs, Delete, Facts, Pager, pageOf, Progress, Status, Table, Time, Title } from "../parts.js";
 import { go } from "../route.js";
 import { html, useEffect } from "../view.js";
 
@@ -27,6 +27,7 @@ export function ExperimentPage({ id }) {
           <p><${Status} status=${status} /> ${experiment.message}</p>
           ${watched.answer && !isOver(status) && html`<${Progress} label="Training" value=${watched.answer.progress}
             note=${[watched.answer.stage, watched.answer.seconds_left !== null && `about ${seconds(watched.answer.seconds_left)} left`].filter(Boolean).join(", ")} />`}
+          ${status === "running" && html`<${Button} run=${() => call("stop_experiment", { path })}>Stop, and keep its models<//>`}
           <${Facts} of=${[
             ["Predicts", experiment.target_column],
             ["Kind", experiment.problem_type],
