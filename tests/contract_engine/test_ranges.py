@@ -1,4 +1,4 @@
-"""Ranges of files and preconditions, by what RFC 9110 says of them; the files are lists of bytes."""
+"""Ranges of files and preconditions, by what RFC 9110 says; the files are lists of bytes."""
 
 import pytest
 from starlette.datastructures import Headers
