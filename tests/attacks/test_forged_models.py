@@ -7,11 +7,13 @@ import lightgbm
 import numpy as np
 import pytest
 import xgboost
+from flaml.automl.task.factory import task_factory
 from lightgbm import LGBMClassifier
 from sklearn.pipeline import Pipeline
 
 from projects_api.engines import model_files
 from projects_api.engines.ensemble import EnsembleOfLabels
+from projects_api.engines.fitting import fit
 from projects_api.engines.model_files import ModelRefused
 
 from .conftest import ESTIMATORS
@@ -308,3 +310,32 @@ def test_a_forged_model_within_an_ensemble(fitted, refused):
     state["nodes"]["feature"][0] = 1 << 40
     tree.__setstate__(state)
     assert "a feature that there is not" in refused(pipeline)
+
+
+def test_a_booster_that_time_cut_short_is_loaded_again(fitted, table, tmp_path):
+    """What is known of it then stands in another place of the model."""
+    pipeline = fitted("lightgbm")
+    target = (table["amount"] > 0).to_numpy().astype(int)
+    model = fit(
+        "lgbm",
+        task=task_factory("binary"),
+        config={"n_estimators": 5000, "num_leaves": 31},
+        values=pipeline[0].transform(table),
+        target=target,
+        weights=None,
+        seed=1,
+        seconds=0.3,
+    )
+    assert model.booster_.current_iteration() < 5000
+    assert "n_estimators" in model._other_params
+    cut = Pipeline([("prepare", pipeline[0]), ("model", model)])
+    model_files.save(cut, tmp_path / "cut.skops")
+    again = model_files.load(tmp_path / "cut.skops").predict_proba(table)
+    np.testing.assert_array_equal(again, cut.predict_proba(table))
+
+
+@pytest.mark.parametrize("name", ["n_estimators", "max_bin", "n_jobs"])
+def test_boosters_with_a_setting_that_holds_another(fitted, refused, name):
+    pipeline = fitted("lightgbm")
+    pipeline[-1]._other_params[name] = "1 predict_disable_shape_check=true"
+    assert "no number" in refused(pipeline)
