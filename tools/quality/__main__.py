@@ -76,7 +76,7 @@ def told(tables: int, seeds: int, seconds: float) -> str:
     today = dt.datetime.now(tz=dt.UTC).date().isoformat()
     machine = f"{os.cpu_count()} cores ({platform.machine()}, Python {platform.python_version()})"
     return (
-        f"{kind} on {today}, on {machine}: {tables} of {len(TABLES)} tables, {seeds} seed"
+        f"{kind} on {today}, on {machine}:\n{tables} of {len(TABLES)} tables, {seeds} seed"
         f"{'' if seeds == 1 else 's'}, {MODELS} models in {seconds:g} s."
     )
 
