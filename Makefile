@@ -65,6 +65,16 @@ soak: install ## Serve under work and faults for half an hour: SOAK_MINUTES=3 SO
 mutants: install .venv-mutants/.installed ## Plant faults in contract, access and tables, and see which the tests notice
 	.venv-mutants/bin/python tools/mutants/__main__.py $(ROOMS)
 
+.venv-quality/.installed: locks/ml.lock tools/quality/requirements.txt
+	test -x .venv-quality/bin/python || $(PYTHON) -m venv .venv-quality
+	.venv-quality/bin/python -m pip install --quiet '$(PIP)'
+	.venv-quality/bin/python -m pip install --quiet --no-compile --require-hashes --requirement locks/ml.lock
+	.venv-quality/bin/python -m pip install --quiet --no-compile --no-deps --editable . --requirement tools/quality/requirements.txt
+	touch $@
+
+quality: .venv-quality/.installed ## Measure models beside defaults on real tables: SEEDS=1 SECONDS=15 TABLES=1,2 make quality
+	.venv-quality/bin/python -W ignore -m tools.quality
+
 types: install tools/node/node_modules/.package-lock.json ## Check the types of Python and of the console
 	$(BIN)/mypy
 	$(BIN)/python -m tools.check_console
@@ -129,6 +139,6 @@ format: install ## Format the code
 	$(BIN)/ruff check --fix .
 
 clean: ## Remove what the other targets made, but not your data
-	rm -rf .venv .venv-bench build tools/node/node_modules dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-bench .venv-quality build tools/node/node_modules dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help install serve test test-fast fuzz soak check lint types contract docs screenshots clients postman migration bench bench-scale format clean
+.PHONY: help install serve test test-fast fuzz soak quality check lint types contract docs screenshots clients postman migration bench bench-scale format clean

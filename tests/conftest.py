@@ -230,7 +230,12 @@ SLOW = frozenset(
         *("contract/test_breaks.py", "contract/test_ci_docs.py", "contract/test_clients.py"),
         *("contract/test_examples.py", "contract/test_fuzzing.py", "contract/test_workflows.py"),
         *("engines/test_flaml_engine.py", "engines/test_prediction.py", "engines/test_results.py"),
-        *("engines/test_tables.py", "handlers/test_accepted_tables.py"),
+        *(
+            "engines/test_ensemble.py",
+            "engines/test_noise.py",
+            "engines/test_tables.py",
+            "handlers/test_accepted_tables.py",
+        ),
         *("engines/test_model_file.py", "jobs/test_table_prediction.py"),
         *("jobs/test_fork_server.py", "jobs/test_report_job.py", "jobs/test_takeover.py"),
         *("jobs/test_train_job.py", "jobs/test_training.py", "jobs/test_worker.py"),

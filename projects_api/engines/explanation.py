@@ -9,6 +9,7 @@ from sklearn.pipeline import Pipeline
 from xgboost import DMatrix
 
 from projects_api.engines.calibration import Calibrated
+from projects_api.engines.ensemble import Weighted, mean
 from projects_api.engines.training_data import TrainingData
 
 _FEATURES = 100
@@ -31,8 +32,7 @@ def explain(
     of three times; of more than 100 columns those are tried that the model itself weighs most.
     """
     values, made_of, names = prepared.held_out, prepared.made_of, prepared.names
-    if isinstance(model, Calibrated):
-        model = model.model  # whose inside is looked into
+    model = _inside(model)
     random = np.random.default_rng(seed)
     rows = np.sort(random.permutation(len(values))[:_ROWS])
     shap = _shap(model, values[rows[:_SHAP_ROWS]], made_of, len(names))
@@ -83,8 +83,18 @@ def _permute(
 
 
 def _native_weights(model: Any, made_of: np.ndarray, count: int) -> np.ndarray:
+    if isinstance(model, Weighted):
+        total = np.zeros(count)
+        for one, weight in zip(model.models, model.weights, strict=True):
+            weighed = _native_weights(_inside(one), made_of, count)
+            total += weight * weighed / (weighed.sum() or 1)
+        return total
     weights = getattr(model, "feature_importances_", np.zeros(len(made_of)))
     return np.bincount(made_of, weights=weights, minlength=count)
+
+
+def _inside(model: Any) -> Any:
+    return model.model if isinstance(model, Calibrated) else model
 
 
 def _shap(model: Any, values: np.ndarray, made_of: np.ndarray, count: int) -> np.ndarray | None:
@@ -101,7 +111,11 @@ def _shap(model: Any, values: np.ndarray, made_of: np.ndarray, count: int) -> np
 
 
 def _contributions(model: Any, values: np.ndarray) -> np.ndarray | None:
-    """SHAP values by row, label and prepared column."""
+    """SHAP values by row, label and prepared column; of an ensemble the weighted mean."""
+    if isinstance(model, Weighted):
+        of_models = [_contributions(_inside(one), values) for one in model.models]
+        known = [one for one in of_models if one is not None]
+        return mean(known, model.weights) if len(known) == len(of_models) else None
     if isinstance(model, Pipeline):
         return _linear_contributions(model, values)
     kind = type(model).__module__.partition(".")[0]

@@ -19,11 +19,12 @@ import sklearn
 from flaml.automl.task.factory import task_factory
 from lightgbm.basic import LightGBMError
 
-from projects_api.engines import candidates, data_summary, table
-from projects_api.engines.calibration import Answers, Calibration, calibrate, calibration_error
+from projects_api.engines import candidates, data_summary, model_files, table
+from projects_api.engines.calibration import Answers
 from projects_api.engines.choices import left_by, metric_name
-from projects_api.engines.decision import BINARY, Decision
-from projects_api.engines.evaluation import loss, score
+from projects_api.engines.decision import BINARY
+from projects_api.engines.ensemble import Choice, Ensemble, EnsembleOfLabels, combine, select
+from projects_api.engines.evaluation import loss
 from projects_api.engines.fitting import (
     Clock,
     OutOfTime,
@@ -36,6 +37,7 @@ from projects_api.engines.fitting import (
     trees,
 )
 from projects_api.engines.interface import (
+    ENSEMBLE,
     Candidate,
     Progress,
     Task,
@@ -45,13 +47,17 @@ from projects_api.engines.interface import (
     rank,
 )
 from projects_api.engines.search import LEARNERS, Search
+from projects_api.engines.stopping import Stopping
 from projects_api.engines.training_data import TrainingData, prepare
+from projects_api.engines.validation import Validated, judge
 
 _PREPARED = 5  # percent
 _CELLS_TO_MEASURE = 500_000
 _MEASURED_SHARE = 0.1
 _FIRST_TREES = 4
 _MOST_FAILURES = 3  # of one learner in a row
+_LEAST_OF_ENSEMBLE = 2
+_MOST_BYTES_OF_ENSEMBLE = 1 << 29
 
 
 def train(task: Task, folder: Path, progress: Progress) -> TrainingResult:
@@ -68,7 +74,7 @@ def train(task: Task, folder: Path, progress: Progress) -> TrainingResult:
         signature = data_summary.signature(data, task)
         prepared = prepare(data, task.config)
         training = _Training(task.config, prepared, folder, progress, clock, sort_metric, signature)
-        found = training.run(learners, _Stopping(task.config, stopping_metric))
+        found = training.run(learners, Stopping(task.config, stopping_metric))
     progress.report(100, stage="done", seconds_left=0)
     return TrainingResult(
         candidates=rank(found, sort_metric),
@@ -93,28 +99,6 @@ def _choose_learners(task: Task) -> dict[str, str]:
     return chosen
 
 
-class _Stopping:
-    """Whether the search has stopped getting better, as `TrainingConfig` tells."""
-
-    def __init__(self, config: TrainingConfig, metric: str) -> None:
-        self.metric = metric
-        self._config = config
-        self._best = self._round = float("inf")
-        self._stale = 0
-
-    def take(self, value: float) -> None:
-        """Take a model's loss in the cross validation."""
-        self._round = min(self._round, value)
-
-    def end_round(self) -> bool:
-        """Return whether this round was one too many."""
-        margin = self._config.stopping_tolerance * abs(self._best)
-        better = self._round < self._best - (margin if np.isfinite(margin) else 0)
-        self._stale = 0 if better else self._stale + 1
-        self._best, self._round = min(self._best, self._round), float("inf")
-        return 0 < self._config.stopping_rounds <= self._stale
-
-
 @dataclass(slots=True)
 class _Training:
     """The search of one training, over all learners."""
@@ -128,41 +112,129 @@ class _Training:
     signature: dict[str, Any]
     threads: int | None = None
     found: list[Candidate] = field(default_factory=list)
+    choice: Choice = field(default_factory=Choice)
     failure: str = "no model was ready in time: allow more, or exclude slow algorithms"
 
-    def run(self, learners: dict[str, str], stopping: _Stopping) -> list[Candidate]:
+    def run(self, learners: dict[str, str], stopping: Stopping) -> list[Candidate]:
         """Let the learners take turns until a limit is reached. Raises `TrainingRefused`."""
         kind = {0: "regression", BINARY: "binary"}.get(self.data.label_count, "multiclass")
         task = task_factory(kind)
         self.threads = measure_threads(task, self.data.values, self.data.target, self.config.seed)
         turns = [_Learner(self, kind, name, task) for kind, name in learners.items()]
+        most = self.config.max_models
+        reserved = int(self._has_room_for_ensemble(len(learners)))
+        is_stale = self._search(turns, stopping, most - reserved)
         found = self.found
-        while not self._is_over(found, turns):
-            for learner in list(turns):
-                if self._is_over(found, turns):
-                    break
-                self._tell(learner.model_type, found)
-                candidate = self._try(learner, stopping, self._share(found, len(learners)))
-                if candidate is not None:
-                    found.append(candidate)
-                    self.progress.count(len(found))
-                elif learner.is_done:
-                    turns.remove(learner)
-            if not self._is_over(found, turns) and stopping.end_round():
-                self.progress.log(f"stopped: {stopping.metric} gets no better")
-                break
         if not found:
             raise TrainingRefused(self.failure)
+        if reserved and not self.progress.is_to_stop() and not self._add_ensemble():
+            is_stale = is_stale or self._search(turns, stopping, most)
+        if is_stale:
+            self.progress.log(f"stopped: {stopping.metric} gets no better")
         if self.progress.is_to_stop():
-            most = self.config.max_models
             self.progress.log(f"stopped early, as was asked for: {len(found)} of {most} models")
         return found
+
+    def _has_room_for_ensemble(self, learners: int) -> bool:
+        """Tell whether the last place is left for an ensemble: each learner has its turn before."""
+        excluded = {name.lower() for name in self.config.exclude_algos}
+        is_wanted = ENSEMBLE.lower() not in excluded and learners >= _LEAST_OF_ENSEMBLE
+        return is_wanted and self.config.max_models > learners
+
+    def _search(self, turns: list["_Learner"], stopping: Stopping, most: int) -> bool:
+        """Let the learners take turns until there are so many; tell whether it was of no use."""
+        found, learners = self.found, len(turns)
+        while not self._is_over(turns, most):
+            for learner in list(turns):
+                if self._is_over(turns, most):
+                    break
+                self._tell(learner.model_type, found)
+                candidate = self._try(learner, stopping, self._share(found, learners))
+                if candidate is not None:
+                    self._keep(candidate)
+                elif learner.is_done:
+                    turns.remove(learner)
+            if not self._is_over(turns, most) and stopping.end_round():
+                return True
+        return False
+
+    def _keep(self, candidate: Candidate) -> None:
+        self.found.append(candidate)
+        self.progress.count(len(self.found))
+
+    def _add_ensemble(self) -> bool:
+        """Make an ensemble of the best, where the cross validation likes it better than each."""
+        models = self.choice.models
+        if len(models) < _LEAST_OF_ENSEMBLE:
+            return False
+        self._tell(ENSEMBLE, self.found)
+        answers = [said for _, said in models]
+        by = self.sort_metric
+
+        def validate(said: Answers) -> Validated:
+            return judge(said, self.data, {by}, mends=False)
+
+        weights = select(answers, lambda said: loss(by, validate(said).scores.get(by)))
+        validated = validate(combine(answers, weights))
+        if not loss(by, validated.scores.get(by)) < self.choice.lowest:
+            self.progress.log(f"no ensemble: none has a better {by} than the best model")
+            return False
+        chosen = [place for place, weight in enumerate(weights) if weight]
+        named = {one.name: one for one in self.found}
+        members = [named[models[place][0]] for place in chosen]
+        try:
+            self._keep(self._ensemble(members, weights[chosen], validated))
+        except model_files.ModelRefused as refused:
+            self.progress.log(f"no ensemble: {refused}")
+            return False
+        return True
+
+    def _ensemble(
+        self, members: list[Candidate], weights: np.ndarray, validated: Validated
+    ) -> Candidate:
+        """Make an ensemble of models as their files hold them. Raises `ModelRefused`."""
+        if sum(one.path.stat().st_size for one in members) > _MOST_BYTES_OF_ENSEMBLE:
+            raise model_files.ModelRefused("its models would be too large together")
+        models = [model_files.load(one.path).steps[-1][1] for one in members]
+        shares = [
+            {"name": one.name, "weight": float(weight)}
+            for one, weight in zip(members, weights, strict=True)
+        ]
+        return self.make(
+            (EnsembleOfLabels if self.data.label_count else Ensemble)(models, weights),
+            validated,
+            name=f"{ENSEMBLE}_1",
+            model_type=ENSEMBLE,
+            parameters={"models": shares},
+            seconds=sum(one.training_seconds for one in members),
+        )
+
+    def make(self, model: Any, validated: Validated, **about: Any) -> Candidate:
+        """Make a candidate of a fitted model, and tell of it; `about` is for `candidates.make`."""
+        by = self.sort_metric
+        measured = validated.scores.get(by)
+        candidate = candidates.make(
+            model,
+            self.data,
+            self.folder,
+            sort_metric=by,
+            validated=measured,
+            calibration_error=validated.calibration_error,
+            decision=validated.decision,
+            seed=self.config.seed,
+            signature=self.signature,
+            **about,
+        )
+        told = "unknown" if measured is None else f"{measured:.5g}"
+        mended = validated.calibration.told() if validated.calibration else ""
+        self.progress.log(f"{candidate.name}: {by} {told}, cross-validated{mended}")
+        return candidate
 
     def interruptible(self) -> AbstractContextManager[None]:
         """Let a block be interrupted where the training is to stop and has a model."""
         return interruptible(self.progress.is_to_stop) if self.found else nullcontext()
 
-    def _try(self, learner: "_Learner", stopping: _Stopping, seconds: float) -> Candidate | None:
+    def _try(self, learner: "_Learner", stopping: Stopping, seconds: float) -> Candidate | None:
         try:
             return learner.try_next(stopping, seconds)
         except OutOfTime:
@@ -174,9 +246,9 @@ class _Training:
             self.progress.log(f"left out a {learner.model_type}: {reason}")
         return None
 
-    def _is_over(self, found: list[Candidate], turns: list["_Learner"]) -> bool:
-        is_to_stop = found and self.progress.is_to_stop()
-        is_full = len(found) >= self.config.max_models
+    def _is_over(self, turns: list["_Learner"], most: int) -> bool:
+        is_to_stop = self.found and self.progress.is_to_stop()
+        is_full = len(self.found) >= most
         return not turns or is_full or is_to_stop or self.clock.left() <= 0
 
     def _share(self, found: list[Candidate], learners: int) -> float:
@@ -195,16 +267,6 @@ class _Training:
         self.progress.report(percent, stage=stage, seconds_left=max(0.0, left))
 
 
-@dataclass(frozen=True, slots=True)
-class _Validated:
-    """What a cross validation tells of a model."""
-
-    scores: dict[str, float]
-    decision: Decision
-    calibration: Calibration | None
-    calibration_error: float | None
-
-
 class _Learner:
     """One learner's turns: propose, validate, fit, measure."""
 
@@ -216,7 +278,7 @@ class _Learner:
         self._search = Search(name, task, self._data.values, self._data.target, self._config.seed)
         self._count = 0
 
-    def try_next(self, stopping: _Stopping, seconds: float) -> Candidate | None:
+    def try_next(self, stopping: Stopping, seconds: float) -> Candidate | None:
         """Make the next model within a time; None when there is nothing left to try.
 
         Raises what a fit raises. `is_done` tells that it has nothing left or fails again and again.
@@ -245,36 +307,17 @@ class _Learner:
         seconds = fitting.spent()
         if validated.calibration:
             model = validated.calibration.of(model)
-        return self._make(model, proposal, validated, seconds)
-
-    def _make(
-        self,
-        model: Any,
-        proposal: dict[str, Any],
-        validated: "_Validated",
-        seconds: float,
-    ) -> Candidate:
         self._count += 1
-        by = self._training.sort_metric
-        measured = validated.scores.get(by)
-        candidate = candidates.make(
+        candidate = self._training.make(
             model,
-            self._data,
-            self._training.folder,
+            validated,
             name=f"{self.model_type}_{self._count}",
             model_type=self.model_type,
             parameters=proposal,
-            sort_metric=by,
-            validated=measured,
-            calibration_error=validated.calibration_error,
-            decision=validated.decision,
             seconds=seconds,
-            seed=self._config.seed,
-            signature=self._training.signature,
         )
-        told = "unknown" if measured is None else f"{measured:.5g}"
-        mended = validated.calibration.told() if validated.calibration else ""
-        self._training.progress.log(f"{candidate.name}: {by} {told}, cross-validated{mended}")
+        value = loss(by, validated.scores.get(by))
+        self._training.choice.take(candidate.name, self.model_type, value, validated.answers)
         return candidate
 
     def _measured(self, proposal: dict[str, Any], clock: Clock) -> dict[str, Any]:
@@ -304,9 +347,7 @@ class _Learner:
         possible = 1 + int(left / each) if each else proposal["n_estimators"]
         return affordable(proposal, possible) if possible < proposal["n_estimators"] else proposal
 
-    def _validate(
-        self, proposal: dict[str, Any], stopping_metric: str, clock: Clock
-    ) -> "_Validated":
+    def _validate(self, proposal: dict[str, Any], stopping_metric: str, clock: Clock) -> Validated:
         """Ask models about the rows of each fold that they have not seen, and judge the answers."""
         answers: list[tuple[np.ndarray, np.ndarray]] = []
         folds = self._data.folds
@@ -315,30 +356,9 @@ class _Learner:
             model = self._fit(proposal, fold.fitted_values, fold.fitted, seconds)
             predicted = predict(model, fold.validated_values, self._data.label_count)
             answers.append((self._data.target[fold.validated], predicted))
-        return self._judge(answers, {self._training.sort_metric, stopping_metric})
-
-    def _judge(self, answers: Answers, names: set[str]) -> "_Validated":
-        """Mean metrics over the folds in which they are defined, and how to say labels.
-
-        Labels that are balanced on purpose have no probabilities to be mended.
-        """
-        data, weights = self._data, self._data.row_weights
-        count = data.label_count
-        weigh = [None if weights is None else weights[fold.validated] for fold in data.folds]
-        calibration, error = None, None
-        if count and answers and not self._config.balance_classes:
-            calibration, answers = calibrate(answers, weigh)
-        if count and answers:
-            error = calibration_error(answers, weigh)
-        known = [one for one in weigh if one is not None]
-        decision = data.decide(answers, np.concatenate(known) if known else None)
-        told: dict[str, list[float]] = {name: [] for name in names}
-        for (target, predicted), of in zip(answers, weigh, strict=True):
-            scores = score(target, predicted, count, names, decision, weights=of)
-            for name, value in scores.items():
-                told[name].append(value)
-        means = {name: float(np.mean(values)) for name, values in told.items() if values}
-        return _Validated(means, decision, calibration, error)
+        names = {self._training.sort_metric, stopping_metric}
+        # Labels that are balanced on purpose have no probabilities to be mended.
+        return judge(answers, self._data, names, mends=not self._config.balance_classes)
 
     def _fit(
         self,

@@ -39,7 +39,9 @@ THRESHOLD_METRICS = ("auto", "none", "f1", "accuracy", "mean_per_class_error")
 COLUMN_KINDS = ("number", "category", "text", "datetime")
 """What `column_kinds` may say that a column is."""
 SPLITS = ("random", "time", "group")
-OTHER_MODEL_TYPES = ("StackedEnsemble", "DeepLearning")
+ENSEMBLE = "Ensemble"
+"""What the engine `flaml` makes of its best models, where that is better than each of them."""
+OTHER_MODEL_TYPES = (ENSEMBLE, "StackedEnsemble", "DeepLearning")
 # How an engine's models are stored; those of skops alone can be loaded again, and predict.
 MODEL_FORMATS = {"flaml": "skops", "h2o": "json"}
 

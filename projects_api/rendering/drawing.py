@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from projects_api.rendering.document import Picture
+from projects_api.rendering.fonts import FAMILY
 
 INK = "#14171b"
 """The colour of texts and lines, which a writer may replace by its own."""
@@ -21,7 +22,6 @@ ORANGE = "#d8802a"
 COLOURS = (BLUE, ORANGE, "#2e9e77", "#c2504f", "#8e6bbf", "#a3824a", "#d272a6", GREY)
 
 _STYLE: dict[str, Any] = {
-    "font.family": "DejaVu Sans",
     "font.size": 8.5,
     "text.color": INK,
     "text.parse_math": False,  # A dollar in a name is a dollar.
@@ -54,12 +54,16 @@ _STYLE: dict[str, Any] = {
 }
 
 
-def draw(picture: Picture, *, as_paths: bool, prefix: str = "") -> str:
+def draw(
+    picture: Picture, *, as_paths: bool, prefix: str = "", families: Sequence[str] = ()
+) -> str:
     """Draw a picture as an SVG element; its letters are texts or, on request, paths.
 
-    `prefix` keeps its ids apart from those of other pictures in one document.
+    `prefix` keeps its ids apart from those of other pictures in one document; `families` are fonts
+    for letters that the own one lacks.
     """
     style: Any = {**_STYLE, "svg.fonttype": "path" if as_paths else "none"}
+    style["font.family"] = [FAMILY, *families]
     with mpl.rc_context(style), warnings.catch_warnings():
         # Letters that the font lacks become boxes.
         warnings.filterwarnings("ignore", message="Glyph")

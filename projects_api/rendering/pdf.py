@@ -1,14 +1,17 @@
-"""Reports as PDF, with embedded fonts for Latin, Greek, Cyrillic, Arabic and Hebrew."""
+"""Reports as PDF, with embedded fonts for Latin, Greek, Cyrillic, Arabic and Hebrew.
+
+Letters of other scripts come from fonts of the system, and what none of them has is told.
+"""
 
 import io
 import logging
+import unicodedata
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 from fpdf import FPDF, FontFace
 from fpdf.enums import TableCellFillMode, TextDirection, XPos, YPos
 from fpdf.line_break import Fragment, TextLine
@@ -24,15 +27,18 @@ from projects_api.rendering.document import (
     moment,
 )
 from projects_api.rendering.drawing import draw
+from projects_api.rendering.fonts import FAMILY, FONTS, faces_for, lacking
 
-FONTS = Path(mpl.get_data_path(), "fonts", "ttf")
-FAMILY = "DejaVu Sans"
 INK, SOFT, LINE, MARK = (20, 23, 27), (89, 97, 107), (205, 210, 216), (253, 241, 226)
 _MILLIMETRES = 25.4
 _LETTERS = 108
 """What stands side by side in a table."""
 _WORD = 14
 _UNKNOWN = "\N{WHITE SQUARE}"
+_INVISIBLE = {"Cf", "Mn", "Me"}
+_MOST_TOLD = 6
+_CAPTION = 14
+_LEAST_SCALE = 0.7
 
 
 def write_pdf(document: Document, path: Path) -> Path:
@@ -40,6 +46,7 @@ def write_pdf(document: Document, path: Path) -> Path:
     # It tells of letters that no font has, which are replaced here, and of drawing in general.
     logging.getLogger("fpdf").setLevel(logging.ERROR)
     logging.getLogger("fontTools").setLevel(logging.ERROR)
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
     pages = _Pages(document)
     for section, following in zip_longest(document.sections, document.sections[1:]):
         pages.add_section(section, following)
@@ -57,6 +64,14 @@ class _Pages(FPDF):
         self.set_auto_page_break(auto=True, margin=20)
         for style, name in (("", "DejaVuSans"), ("B", "DejaVuSans-Bold")):
             self.add_font(FAMILY, style, FONTS / f"{name}.ttf")
+        missing = lacking(document)
+        self.faces = faces_for(missing)
+        names = [f"other {number}" for number in range(len(self.faces))]
+        for name, face in zip(names, self.faces, strict=True):
+            self.add_font(name, "", face.path)
+        self.set_fallback_fonts(names, exact_match=False)
+        self.families = [face.register() for face in self.faces if face.has_outlines]
+        self.unshown = missing.difference(*(face.letters for face in self.faces))
         self.set_text_shaping(use_shaping_engine=True)
         self.set_creation_date(document.created_at)
         self.set_title(document.title)
@@ -67,11 +82,11 @@ class _Pages(FPDF):
     @cached_property
     def _letters(self) -> frozenset[int]:
         font: Any = self.fonts[FAMILY.lower()]
-        return frozenset(font.cmap)
+        return frozenset(font.cmap).union(*(face.letters for face in self.faces))
 
     def shown(self, text: str) -> str:
-        """Replace the letters that the font does not have."""
-        return "".join(one if ord(one) in self._letters else _UNKNOWN for one in text)
+        """Replace the letters that no font has, and leave out what nobody would see of them."""
+        return "".join(one if ord(one) in self._letters else _instead_of(one) for one in text)
 
     def _render_styled_text_line(self, text_line: TextLine, *args: Any, **options: Any) -> bool:
         parts = text_line.fragments
@@ -110,6 +125,9 @@ class _Pages(FPDF):
         self.set_line_width(0.5)
         self.line(self.l_margin, self.y, self.w - self.r_margin, self.y)
         self.ln(3)
+        if self.unshown:
+            self.write_in(SOFT, 8)
+            self.add_text(_told(self.unshown), 4.2, 1)
 
     def add_section(self, section: Section, following: Section | None) -> None:
         """Write a section, its heading never alone at the end of a page."""
@@ -168,9 +186,12 @@ class _Pages(FPDF):
 
     def _add_picture(self, picture: Picture) -> None:
         height, width = _millimetres(picture.height), _millimetres(picture.width)
-        if self.will_page_break(height + 12):
+        room = self.page_break_trigger - self.y - _CAPTION
+        if room < _LEAST_SCALE * height:
             self.add_page()
-        svg = io.BytesIO(draw(picture, as_paths=True).encode())
+        elif room < height:  # Rather a little smaller than a page that is half empty.
+            height, width = room, width * room / height
+        svg = io.BytesIO(draw(picture, as_paths=True, families=self.families).encode())
         width, height = min(width, self.epw), height * min(1, self.epw / width)
         left = self.l_margin + (self.epw - width) / 2
         self.image(svg, x=left, w=width, h=height, alt_text=self.shown(picture.in_words))
@@ -179,11 +200,28 @@ class _Pages(FPDF):
         self.add_text(picture.caption, 4.2, 4)
 
 
+def _instead_of(letter: str) -> str:
+    return "" if unicodedata.category(letter) in _INVISIBLE else _UNKNOWN
+
+
+def _told(unshown: set[int]) -> str:
+    """Say which letters no font has, by what they are called."""
+    named = [
+        f"U+{one:04X} ({unicodedata.name(chr(one), 'without a name').lower()})"
+        for one in sorted(unshown)[:_MOST_TOLD]
+    ]
+    more = len(unshown) - len(named)
+    return (
+        f"No font of the server has {'; '.join(named)}{f'; and {more} more' if more else ''}: "
+        f"{_UNKNOWN} stands instead. The report in HTML shows them in the fonts of its reader."
+    )
+
+
 def _needed(section: Section) -> float:
     """Return how many millimetres a section needs at least, to begin on a page."""
     match section.blocks:
         case [Picture(height=height), *_]:
-            return _millimetres(height) + 25
+            return _LEAST_SCALE * _millimetres(height) + _CAPTION + 15
         case [Note()]:
             return 25
     return 40

@@ -7,8 +7,13 @@ import lightgbm
 import numpy as np
 import pytest
 import xgboost
+from flaml.automl.task.factory import task_factory
+from lightgbm import LGBMClassifier
+from sklearn.pipeline import Pipeline
 
 from projects_api.engines import model_files
+from projects_api.engines.ensemble import EnsembleOfLabels
+from projects_api.engines.fitting import fit
 from projects_api.engines.model_files import ModelRefused
 
 from .conftest import ESTIMATORS
@@ -250,3 +255,87 @@ def test_words_without_a_weight(fitted, refused):
     words = pipeline[0].named_transformers_["text"]
     words._tfidf.idf_ = words._tfidf.idf_[:1]
     assert "one weight each" in refused(pipeline)
+
+
+def ensemble_of(fitted, *kinds) -> Pipeline:
+    pipelines = [fitted(kind) for kind in kinds]
+    weights = np.full(len(kinds), 1 / len(kinds))
+    model = EnsembleOfLabels([one[-1] for one in pipelines], weights)
+    return Pipeline([("prepare", pipelines[0][0]), ("model", model)])
+
+
+def test_a_real_ensemble_answers_as_before(fitted, table, tmp_path):
+    pipeline = ensemble_of(fitted, "forest", "lightgbm", "xgboost")
+    model_files.save(pipeline, tmp_path / "real.skops")
+    again = model_files.load(tmp_path / "real.skops").predict_proba(table)
+    np.testing.assert_array_equal(again, pipeline.predict_proba(table))
+
+
+@pytest.mark.parametrize(
+    ("weights", "reason"),
+    [
+        ([0.5], "not one weight for each"),
+        ([[0.5, 0.5]], "not one weight for each"),
+        ([0.5, np.nan], "no share"),
+        ([0.5, np.inf], "no share"),
+        ([2.0, -1.0], "no share"),
+        ([0.5, 0.4], "no share"),
+    ],
+)
+def test_ensembles_whose_weights_are_none(fitted, refused, weights, reason):
+    pipeline = ensemble_of(fitted, "forest", "lightgbm")
+    pipeline[-1].weights = np.array(weights)
+    assert reason in refused(pipeline)
+
+
+def test_ensembles_whose_models_tell_other_labels(fitted, refused, table):
+    pipeline = ensemble_of(fitted, "forest", "lightgbm")
+    values = pipeline[0].transform(table)
+    pipeline[-1].models[1] = LGBMClassifier(n_estimators=3, n_jobs=1, verbose=-1).fit(
+        values, (table["amount"] > 0).astype(int)
+    )
+    assert "other labels" in refused(pipeline)
+
+
+def test_ensembles_without_models(fitted, refused):
+    pipeline = ensemble_of(fitted, "forest")
+    pipeline[-1].models, pipeline[-1].weights = [], np.array([])
+    assert "no models" in refused(pipeline)
+
+
+def test_a_forged_model_within_an_ensemble(fitted, refused):
+    pipeline = ensemble_of(fitted, "lightgbm", "forest")
+    tree = pipeline[-1].models[1].estimators_[0].tree_
+    state = tree.__getstate__()
+    state["nodes"]["feature"][0] = 1 << 40
+    tree.__setstate__(state)
+    assert "a feature that there is not" in refused(pipeline)
+
+
+def test_a_booster_that_time_cut_short_is_loaded_again(fitted, table, tmp_path):
+    """What is known of it then stands in another place of the model."""
+    pipeline = fitted("lightgbm")
+    target = (table["amount"] > 0).to_numpy().astype(int)
+    model = fit(
+        "lgbm",
+        task=task_factory("binary"),
+        config={"n_estimators": 5000, "num_leaves": 31},
+        values=pipeline[0].transform(table),
+        target=target,
+        weights=None,
+        seed=1,
+        seconds=0.3,
+    )
+    assert model.booster_.current_iteration() < 5000
+    assert "n_estimators" in model._other_params
+    cut = Pipeline([("prepare", pipeline[0]), ("model", model)])
+    model_files.save(cut, tmp_path / "cut.skops")
+    again = model_files.load(tmp_path / "cut.skops").predict_proba(table)
+    np.testing.assert_array_equal(again, cut.predict_proba(table))
+
+
+@pytest.mark.parametrize("name", ["n_estimators", "max_bin", "n_jobs"])
+def test_boosters_with_a_setting_that_holds_another(fitted, refused, name):
+    pipeline = fitted("lightgbm")
+    pipeline[-1]._other_params[name] = "1 predict_disable_shape_check=true"
+    assert "no number" in refused(pipeline)

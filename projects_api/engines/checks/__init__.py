@@ -17,9 +17,10 @@ from sklearn.preprocessing import OneHotEncoder, TargetEncoder
 from sklearn.tree import BaseDecisionTree
 from sklearn.tree._tree import Tree
 
-from projects_api.engines.checks import encoders, trees, xgboost_model
+from projects_api.engines.checks import encoders, ensembles, trees, xgboost_model
 from projects_api.engines.checks.faults import Fault, require
 from projects_api.engines.checks.lightgbm_text import check_features, checking_texts
+from projects_api.engines.ensemble import Weighted
 from projects_api.engines.transformers import WordWeights
 
 __all__ = ["Fault", "check", "checking_texts"]
@@ -32,6 +33,7 @@ _CHECKS: tuple[tuple[type, str, Callable[[Any], None]], ...] = (
     (xgboost.Booster, "handle", xgboost_model.check),
     (OneHotEncoder, "categories_", encoders.check_one_hot),
     (TargetEncoder, "categories_", encoders.check_target),
+    (Weighted, "models", ensembles.check_weights),
     (WordWeights, "vocabulary_", encoders.check_words),
 )
 _LEAVES = (str, bytes, bytearray, int, float, slice, type, np.generic, np.dtype)

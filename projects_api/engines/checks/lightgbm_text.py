@@ -33,7 +33,8 @@ _NUMBER = re.compile(rb"-?([0-9.]+(e[+-]?[0-9]{1,3})?|inf)")
 _OBJECTIVE = re.compile(rb"regression|binary sigmoid:1|multiclass num_class:([0-9]{1,9})")
 _DECISIONS = {0, 2, 4, 6, 8, 10}
 """Which way missing values go, and what is missing. An odd number is a split by categories."""
-_SETTINGS = {"deterministic", "force_row_wise", "max_bin", "n_jobs", "verbose"}
+_SETTINGS = {"deterministic", "force_row_wise", "max_bin", "n_estimators", "n_jobs", "verbose"}
+"""`n_estimators` is there where time cut a booster short, and FLAML told it its trees."""
 
 
 @contextmanager
@@ -54,7 +55,10 @@ def check_features(model: Any) -> None:
     """Check that a model takes what its booster takes, and has no setting that turns checks off."""
     width = model._Booster.num_feature()  # noqa: SLF001 - the attributes are what it goes by
     require(model._n_features == model._n_features_in == width, "a booster takes other features")  # noqa: SLF001
-    require(_SETTINGS.issuperset(model._other_params), "a booster has settings that are not ours")  # noqa: SLF001
+    others = model._other_params  # noqa: SLF001
+    require(_SETTINGS.issuperset(others), "a booster has settings that are not ours")
+    are_plain = all(type(one) in {bool, int} for one in others.values())  # a text may hold several
+    require(are_plain, "a booster has a setting that is no number")
 
 
 def check_text(text: bytes) -> None:

@@ -36,6 +36,8 @@ TYPES = frozenset(
         "numpy.int64",
         "numpy.ndarray",
         "projects_api.engines.calibration.Calibrated",
+        "projects_api.engines.ensemble.Ensemble",
+        "projects_api.engines.ensemble.EnsembleOfLabels",
         "projects_api.engines.transformers.DateParts",
         "projects_api.engines.transformers.Numbers",
         "projects_api.engines.transformers.WordWeights",
