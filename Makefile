@@ -103,6 +103,9 @@ bench: .venv-bench/.installed ## Measure this server beside others (needs wrk an
 bench-scale: .venv-bench/.installed ## Compare latencies with a thousand and with a million projects
 	.venv-bench/bin/python -W ignore -m tools.bench.scale $(BENCH)
 
+packages: install ## Build the packages for callers, in Python and TypeScript, into build/packages/
+	$(BIN)/python -m tools.packages.build
+
 postman: install tools/node/node_modules/.package-lock.json ## Write a Postman collection to build/
 	$(BIN)/python -m tools.convert_to_postman
 
@@ -125,4 +128,4 @@ format: install ## Format the code
 clean: ## Remove what the other targets made, but not your data
 	rm -rf .venv .venv-bench build tools/node/node_modules dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help install serve test test-fast fuzz soak check lint types contract docs clients postman migration bench bench-scale format clean
+.PHONY: help install serve test test-fast fuzz soak check lint types contract docs clients packages postman migration bench bench-scale format clean

@@ -106,12 +106,10 @@ def _parameters(everything: list[Any], place: str) -> tuple[Parameter, ...]:
 def _properties(schema: Any) -> tuple[Parameter, ...]:
     declared = resolved(schema)
     required = declared.get("required", ())
-    found = [
-        Parameter(name, one, name in required) for name, one in declared["properties"].items()
-    ]
+    found = [Parameter(name, one, name in required) for name, one in declared["properties"].items()]
     return tuple(sorted(found, key=lambda one: not one.is_required))
 
 
 def _list_member(schema: Any) -> str:
     members = resolved(schema)["properties"].items()
-    return next(name for name, one in members if resolved(one).get("type") == "array")
+    return str(next(name for name, one in members if resolved(one).get("type") == "array"))

@@ -100,7 +100,8 @@ def _pager(operation: Operation) -> str:
     return f"""\
   /** Go through all pages of `{camel(name)}`, `limit` items at a time. */
   {camel(f"iterate_{plural}")}({takes}): AsyncGenerator<Item<{kind}, "{operation.list_member}">> {{
-    return this.pages((offset) => this.{camel(name)}({page}), (page) => page.{operation.list_member});
+    const page = (offset: number) => this.{camel(name)}({page});
+    return this.pages(page, (found) => found.{operation.list_member});
   }}
 """
 

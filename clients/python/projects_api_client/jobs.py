@@ -10,7 +10,6 @@ _ENDS = frozenset({"succeeded", "failed", "cancelled"})
 _LONGEST_PAUSE = 5.0
 
 
-
 class JobFailed(Exception):
     """A job failed or was cancelled; `job` tells why."""
 
