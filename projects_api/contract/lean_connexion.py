@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any
 
 _CLIENTS_AND_TEMPLATES = ("httpx", "jinja2", "requests")
-_TEST_CLIENT = "starlette.testclient"
+_NAMES = {"starlette.testclient": "TestClient", "starlette.templating": "Jinja2Templates"}
 _OPTIONAL = "flask"
 
 
@@ -27,12 +27,17 @@ class _Later(ModuleType):
         return getattr(_real(self), name)
 
 
-class _TestClients(ModuleType):
-    """The module of a client for tests, whose name is imported from it."""
+class _LaterNamed(ModuleType):
+    """A module of which one name is imported at once, and called when it is used."""
 
-    def TestClient(self, *arguments: Any, **options: Any) -> Any:  # noqa: N802 - its name there
-        """Make one."""
-        return _real(self).TestClient(*arguments, **options)
+    def __init__(self, module: str, name: str) -> None:
+        super().__init__(module)
+
+        # Its attributes are looked up when it is called: that imports it.
+        def call(*given: Any, **named: Any) -> Any:
+            return getattr(_real(self), name)(*given, **named)
+
+        setattr(self, name, call)
 
 
 def _real(stand_in: ModuleType) -> Any:
@@ -45,7 +50,7 @@ def _real(stand_in: ModuleType) -> Any:
 def _unused_left_out() -> Iterator[None]:
     """Put stand-ins in the place of what is not imported yet, while a block imports Connexion."""
     every: list[ModuleType] = [_Later(name) for name in _CLIENTS_AND_TEMPLATES]
-    every.append(_TestClients(_TEST_CLIENT))
+    every += [_LaterNamed(module, name) for module, name in _NAMES.items()]
     stand_ins: dict[str, Any] = {one.__name__: one for one in every}
     # To Connexion it is then as in an installation without it, which is the usual one.
     stand_ins[_OPTIONAL] = None

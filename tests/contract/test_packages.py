@@ -5,6 +5,7 @@ package promises to cope. What the server's journal has then says what was reall
 """
 
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -214,3 +215,12 @@ def test_each_operation_is_a_method(package):
     for one in operations():
         call = f"    def {one.name}(" if is_python else f"\n    {camel(one.name)}("
         assert text.count(call) == 1, one.name
+
+
+def test_snippets_of_the_page_are_taken_from_the_stories():
+    page = (build.ROOT / "docs/packages.md").read_text()
+    snippets = re.findall(r"^```(python|ts)\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    assert len(snippets) >= 12
+    for language, snippet in snippets:
+        story = STORIES / ("story.py" if language == "python" else "story.ts")
+        assert snippet in story.read_text(), snippet
