@@ -86,8 +86,8 @@ docs: install ## Write what is made from contract and imports: docs/operations.m
 	$(BIN)/python -m tools.make_schemas
 	$(BIN)/python -m tools.draw_rooms
 
-clients: install ## Generate clients in seven ways, compile them, and run their stories
-	CLIENTS=all $(BIN)/python -m pytest tests/contract/test_clients.py --numprocesses=0 -rs
+clients: install ## Generate clients in twelve ways, compile them, and run them
+	CLIENTS=all $(BIN)/python -m pytest tests/contract/test_clients.py tests/contract/test_calls.py --numprocesses=0 -rs
 
 .venv-bench/.installed: pyproject.toml locks/core.lock tools/bench/requirements.txt
 	test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench

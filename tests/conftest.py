@@ -222,6 +222,7 @@ SLOW = frozenset(
         *("jobs/test_fork_server.py", "jobs/test_report_job.py", "jobs/test_takeover.py"),
         *("jobs/test_train_job.py", "jobs/test_training.py", "jobs/test_worker.py"),
         *(
+            "contract/test_calls.py",
             "contract/test_packages.py",
             "pages/test_clients_page.py",
             "pages/test_pasted.py",
