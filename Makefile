@@ -102,8 +102,8 @@ docs: install ## Write what is made from contract and imports: docs/operations.m
 screenshots: install ## Look at every page of the console: build/console/NAME-light.png, -dark, -narrow (needs Chromium)
 	SCREENSHOTS=build/console $(BIN)/python -m pytest tests/console/test_pages.py -n0 -k screenshots
 
-clients: install ## Generate clients in seven ways, compile them, and run their stories
-	CLIENTS=all $(BIN)/python -m pytest tests/contract/test_clients.py --numprocesses=0 -rs
+clients: install ## Generate clients in twelve ways, compile them, and run them
+	CLIENTS=all $(BIN)/python -m pytest tests/contract/test_clients.py tests/contract/test_calls.py --numprocesses=0 -rs
 
 .venv-bench/.installed: pyproject.toml locks/core.lock tools/bench/requirements.txt
 	test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
@@ -118,6 +118,9 @@ bench: .venv-bench/.installed ## Measure this server beside others (needs wrk an
 
 bench-scale: .venv-bench/.installed ## Compare latencies with a thousand and with a million projects
 	.venv-bench/bin/python -W ignore -m tools.bench.scale $(BENCH)
+
+packages: install ## Build the packages for callers, in Python and TypeScript, into build/packages/
+	$(BIN)/python -m tools.packages.build
 
 postman: install tools/node/node_modules/.package-lock.json ## Write a Postman collection to build/
 	$(BIN)/python -m tools.convert_to_postman
@@ -141,4 +144,4 @@ format: install ## Format the code
 clean: ## Remove what the other targets made, but not your data
 	rm -rf .venv .venv-bench .venv-quality build tools/node/node_modules dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help install serve test test-fast fuzz soak quality check lint types contract docs screenshots clients postman migration bench bench-scale format clean
+.PHONY: help install serve test test-fast fuzz soak quality check lint types contract docs screenshots clients packages postman migration bench bench-scale format clean

@@ -1,10 +1,14 @@
 """The contract of the Projects API: one file, read once."""
 
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from projects_api.contract.checker import parse_yaml
+from projects_api.files.cache import kept
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -17,5 +21,8 @@ def contract_text() -> bytes:
 
 @cache
 def contract() -> dict[str, Any]:
-    """Parse the contract."""
-    return parse_yaml(contract_text())
+    """Parse the contract; as JSON it is kept from one start to the next, for YAML takes long."""
+    text = contract_text()
+    as_json = kept(f"contract-{sha256(text).hexdigest()}", lambda: orjson.dumps(parse_yaml(text)))
+    parsed: dict[str, Any] = orjson.loads(as_json)
+    return parsed

@@ -166,10 +166,12 @@ class Settings(BaseSettings):
     @field_validator("rate_limit")
     @classmethod
     def _check_rate(cls, value: str | None) -> str | None:
+        if not value:
+            return value
         from limits import parse  # noqa: PLC0415 - slow to import, and seldom needed
 
         try:
-            amount = parse(value).amount if value else 1
+            amount = parse(value).amount
         except ValueError:
             amount = 0
         if amount < 1:

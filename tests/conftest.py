@@ -239,7 +239,13 @@ SLOW = frozenset(
         *("engines/test_model_file.py", "jobs/test_table_prediction.py"),
         *("jobs/test_fork_server.py", "jobs/test_report_job.py", "jobs/test_takeover.py"),
         *("jobs/test_train_job.py", "jobs/test_training.py", "jobs/test_worker.py"),
-        *("pages/test_clients_page.py", "pages/test_pasted.py", "tables/test_generated.py"),
+        *(
+            "contract/test_calls.py",
+            "contract/test_packages.py",
+            "pages/test_clients_page.py",
+            "pages/test_pasted.py",
+            "tables/test_generated.py",
+        ),
     }
 )
 """Files with trainings, generators, fuzzing and kills; the others take two minutes."""

@@ -5,7 +5,7 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,21 +34,30 @@ def main() -> None:
 
 
 def render() -> str:
-    """Write each object and each choice that an answer refers to, what it refers to first."""
-    written: dict[str, str] = {}
+    """Write each object and each choice that an answer refers to."""
+    names = (
+        name
+        for operation in operations(contract())
+        for status, response in operation["responses"].items()
+        if str(status).startswith("2")
+        for name in names_in(response)
+    )
+    return "\n\n".join([HEAD, *written(names).values()]) + "\n"
+
+
+def written(names: Iterable[str]) -> dict[str, str]:
+    """Write schemas by their name, what each refers to before it."""
+    found: dict[str, str] = {}
 
     def write(name: str) -> None:
         for other in names_in(SCHEMAS[name]):
             write(other)
-        if name not in written and is_named(SCHEMAS[name]):
-            written[name] = definition(name, SCHEMAS[name])
+        if name not in found and is_named(SCHEMAS[name]):
+            found[name] = definition(name, SCHEMAS[name])
 
-    for operation in operations(contract()):
-        for status, response in operation["responses"].items():
-            if str(status).startswith("2"):
-                for other in names_in(response):
-                    write(other)
-    return "\n\n".join([HEAD, *written.values()]) + "\n"
+    for name in names:
+        write(name)
+    return found
 
 
 def names_in(part: Any) -> Iterator[str]:

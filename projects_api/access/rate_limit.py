@@ -3,9 +3,6 @@
 import math
 import time
 
-from limits import parse
-from limits.storage import storage_from_string
-from limits.strategies import MovingWindowRateLimiter
 from starlette.types import Scope
 
 from projects_api.access.problems import RateLimited
@@ -18,6 +15,11 @@ class RateLimit:
     """Counts requests by key, in memory or in the store that the URL names."""
 
     def __init__(self, rate: str, storage_url: str) -> None:
+        # Most servers have no limit, and the library is slow to import.
+        from limits import parse  # noqa: PLC0415
+        from limits.storage import storage_from_string  # noqa: PLC0415
+        from limits.strategies import MovingWindowRateLimiter  # noqa: PLC0415
+
         self._item = parse(rate)
         quota = (self._item.amount, self._item.get_expiry())
         self._policy = (b"ratelimit-policy", b'"key";q=%d;w=%d' % quota)

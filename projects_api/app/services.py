@@ -11,7 +11,7 @@ from projects_api.access.rate_limit import RateLimit
 from projects_api.access.rules import Means, ProjectsRules
 from projects_api.access.waiting import Waiters
 from projects_api.database import Database
-from projects_api.database.postgresql import Limits
+from projects_api.database.limits import Limits
 from projects_api.predictions import Predictions
 from projects_api.settings import Settings
 from projects_api.storage.artifacts import Artifacts

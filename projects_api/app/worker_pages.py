@@ -19,7 +19,7 @@ from projects_api.app.scraping import MetricsPage
 from projects_api.contract.problems import MEDIA_TYPE, NotFound, Problem
 from projects_api.contract.routing import Page
 from projects_api.database import Database
-from projects_api.database.postgresql import Limits
+from projects_api.database.limits import Limits
 from projects_api.jobs.worker import Workers
 from projects_api.settings import Settings
 from projects_api.storage.readiness import Readiness, SharedAnswer

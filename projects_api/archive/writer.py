@@ -6,18 +6,18 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import orjson
-from stream_zip import (
-    NO_COMPRESSION_64,
-    ZIP_AUTO,
-    CRC32IntegrityError,
-    Method,
-    UncompressedSizeIntegrityError,
-    stream_zip,
-)
 
 from projects_api.files.content import Content
+
+if TYPE_CHECKING:
+    from stream_zip import Method
+
+# The library brings one for encryption, and is imported when an archive is written: a server starts
+# without it.
+# ruff: noqa: PLC0415
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
@@ -50,12 +50,16 @@ def write_archive(manifest: Mapping[str, object], members: Iterable[Member]) -> 
     the described ones (stream_zip.ZipIntegrityError), ends the stream without the directory that
     makes it an archive.
     """
+    from stream_zip import stream_zip
+
     return iter(stream_zip(_entries(manifest, members), chunk_size=_CHUNK_BYTES))
 
 
 def _entries(
     manifest: Mapping[str, object], members: Iterable[Member]
-) -> Iterator[tuple[str, datetime, int, Method, Iterable[bytes]]]:
+) -> Iterator[tuple[str, datetime, int, "Method", Iterable[bytes]]]:
+    from stream_zip import ZIP_AUTO
+
     text = orjson.dumps(dict(manifest), option=orjson.OPT_INDENT_2)
     method = ZIP_AUTO(len(text), level=1)
     yield MANIFEST, datetime.now(UTC), _FILE_MODE, method, [text]
@@ -67,8 +71,10 @@ def _entries(
         yield member.path, modified_at, _FILE_MODE, method, chunks
 
 
-def _method(member: Member, end: int) -> tuple[Method, Iterator[bytes]]:
+def _method(member: Member, end: int) -> tuple["Method", Iterator[bytes]]:
     """Choose how a member is written; its bytes are compared with its description either way."""
+    from stream_zip import NO_COMPRESSION_64, ZIP_AUTO
+
     # Java before 22 cannot read a deflated ZIP64 member from a stream, only a stored one whose
     # size and CRC-32 stand ahead: where ZIP64 begins, deflation ends.
     if (
@@ -80,6 +86,8 @@ def _method(member: Member, end: int) -> tuple[Method, Iterator[bytes]]:
 
 
 def _checked(member: Member) -> Iterator[bytes]:
+    from stream_zip import CRC32IntegrityError, UncompressedSizeIntegrityError
+
     size = crc32 = 0
     for chunk in member.read():
         size += len(chunk)

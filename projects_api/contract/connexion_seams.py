@@ -8,19 +8,24 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jsonschema_rs
-from connexion import ConnexionMiddleware
-from connexion.lifecycle import ConnexionRequest
-from connexion.middleware.abstract import ROUTING_CONTEXT, RoutedAPI, RoutedMiddleware
-from connexion.middleware.exceptions import ExceptionMiddleware
-from connexion.middleware.lifespan import LifespanMiddleware
-from connexion.middleware.main import API
-from connexion.middleware.security import SecurityMiddleware
-from connexion.operations import AbstractOperation
-from connexion.resolver import Resolver
-from connexion.security import AbstractSecurityHandler
-from connexion.spec import OpenAPISpecification, Specification
 from starlette.types import Scope
 
+from projects_api.contract.lean_connexion import (
+    API,
+    ROUTING_CONTEXT,
+    AbstractOperation,
+    AbstractSecurityHandler,
+    ConnexionMiddleware,
+    ConnexionRequest,
+    ExceptionMiddleware,
+    LifespanMiddleware,
+    OpenAPISpecification,
+    Resolver,
+    RoutedAPI,
+    RoutedMiddleware,
+    SecurityMiddleware,
+    Specification,
+)
 from projects_api.contract.operation import BoundOperation
 from projects_api.contract.problems import Unauthenticated
 from projects_api.contract.rules import Rules

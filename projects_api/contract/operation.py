@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import Any
 
-from connexion.operations import AbstractOperation
 from starlette.types import Receive, Scope, Send
 
 from projects_api.contract.bodies import compile_body
@@ -20,6 +19,7 @@ from projects_api.contract.conditional import (
     conditions_of,
     matches,
 )
+from projects_api.contract.lean_connexion import AbstractOperation
 from projects_api.contract.multipart import MultipartBody
 from projects_api.contract.parameters import Parameters, UnknownResource
 from projects_api.contract.problems import Problem

@@ -10,12 +10,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from connexion.middleware.abstract import SpecMiddleware
-from connexion.spec import Specification
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from projects_api.contract.connexion_seams import mark_routed
+from projects_api.contract.lean_connexion import Specification, SpecMiddleware
 from projects_api.contract.problems import MethodNotAllowed, MethodNotImplemented, Problem
 from projects_api.contract.rules import OPERATION
 

@@ -5,8 +5,6 @@ from typing import Any
 
 import orjson
 import structlog
-from connexion.exceptions import ProblemException
-from connexion.lifecycle import ConnexionRequest, ConnexionResponse
 from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -17,6 +15,11 @@ from projects_api.contract.connexion_seams import (
     Application,
     HandlerResolver,
     behind_routing,
+)
+from projects_api.contract.lean_connexion import (
+    ConnexionRequest,
+    ConnexionResponse,
+    ProblemException,
 )
 from projects_api.contract.problems import (
     MEDIA_TYPE,

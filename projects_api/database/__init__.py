@@ -13,8 +13,7 @@ from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event,
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from projects_api import tracing
-from projects_api.database import postgresql
-from projects_api.database.postgresql import NO_LIMITS, Limits
+from projects_api.database.limits import NO_LIMITS, Limits
 
 BUSY_SECONDS = 30
 RETRY_SECONDS = 0.01
@@ -128,6 +127,8 @@ def _create_engine(url: URL, connections: int, limits: Limits) -> Engine:
         "pool_timeout": 10,
     }
     if url.get_backend_name() == "postgresql":
+        from projects_api.database import postgresql  # noqa: PLC0415 - its driver is slow to import
+
         return postgresql.create(url, limits, options)
     if url.database:
         Path(url.database).absolute().parent.mkdir(0o700, parents=True, exist_ok=True)

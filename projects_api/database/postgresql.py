@@ -6,7 +6,6 @@ wait has one here, too.
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from time import monotonic
 from typing import Any, TypeVar
@@ -18,29 +17,13 @@ from sqlalchemy import URL, Dialect, Engine, create_engine, event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from projects_api.database.limits import Limits
+
 REST_SECONDS = 1.0
 """After so long without use, a connection is tried before it is used again."""
 LATE_SECONDS = 2.0
 """What the server's own word that a statement took too long may take to come."""
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Seconds that things may take; 0 is for ever.
-
-    `connect` is for a connection and for the question whether one still works, `statement` for
-    each statement, `lock` for what it waits for, `silence` for a network that confirms nothing.
-    """
-
-    connect: float = 5
-    statement: float = 0
-    lock: float = 0
-    silence: float = 30
-
-
-NO_LIMITS = Limits()
-"""For commands, which may take long."""
 
 
 def create(url: URL, limits: Limits, options: Mapping[str, Any]) -> Engine:

@@ -25,11 +25,11 @@ from starlette.types import Scope
 from projects_api.app.services import Services
 from projects_api.contract.routing import Page
 from projects_api.contract.rules import OPERATION
-from projects_api.database.schema import upgrade
 from projects_api.ephemeral.coverage import Coverage
 from projects_api.ephemeral.fault_rules import FaultRules
 from projects_api.ephemeral.faults import CutMiddleware, Fault, FaultsMiddleware
 from projects_api.ephemeral.journal import Exchange, Journal, JournalMiddleware
+from projects_api.ephemeral.new_database import make_schema
 from projects_api.ephemeral.pages import (
     CoveragePage,
     FaultsPages,
@@ -67,7 +67,7 @@ class EphemeralServer:
         self.coverage = Coverage()
         files = settings.data_dir / "seed"
         files.mkdir(parents=True)
-        upgrade(self.services.database)
+        make_schema(self.services.database, settings.data_dir / "projects.db")
         with self._origin.in_charge():
             self._seed = seed_database(self.services, archive, files)
         self._roles = {key: role for role, key in self._seed.keys.items()}

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 from uuid import UUID
 
 from projects_api.database import Database
-from projects_api.database.postgresql import Limits
+from projects_api.database.limits import Limits
 from projects_api.files.room import lacks_room
 from projects_api.jobs import messages
 from projects_api.jobs.repeatable import RepeatableOrigin

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from projects_api import tracing
 from projects_api.database import Database
 from projects_api.database.endurance import Endurance
-from projects_api.database.postgresql import Limits
+from projects_api.database.limits import Limits
 from projects_api.files.room import lacks_room
 from projects_api.jobs import KINDS, SHORT_KINDS, outcome
 from projects_api.jobs.hold import JobHold

@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 import pytest
 
 from projects_api.database import Database
-from projects_api.database.postgresql import Limits
+from projects_api.database.limits import Limits
 from projects_api.storage.readiness import Readiness, SharedAnswer
 from projects_api.storage.store import ArtifactStore
 from tests.support.processes import PATIENCE, wait_until
