@@ -15,11 +15,11 @@ from projects_api.engines import (
     Task,
     TrainingConfig,
     TrainingResult,
-    candidates,
     data_summary,
     table,
 )
-from projects_api.engines.fitting import Clock, fit
+from projects_api.engines.flaml import candidates
+from projects_api.engines.flaml.fitting import Clock, fit
 from projects_api.engines.interface import rank
 from projects_api.engines.training_data import TrainingData, prepare
 from projects_api.tables import convert_table

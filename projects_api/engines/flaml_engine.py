@@ -19,13 +19,14 @@ import sklearn
 from flaml.automl.task.factory import task_factory
 from lightgbm.basic import LightGBMError
 
-from projects_api.engines import candidates, data_summary, model_files, table
+from projects_api.engines import data_summary, model_files, table
 from projects_api.engines.calibration import Answers
 from projects_api.engines.choices import left_by, metric_name
 from projects_api.engines.decision import BINARY
 from projects_api.engines.ensemble import Choice, Ensemble, EnsembleOfLabels, combine, select
 from projects_api.engines.evaluation import loss
-from projects_api.engines.fitting import (
+from projects_api.engines.flaml import candidates
+from projects_api.engines.flaml.fitting import (
     Clock,
     OutOfTime,
     Stopped,
@@ -36,6 +37,9 @@ from projects_api.engines.fitting import (
     predict,
     trees,
 )
+from projects_api.engines.flaml.search import LEARNERS, Search
+from projects_api.engines.flaml.stopping import Stopping
+from projects_api.engines.flaml.validation import Validated, judge
 from projects_api.engines.interface import (
     ENSEMBLE,
     Candidate,
@@ -46,10 +50,7 @@ from projects_api.engines.interface import (
     TrainingResult,
     rank,
 )
-from projects_api.engines.search import LEARNERS, Search
-from projects_api.engines.stopping import Stopping
 from projects_api.engines.training_data import TrainingData, prepare
-from projects_api.engines.validation import Validated, judge
 
 _PREPARED = 5  # percent
 _CELLS_TO_MEASURE = 500_000

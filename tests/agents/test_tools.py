@@ -21,6 +21,7 @@ MOST_SCHEMA_BYTES = 40_000
 CSV = "amount,country,is_fraud\n" + "12.5,DE,0\n980,FR,1\n" * 20
 OTHERWISE = {
     "import_project": "422",  # its file is a ZIP archive
+    "stop_experiment": "409",  # it has ended
     "delete_experiment": "409",  # a model of it is deployed
     "delete_model": "409",
 }

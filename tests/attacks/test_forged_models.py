@@ -13,7 +13,7 @@ from sklearn.pipeline import Pipeline
 
 from projects_api.engines import model_files
 from projects_api.engines.ensemble import EnsembleOfLabels
-from projects_api.engines.fitting import fit
+from projects_api.engines.flaml.fitting import fit
 from projects_api.engines.model_files import ModelRefused
 
 from .conftest import ESTIMATORS

@@ -12,7 +12,7 @@ from projects_api import engines
 from projects_api.engines import Task, TrainingConfig, TrainingRefused, column_faults, table
 from projects_api.engines.decision import best_threshold
 from projects_api.engines.evaluation import score
-from projects_api.engines.fitting import predict
+from projects_api.engines.flaml.fitting import predict
 from projects_api.engines.inputs import InputRefused, check_rows
 from projects_api.engines.prediction import load
 from projects_api.engines.training_data import prepare
@@ -298,8 +298,8 @@ class TestWeights:
         """Rows that weigh a hundred times as much decide what is learnt where labels disagree."""
         from flaml.automl.task.factory import task_factory  # noqa: PLC0415
 
-        from projects_api.engines.fitting import fit  # noqa: PLC0415
-        from projects_api.engines.search import LEARNERS  # noqa: PLC0415
+        from projects_api.engines.flaml.fitting import fit  # noqa: PLC0415
+        from projects_api.engines.flaml.search import LEARNERS  # noqa: PLC0415
 
         of = frame()
         heavy = np.arange(ROWS) % 4 == 0

@@ -11,7 +11,7 @@ from sklearn.metrics import log_loss
 
 from projects_api.engines import TrainingConfig
 from projects_api.engines.columns import Column
-from projects_api.engines.fitting import affordable, fit, measure_threads, predict, trees
+from projects_api.engines.flaml.fitting import affordable, fit, measure_threads, predict, trees
 from projects_api.engines.flaml_engine import _Learner
 from projects_api.engines.table import Table
 from projects_api.engines.training_data import prepare

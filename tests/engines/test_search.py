@@ -13,8 +13,8 @@ from sklearn.ensemble import (
 )
 from sklearn.metrics import log_loss, root_mean_squared_error
 
-from projects_api.engines.fitting import fit
-from projects_api.engines.search import LEARNERS, Search
+from projects_api.engines.flaml.fitting import fit
+from projects_api.engines.flaml.search import LEARNERS, Search
 
 from .tables import held_out
 

@@ -10,7 +10,7 @@ import pytest
 
 from projects_api import engines
 from projects_api.engines import STOP_SIGNAL, Task, TrainingConfig, flaml_engine
-from projects_api.engines.fitting import Stopped, interruptible
+from projects_api.engines.flaml.fitting import Stopped, interruptible
 from tests.engines.conftest import Recorder
 
 

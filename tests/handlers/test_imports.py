@@ -142,7 +142,8 @@ class TestImportProject:
 
     def test_the_same_again_is_one_job(self, alice):
         key = {"Idempotency-Key": "import-once"}
-        first, second = (send(alice, empty_export(), headers=key) for _ in range(2))
+        archive = empty_export()
+        first, second = (send(alice, archive, headers=key) for _ in range(2))
         assert (first.status_code, second.status_code) == (202, 202)
         assert first.json() == second.json()
         assert second.headers["idempotent-replayed"] == "true"

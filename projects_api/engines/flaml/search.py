@@ -15,7 +15,7 @@ from flaml.default.suggest import suggest_config
 from flaml.tune.sample import Categorical, Integer, lograndint, randint
 from flaml.tune.searcher.blendsearch import CFO
 
-from projects_api.engines.fitting import FASTEST
+from projects_api.engines.flaml.fitting import FASTEST
 
 Config = dict[str, Any]
 
