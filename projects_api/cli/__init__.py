@@ -21,6 +21,7 @@ from projects_api.cli import (
 
 app = typer.Typer(
     no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="A server for the Projects API.",
     # Local variables hold keys and passwords.
     pretty_exceptions_show_locals=False,
