@@ -17,6 +17,7 @@ from projects_api.cli import (
     people,
     serving,
     upkeep,
+    watching,
 )
 
 app = typer.Typer(
@@ -32,6 +33,7 @@ app.add_typer(people.keys, name="keys")
 app.command()(serving.serve)
 app.command()(serving.worker)
 app.command()(demo.demo)
+app.command()(watching.watch)
 app.command()(archives.verify)
 app.command("import")(archives.import_file)
 app.command()(backups.backup)

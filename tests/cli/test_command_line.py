@@ -46,6 +46,7 @@ COMMANDS = {
     ("keys",): ["create", "list", "revoke", "rotate"],
     ("keys", "create"): ["email", "--scopes", "--name", "--days"],
     ("demo",): ["--email"],
+    ("watch",): ["JOB", "--base-url", "--api-key", "BASE_URL", "API_KEY"],
     ("verify",): ["file"],
     ("import",): ["file", "--owner", "--name"],
     ("backup",): ["folder"],

@@ -1,5 +1,6 @@
 """What is done on the parts of a project: chosen, followed, uploaded, shared, reported on."""
 
+import re
 from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import expect
@@ -137,3 +138,17 @@ class TestReports:
         expect(text.get_by_role("heading", level=1)).to_have_text(
             "A model, looked at", timeout=120_000
         )
+        owner.visit(f"/jobs/{made['job_id']}")
+        expect(owner.page.locator(".progress")).to_contain_text(re.compile(r"^\s*100 %"))
+        assert owner.page.get_by_role("progressbar").evaluate("one => one.position") == 1
+
+
+def test_progress_is_shown_as_it_is(owner):
+    """A training of which 42 percent are done, by the contract's own measure."""
+    known = {"experiment_id": EXPERIMENT, "status": "running", "progress": 42.0}
+    now = known | {"stage": "training", "seconds_left": 9.0}
+    owner.page.route("**/status", lambda route: route.fulfill(json=now))
+    owner.visit(PLACES["experiment"])
+    expect(owner.page.locator(".progress")).to_contain_text("42 %, training")
+    bar = owner.page.get_by_role("progressbar", name="Training")
+    assert bar.evaluate("one => one.position") == 0.42

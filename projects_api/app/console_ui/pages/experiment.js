@@ -25,7 +25,7 @@ export function ExperimentPage({ id }) {
         <${Title} name=${experiment.name} />
         <section aria-label="The experiment">
           <p><${Status} status=${status} /> ${experiment.message}</p>
-          ${watched.answer && !isOver(status) && html`<${Progress} label="Training" value=${watched.answer.progress}
+          ${watched.answer && !isOver(status) && html`<${Progress} label="Training" value=${watched.answer.progress / 100}
             note=${[watched.answer.stage, watched.answer.seconds_left !== null && `about ${seconds(watched.answer.seconds_left)} left`].filter(Boolean).join(", ")} />`}
           ${status === "running" && html`<${May} project=${experiment.project_id} to="stop_experiment"><p>
             <${Button} run=${() => call("stop_experiment", { path })}>Stop, and keep its models<//>

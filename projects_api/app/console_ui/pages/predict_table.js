@@ -38,7 +38,7 @@ export function PredictTable({ model }) {
         </div>
       <//>
       ${job && html`<p><a href=${`#/jobs/${job.id}`}>Its job</a></p>
-        <${Progress} label="Prediction" value=${job.progress} note=${job.stage || job.status} />`}
+        <${Progress} label="Prediction" value=${job.progress / 100} note=${job.stage || job.status} />`}
     </section>
   `;
 }
