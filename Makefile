@@ -17,6 +17,7 @@ help: ## List the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
 .venv/.serves: pyproject.toml locks/ml.lock
+	@echo 'Installing the server into .venv: some minutes the first time, and nothing is asked.'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet '$(PIP)'
 	$(BIN)/python -m pip install --quiet --no-compile --require-hashes --requirement locks/ml.lock
@@ -24,6 +25,7 @@ help: ## List the targets
 	touch $@
 
 .venv/.installed: .venv/.serves locks/dev.lock
+	@echo 'Installing the development tools into .venv: some minutes the first time.'
 	$(BIN)/python -m pip install --quiet --no-compile --require-hashes --requirement locks/dev.lock
 	touch $@
 

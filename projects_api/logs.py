@@ -10,15 +10,18 @@ import orjson
 import structlog
 
 
-def set_up_logs(level: str, form: Literal["json", "console"]) -> None:
-    """Send this project's logs, and those of the libraries, the same way."""
+def set_up_logs(level: str, form: Literal["auto", "json", "console"]) -> None:
+    """Send this project's logs, and those of the libraries, the same way.
+
+    `auto` is for people where the standard error is a terminal, and JSON elsewhere.
+    """
     shared: list[Any] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]
     number = logging.getLevelNamesMapping()[level.upper()]
-    as_json = form == "json"
+    as_json = form == "json" or (form == "auto" and not sys.stderr.isatty())
     structlog.configure(
         processors=[*shared, _write_bytes if as_json else _for_people()],
         wrapper_class=structlog.make_filtering_bound_logger(number),

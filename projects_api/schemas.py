@@ -54,10 +54,18 @@ class Member(TypedDict):
     created_at: str
 
 
+class MemberCaller(TypedDict):
+    """Who asks, and what this person may do in the project."""
+
+    user_id: str
+    role: MemberRole
+
+
 class MemberList(TypedDict):
     """A page of members."""
 
     items: list[Member]
+    caller: MemberCaller
     total: int
     limit: int
     offset: int

@@ -119,7 +119,8 @@ class Settings(BaseSettings):
     traces: bool = False
     """Make traces and send them by OTLP where the variables `OTEL_...` say; the extra `otel`."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    log_format: Literal["json", "console"] = "json"
+    log_format: Literal["auto", "json", "console"] = "auto"
+    """`auto` is lines for people on a terminal, and JSON elsewhere."""
     allow_insecure: bool = False
     """Accept what the server would refuse to start with, such as passwords over plain text."""
 

@@ -51,6 +51,8 @@ def _entry(
     ]
     names = {one["name"] for one in parameters if one["in"] == "header"}
     entry: dict[str, Any] = {"method": method.upper(), "path": path}
+    if operation["x-required-role"] not in {"none", "viewer"}:
+        entry["role"] = operation["x-required-role"]
     if "Idempotency-Key" in names:
         entry["idempotent"] = True
     if "If-Match" in names:

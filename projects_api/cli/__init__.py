@@ -17,10 +17,12 @@ from projects_api.cli import (
     people,
     serving,
     upkeep,
+    watching,
 )
 
 app = typer.Typer(
     no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="A server for the Projects API.",
     # Local variables hold keys and passwords.
     pretty_exceptions_show_locals=False,
@@ -31,6 +33,7 @@ app.add_typer(people.keys, name="keys")
 app.command()(serving.serve)
 app.command()(serving.worker)
 app.command()(demo.demo)
+app.command()(watching.watch)
 app.command()(archives.verify)
 app.command("import")(archives.import_file)
 app.command()(backups.backup)

@@ -24,7 +24,10 @@ def check_person(*, name: str, email: str) -> None:
     schemas = contract()["components"]["schemas"]
     for schema, value in {"EmailAddress": email, "Name": name}.items():
         if faults := Checker(schemas[schema]).faults(value, "body"):
-            raise typer.BadParameter(faults[0]["message"])
+            fault = faults[0]["message"]
+            if schema == "EmailAddress" and "@" not in value[1:-1]:
+                fault = f"{value} is no e-mail address, such as alice@example.com"
+            raise typer.BadParameter(fault)
 
 
 def settings_or_end() -> "Settings":

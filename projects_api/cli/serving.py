@@ -19,6 +19,7 @@ from projects_api.cli.common import (
     opened_database,
     settings_or_end,
 )
+from projects_api.cli.listening import announced, check_port
 
 if TYPE_CHECKING:
     from projects_api.database import Database
@@ -29,9 +30,18 @@ SCHEMA_POLL_SECONDS = 0.5
 
 
 def serve(
-    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Server processes.")] = None,
+    host: Annotated[
+        str | None,
+        typer.Option(help="Address to listen on; or PROJECTS_API_HOST.", show_default="127.0.0.1"),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(help="Port to listen on; or PROJECTS_API_PORT.", show_default="8888"),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(help="Server processes; or PROJECTS_API_WORKERS.", show_default="1"),
+    ] = None,
     *,
     reload: Annotated[bool, typer.Option(help="Restart when a file changes.")] = False,
     ephemeral: Annotated[
@@ -63,12 +73,14 @@ def serve(
     if seed or clock or print_env or stop_with_stdin:
         fail("--seed, --clock, --print-env and --stop-with-stdin need --ephemeral")
     settings = settings_or_end()
+    check_port(settings.host, settings.port)
     check_store(settings)
     with opened_database(settings) as database:
-        create_first_user(settings, database)
+        key = create_first_user(settings, database)
     from projects_api.app.run import run
 
-    run(settings, reload=reload)
+    with announced(settings, key):
+        run(settings, reload=reload)
 
 
 def worker(
@@ -125,7 +137,11 @@ def _serve_ephemeral(seed: str, clock: str | None, *, print_env: bool, tied: boo
 
     try:
         moment = parse_moment(clock) if clock else None
+    except ValueError as error:
+        fail(f"--clock: {error}")
+    try:
         with ephemeral.EphemeralServer.temporary(_archive(seed), moment) as server:
+            check_port(server.settings.host, server.settings.port)
             if tied:
                 ephemeral.stop_with(sys.stdin)
             run_ephemeral(server, announce)
@@ -142,14 +158,15 @@ def _archive(seed: str) -> Path | None:
     try:
         faults = verify_archive(Path(seed))
     except OSError as error:
-        fail(f"--seed takes demo, empty, or an exported archive: {error}")
+        wanted = "--seed takes demo, empty, or the path of an exported archive"
+        fail(f"{wanted}; {seed} cannot be read: {error.strerror or error}")
     if faults:
         fail(f"{seed} is no seed. {' '.join(faults)}")
     return Path(seed)
 
 
-def create_first_user(settings: "Settings", database: "Database") -> None:
-    """Make the database, its first user and a key, and print them, where there is no user yet."""
+def create_first_user(settings: "Settings", database: "Database") -> str | None:
+    """Make the database, its first user and a key, which is returned, where no user is yet."""
     from sqlalchemy.exc import IntegrityError
 
     from projects_api.database.schema import upgrade
@@ -159,10 +176,8 @@ def create_first_user(settings: "Settings", database: "Database") -> None:
     try:
         with database.transaction() as connection:
             if user.any_exists(connection):
-                return
+                return None
             user_id = user.create(connection, email=settings.first_user, name="Administrator")
-            key = api_key.issue(connection, user_id=user_id, name="first key")
+            return api_key.issue(connection, user_id=user_id, name="first key")
     except IntegrityError:
-        return  # Another process that started at the same time was first.
-    typer.echo(f"BASE_URL={settings.base_url}")
-    typer.echo(f"API_KEY={key}")
+        return None  # Another process that started at the same time was first.

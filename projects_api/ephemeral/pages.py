@@ -87,7 +87,10 @@ class Wanted(BaseModel):
 
 def parse_moment(text: str) -> datetime:
     """Read a moment such as `2026-03-01T00:00:00Z`; raises `ValueError`."""
-    moment = datetime.fromisoformat(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no moment such as 2026-03-01T00:00:00Z") from None
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} has no offset from UTC, such as Z")
     return moment

@@ -13,13 +13,22 @@ from projects_api.access.problems import (
 from projects_api.models import member as members
 from projects_api.models import user
 from projects_api.models.api_key import Caller
-from projects_api.schemas import MemberEnvelope, MemberList, Project
+from projects_api.schemas import MemberCaller, MemberEnvelope, MemberList, MemberRole, Project
 
 
-def list_members(connection: Connection, project: Project, limit: int, offset: int) -> MemberList:
+def list_members(
+    connection: Connection,
+    project: Project,
+    caller: Caller,
+    role_of_caller: MemberRole,
+    *,
+    limit: int,
+    offset: int,
+) -> MemberList:
     """List the members of a project in the order in which they joined."""
     items, total = members.list_for_project(connection, project["id"], limit=limit, offset=offset)
-    return {"items": items, "total": total, "limit": limit, "offset": offset}
+    own: MemberCaller = {"user_id": caller.user_id, "role": role_of_caller}
+    return {"items": items, "caller": own, "total": total, "limit": limit, "offset": offset}
 
 
 def add_member(connection: Connection, project: Project, email: str, role: str) -> MemberEnvelope:

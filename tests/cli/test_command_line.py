@@ -26,6 +26,7 @@ from projects_api.files.content import describe
 from projects_api.models import project, user
 from projects_api.models.blob import blob_leases, blobs
 from projects_api.models.project import projects
+from projects_api.settings import Settings
 from tests.conftest import Person
 from tests.support.crashing_upload import keep
 from tests.support.processes import COMMAND, PATIENCE, Deployment, Process, person_of, wait_until
@@ -45,6 +46,7 @@ COMMANDS = {
     ("keys",): ["create", "list", "revoke", "rotate"],
     ("keys", "create"): ["email", "--scopes", "--name", "--days"],
     ("demo",): ["--email"],
+    ("watch",): ["JOB", "--base-url", "--api-key", "BASE_URL", "API_KEY"],
     ("verify",): ["file"],
     ("import",): ["file", "--owner", "--name"],
     ("backup",): ["folder"],
@@ -83,6 +85,18 @@ def test_help(local, words):
     for expected in COMMANDS[words]:
         assert expected.lower() in text.lower()
     assert not (local.folder / "data").exists()
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_help_has_a_short_name(local, words):
+    assert local.run(*words, "-h") == local.run(*words, "--help")
+
+
+def test_defaults_that_help_shows_are_those_of_the_settings(local):
+    shown = " ".join(local.run("serve", "--help").replace("\u2502", " ").split())
+    for name in ("host", "port", "workers"):
+        assert f"PROJECTS_API_{name.upper()}" in shown
+        assert f"[default: ({Settings.model_fields[name].default})]" in shown
 
 
 def test_version(local):
@@ -153,7 +167,31 @@ class TestServe:
     def test_a_port_that_is_taken(self, local):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
-            assert "address already in use" in local.run("serve", "--port", str(port), status=3)
+            for words in (("serve",), ("serve", "--ephemeral")):
+                said = local.run(*words, "--port", str(port), status=1)
+                found = re.fullmatch(
+                    rf"projects-api: port {port} is in use by another program: (\d+) is free "
+                    r"\(`make serve PORT=\1`, or `projects-api serve --port \1`\)\n",
+                    said,
+                )
+                assert found, said
+                socket.create_server(("127.0.0.1", int(found[1]))).close()
+        assert not (local.folder / "data").exists()
+
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            (("--clock", "yesterday"), "--clock: 'yesterday' is no moment such as 2026-03-01T"),
+            (("--clock", "2026-03-01"), "--clock: '2026-03-01' has no offset from UTC, such as Z"),
+            (("--seed", "none.zip"), "none.zip cannot be read: No such file or directory"),
+        ],
+    )
+    def test_what_a_stand_in_cannot_begin_with_is_said(self, local, words, said):
+        printed = local.run("serve", "--ephemeral", *words, status=1)
+        assert said in printed
+        assert "isoformat" not in printed
+        assert "Errno" not in printed
+        assert printed.count("\n") == 1
 
     @pytest.mark.parametrize("port", ["0x50", "-1", "65536"])
     def test_a_port_that_is_none(self, local, port):
@@ -306,7 +344,7 @@ class TestPeopleAndKeys:
     @pytest.mark.parametrize(
         ("words", "status", "reason"),
         [
-            (["users", "add", "nobody"], 2, "nobody"),
+            (["users", "add", "nobody"], 2, "nobody is no e-mail address"),
             (["users", "add", "a@example.com", "--name", " "], 2, "Invalid value"),
             (["users", "add", "a@example.com", "--name", "A\nB"], 2, "one line"),
             (["users", "add", "ADMIN@example.com"], 1, "is registered already"),

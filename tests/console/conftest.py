@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tools import node_tools
@@ -99,3 +100,19 @@ def owner(opened) -> Iterator[Visitor]:
     """Sit the owner of the seed's project before a browser."""
     with opened("owner") as visitor:
         yield visitor
+
+
+@pytest.fixture
+def send(projects_api_session_server):
+    """Give what sends a request of the owner, beside the browser."""
+
+    def send(method: str, path: str, **options) -> requests.Response:
+        return requests.request(
+            method,
+            f"{projects_api_session_server.base_url}/api{path}",
+            headers=projects_api_session_server.headers() | options.pop("headers", {}),
+            timeout=60,
+            **options,
+        )
+
+    return send

@@ -20,7 +20,7 @@ class TestListMembers:
         answer = owner.get(path(project_id))
         assert answer.status_code == 200
         listed = answer.json()
-        assert set(listed) == {"items", "total", "limit", "offset"}
+        assert set(listed) == {"items", "total", "limit", "offset", "caller"}
         assert (listed["total"], listed["limit"], listed["offset"]) == (2, 50, 0)
         first, second = listed["items"]
         assert set(first) == set(second) == FIELDS
@@ -31,6 +31,17 @@ class TestListMembers:
             "owner",
         )
         assert (second["email"], second["role"]) == (other.email, "viewer")
+
+    @pytest.mark.parametrize("role", ["viewer", "editor", "admin", "owner"])
+    def test_tells_who_asks_and_as_what(self, owner, other, project_id, role):
+        owner.share(project_id, other, role)
+        for person, expected in ((owner, "owner"), (other, role)):
+            # Also where the page does not reach the caller.
+            listed = person.get(path(project_id), params={"limit": 1, "offset": 7}).json()
+            assert listed["items"] == []
+            assert listed["caller"] == {"user_id": person.user_id, "role": expected}
+        owner.share(project_id, other, "viewer")
+        assert other.get(path(project_id)).json()["caller"]["role"] == "viewer"
 
     def test_pages(self, owner, server, project_id):
         for _ in range(4):

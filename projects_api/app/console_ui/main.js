@@ -51,6 +51,7 @@ function Console() {
   /** @param {boolean} wasRefused */
   const leave = (wasRefused) => {
     key.forget();
+    dispatchEvent(new Event("key-left"));
     refuse(wasRefused);
     sign(false);
   };

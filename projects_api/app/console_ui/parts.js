@@ -1,7 +1,7 @@
 // What many pages are made of.
 
 import { file } from "./api.js";
-import { useAction } from "./data.js";
+import { useAction, useCaller } from "./data.js";
 import { count, moment, words } from "./format.js";
 import { amend, here } from "./route.js";
 import { html, useEffect, useId, useRef, useState } from "./view.js";
@@ -56,6 +56,13 @@ export const Asked = ({ of, children }) => html`
     ? children(of.answer)
     : !of.problem && html`<p class="wait" role="status">Loading…</p>`}
 `;
+
+/** What only those see who may do it: `to` is an operation, `project` the id of one. @param {any} props */
+export function May({ project, to, children, otherwise = null }) {
+  const caller = useCaller(project);
+  if (!caller) return html`<p class="wait" role="status">Loading…</p>`;
+  return caller.may(to) ? children : otherwise;
+}
 
 /** @param {{at: string | null | undefined}} props */
 export const Time = ({ at }) => (at ? html`<time datetime=${at}>${moment(at)}</time>` : "–");

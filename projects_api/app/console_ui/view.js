@@ -5,4 +5,4 @@ import { h } from "./vendor/preact.js";
 
 export const html = htm.bind(h);
 export { h, render } from "./vendor/preact.js";
-export { useEffect, useId, useMemo, useRef, useState } from "./vendor/hooks.js";
+export { useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from "./vendor/hooks.js";

@@ -2,7 +2,7 @@
 
 import { useAnswer } from "../data.js";
 import { bytes, count } from "../format.js";
-import { Asked, Pager, pageOf, Table, Time } from "../parts.js";
+import { Asked, May, Pager, pageOf, Table, Time } from "../parts.js";
 import { go } from "../route.js";
 import { html } from "../view.js";
 import { Upload } from "./upload.js";
@@ -16,7 +16,7 @@ export function Data({ project }) {
       <${Asked} of=${found}>
         ${(/** @type {import("../api.js").Answer<"list_datasets">} */ list) =>
           list.items.length === 0
-            ? html`<p>There is no data set yet. Upload a table below.</p>`
+            ? html`<p>There is no data set yet.</p>`
             : html`
                 <${Table} label="Data sets" heads=${["Name", "Rows", "Columns", "Quality", "Size", "Version", "Changed"]}>
                   ${list.items.map(
@@ -35,10 +35,10 @@ export function Data({ project }) {
               `}
       <//>
     </section>
-    <section>
+    <${May} project=${project.id} to="upload_dataset"><section>
       <h2>Upload a table</h2>
       <${Upload} label="Upload a table" target=${{ project_id: project.id }}
         done=${(/** @type {any} */ made) => go(`/datasets/${made.dataset_id}`)} />
-    </section>
+    </section><//>
   `;
 }

@@ -3,7 +3,7 @@
 import { call } from "../api.js";
 import { useAnswer } from "../data.js";
 import { bytes, cell, count, words } from "../format.js";
-import { Asked, Crumbs, Delete, Download, Facts, Pager, pageOf, Table, Time, Title } from "../parts.js";
+import { Asked, Crumbs, Delete, Download, Facts, May, Pager, pageOf, Table, Time, Title } from "../parts.js";
 import { amend, go, useRoute } from "../route.js";
 import { html } from "../view.js";
 import { Columns } from "./columns.js";
@@ -32,7 +32,9 @@ export function DatasetPage({ id }) {
             ["Changed", html`<${Time} at=${dataset.updated_at} />`],
           ]} />
           <p class="row">
-            <a href=${`#/projects/${dataset.project_id}/experiments?dataset=${id}`}>Train models on it</a>
+            <${May} project=${dataset.project_id} to="create_experiment">
+              <a href=${`#/projects/${dataset.project_id}/experiments?dataset=${id}`}>Train models on it</a>
+            <//>
             <${Download} operation="download_dataset" request=${{ path, query: { format: "csv", version } }}>Download as CSV<//>
             <${Download} operation="download_dataset" request=${{ path, query: { format: "parquet", version } }}>Download as Parquet<//>
           </p>
@@ -47,17 +49,17 @@ export function DatasetPage({ id }) {
         <${Preview} path=${path} version=${version} />
         <${Columns} path=${path} version=${version} />
         <${Versions} path=${path} current=${version || dataset.version} key=${`versions ${dataset.version}`} />
-        <section>
+        <${May} project=${dataset.project_id} to="upload_dataset_version"><section>
           <h2>Upload another version</h2>
           <${Upload} label="Upload another version" target=${path} done=${() => found.reload()} />
-        </section>
-        <section>
+        </section><//>
+        <${May} project=${dataset.project_id} to="delete_dataset"><section>
           <h2>Delete</h2>
           <${Delete} what="data set" name=${dataset.name} run=${async () => {
             await call("delete_dataset", { path });
             go(`/projects/${dataset.project_id}/data`);
           }} />
-        </section>
+        </section><//>
       `}
     <//>
   `;

@@ -4,7 +4,7 @@ import { call } from "../api.js";
 import { Bars } from "../charts.js";
 import { useAnswer } from "../data.js";
 import { count, number, words } from "../format.js";
-import { Asked, Button, Crumbs, Facts, Status, Table, Time, Title } from "../parts.js";
+import { Asked, Button, Crumbs, Facts, May, Status, Table, Time, Title } from "../parts.js";
 import { go } from "../route.js";
 import { html } from "../view.js";
 import { Ask } from "./ask.js";
@@ -29,7 +29,9 @@ export function DeploymentPage({ id }) {
             ["Created", html`<${Time} at=${deployment.created_at} />`],
             ["Changed", html`<${Time} at=${deployment.updated_at} />`],
           ]} />
-          <${Moves} deployment=${deployment} reload=${found.reload} />
+          <${May} project=${deployment.project_id} to="promote_deployment">
+            <${Moves} deployment=${deployment} reload=${found.reload} />
+          <//>
         </section>
         <${Drift} path=${path} />
         <${Question} deployment=${deployment} />

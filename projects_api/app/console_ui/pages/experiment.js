@@ -3,10 +3,10 @@
 import { call } from "../api.js";
 import { Bars } from "../charts.js";
 import { isOver, useAnswer } from "../data.js";
-import { cell, number, seconds, words } from "../format.js";
-import { Asked, Button, Crumbs, Delete, Facts, Pager, pageOf, Progress, Status, Table, Time, Title } from "../parts.js";
+import { cell, count, number, seconds, words } from "../format.js";
+import { Asked, Button, Crumbs, Delete, Facts, May, Pager, pageOf, Problem, Progress, Status, Table, Time, Title } from "../parts.js";
 import { go } from "../route.js";
-import { html, useEffect } from "../view.js";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "../view.js";
 
 /** @param {{id: string}} props */
 export function ExperimentPage({ id }) {
@@ -25,9 +25,11 @@ export function ExperimentPage({ id }) {
         <${Title} name=${experiment.name} />
         <section aria-label="The experiment">
           <p><${Status} status=${status} /> ${experiment.message}</p>
-          ${watched.answer && !isOver(status) && html`<${Progress} label="Training" value=${watched.answer.progress}
+          ${watched.answer && !isOver(status) && html`<${Progress} label="Training" value=${watched.answer.progress / 100}
             note=${[watched.answer.stage, watched.answer.seconds_left !== null && `about ${seconds(watched.answer.seconds_left)} left`].filter(Boolean).join(", ")} />`}
-          ${status === "running" && html`<${Button} run=${() => call("stop_experiment", { path })}>Stop, and keep its models<//>`}
+          ${status === "running" && html`<${May} project=${experiment.project_id} to="stop_experiment"><p>
+            <${Button} run=${() => call("stop_experiment", { path })}>Stop, and keep its models<//>
+          </p><//>`}
           <${Facts} of=${[
             ["Predicts", experiment.target_column],
             ["Kind", experiment.problem_type],
@@ -39,18 +41,18 @@ export function ExperimentPage({ id }) {
         </section>
         <${Leaderboard} key=${`models ${status}`} experiment=${experiment} />
         <${Runs} key=${`runs ${status}`} path=${path} />
-        <${Log} key=${`log ${status}`} path=${path} live=${!isOver(status)} />
+        <${Log} path=${path} live=${!isOver(status)} />
         <section>
           <h2>Settings of the search</h2>
           <${Facts} of=${Object.entries(experiment.config).map(([name, value]) => [words(name), cell(value) || "–"])} />
         </section>
-        <section>
+        <${May} project=${experiment.project_id} to="delete_experiment"><section>
           <h2>Delete</h2>
           <${Delete} what="experiment" name=${experiment.name} run=${async () => {
             await call("delete_experiment", { path });
             go(`/projects/${experiment.project_id}/experiments`);
           }} />
-        </section>
+        </section><//>
       `}
     <//>
   `;
@@ -120,18 +122,52 @@ function Runs({ path }) {
   `;
 }
 
+const LOG_LINES = 1000;
+
 /** @param {{path: {experiment_id: string}, live: boolean}} props */
 function Log({ path, live }) {
-  const found = useAnswer("get_experiment_logs", { path, query: { limit: 1000 } }, live ? { every: 2000 } : {});
+  const [log, show] = useState({ lines: /** @type {string[]} */ ([]), total: 0 });
+  const [problem, tell] = useState(/** @type {any} */ (null));
+  const place = useRef(/** @type {HTMLElement | null} */ (null));
+  const follows = useRef(true);
+  const next = useRef(0);
+  useEffect(() => {
+    let left = false;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    let timer;
+    const read = async () => {
+      const page = await call("get_experiment_logs", { path, query: { limit: LOG_LINES, offset: next.current } });
+      if (left) return;
+      next.current += page.logs.length;
+      const lacks = page.total - next.current;
+      // The end is what one wants to see: of a long log, the middle is passed over.
+      if (lacks > LOG_LINES) next.current = page.total - LOG_LINES;
+      show(({ lines }) => ({
+        lines: lacks > LOG_LINES ? [] : [...lines, ...page.logs].slice(-LOG_LINES),
+        total: page.total,
+      }));
+      if (lacks > 0 && page.logs.length > 0) await read();
+      else if (live) timer = setTimeout(() => read().catch(tell), 2000);
+    };
+    read().catch(tell);
+    return () => {
+      left = true;
+      clearTimeout(timer);
+    };
+  }, [live]);
+  useLayoutEffect(() => {
+    if (place.current && follows.current) place.current.scrollTop = place.current.scrollHeight;
+  }, [log]);
+  /** Who has gone back to read something is left there. @param {any} event */
+  const scrolled = ({ currentTarget: at }) => {
+    follows.current = at.scrollHeight - at.scrollTop - at.clientHeight < 40;
+  };
   return html`
     <section>
       <h2>Log</h2>
-      <${Asked} of=${found}>
-        ${(/** @type {import("../api.js").Answer<"get_experiment_logs">} */ page) => html`
-          <pre tabindex="0" role="region" aria-label="Log">${page.logs.join("\n") || "Nothing yet."}</pre>
-          ${page.total > page.logs.length && html`<p class="small">The first ${page.logs.length} of ${page.total} lines.</p>`}
-        `}
-      <//>
+      <${Problem} problem=${problem} />
+      <pre tabindex="0" role="region" aria-label="Log" ref=${place} onScroll=${scrolled}>${log.lines.join("\n") || "Nothing yet."}</pre>
+      ${log.total > log.lines.length && html`<p class="small">The last ${count(log.lines.length)} of ${count(log.total)} lines.</p>`}
     </section>
   `;
 }

@@ -1,9 +1,9 @@
 // The experiments of a project, and the form that starts one.
 
 import { call } from "../api.js";
-import { useAnswer } from "../data.js";
+import { useAnswer, useChoices } from "../data.js";
 import { seconds } from "../format.js";
-import { Asked, Field, Form, Pager, pageOf, Problem, Status, Table, Time } from "../parts.js";
+import { Asked, Field, Form, May, Pager, pageOf, Problem, Status, Table, Time } from "../parts.js";
 import { amend, go, useRoute } from "../route.js";
 import { html, useState } from "../view.js";
 
@@ -16,7 +16,7 @@ export function Experiments({ project }) {
       <${Asked} of=${found}>
         ${(/** @type {import("../api.js").Answer<"list_experiments">} */ list) =>
           list.items.length === 0
-            ? html`<p>Nothing has been trained yet. Start an experiment below.</p>`
+            ? html`<p>Nothing has been trained yet.</p>`
             : html`
                 <${Table} label="Experiments" heads=${["Name", "Status", "Predicts", "Best model", "Took", "Created"]}>
                   ${list.items.map(
@@ -34,24 +34,24 @@ export function Experiments({ project }) {
               `}
       <//>
     </section>
-    <section>
+    <${May} project=${project.id} to="create_experiment"><section>
       <h2>Start an experiment</h2>
       <${Start} project=${project} />
-    </section>
+    </section><//>
   `;
 }
 
 /** @param {{project: import("../api.js").Schemas["Project"]}} props */
 function Start({ project }) {
   const { query } = useRoute();
-  const list = useAnswer("list_datasets", { query: { project_id: project.id, limit: 500 } });
-  const chosen = query.get("dataset") || list.answer?.items[0]?.id || "";
-  const dataset = list.answer?.items.find((one) => one.id === chosen);
+  const list = useChoices((page) => call("list_datasets", { query: { project_id: project.id, ...page } }), [project.id]);
+  const chosen = query.get("dataset") || list.items[0]?.id || "";
+  const dataset = list.items.find((one) => one.id === chosen);
   const columns = useAnswer("get_dataset_columns", { path: { dataset_id: chosen } }, { skip: !chosen });
   const able = useAnswer("get_experiment_capabilities");
   const [target, aim] = useState("");
   const column = columns.answer?.columns.find((one) => one.name === target);
-  if (list.answer && list.answer.items.length === 0) {
+  if (list.isDone && list.items.length === 0) {
     return html`<p>First <a href=${`#/projects/${project.id}/data`}>upload a table</a> to learn from.</p>`;
   }
   /** @param {any} values */
@@ -76,7 +76,7 @@ function Start({ project }) {
       <div class="fields">
         <${Field} label="Data set" as="select" value=${chosen} dir="auto"
           onChange=${(/** @type {any} */ event) => amend({ dataset: event.currentTarget.value })}>
-          ${list.answer?.items.map((one) => html`<option value=${one.id}>${one.name}</option>`)}
+          ${list.items.map((one) => html`<option value=${one.id}>${one.name}</option>`)}
         <//>
         <${Field} label="Column to predict" as="select" name="target" required value=${target} dir="auto"
           hint=${columns.answer || columns.problem ? "" : "The columns are being read…"}

@@ -15,7 +15,7 @@ export function JobPage({ id }) {
         <${Title} name=${`Job: ${words(job.kind)}`} />
         <section aria-label="The job">
           <p role="status"><${Status} status=${job.status} /> ${job.message}</p>
-          <${Progress} label="Progress" value=${job.progress} note=${job.stage || ""} />
+          <${Progress} label="Progress" value=${job.progress / 100} note=${job.stage || ""} />
           <${Facts} of=${[
             ["Left", seconds(job.seconds_left)],
             ["Attempts", job.attempts],

@@ -1,21 +1,26 @@
 // Who may do what in a project.
 
 import { call } from "../api.js";
-import { useAnswer } from "../data.js";
-import { Asked, Button, Field, Form, Pager, pageOf, Table, Time } from "../parts.js";
+import { ROLES, useAnswer, useCaller } from "../data.js";
+import { Asked, Button, Field, Form, May, Pager, pageOf, Table, Time } from "../parts.js";
+import { go } from "../route.js";
 import { html } from "../view.js";
-
-/** @type {import("../api.js").Schemas["MemberRole"][]} */
-const ROLES = ["viewer", "editor", "admin", "owner"];
 
 /** @param {{project: import("../api.js").Schemas["Project"]}} props */
 export function Members({ project }) {
   const path = { project_id: project.id };
   const found = useAnswer("list_members", { path, query: pageOf() });
+  const caller = useCaller(project.id);
   /** @param {string} email @param {any} role */
   const give = async (email, role) => {
     await call("add_member", { path, body: { email, role } });
     found.reload();
+  };
+  /** @param {string} id */
+  const remove = async (id) => {
+    await call("remove_member", { path: { ...path, member_id: id } });
+    if (id === caller?.id) go("/projects");
+    else found.reload();
   };
   return html`
     <section>
@@ -23,17 +28,14 @@ export function Members({ project }) {
       <${Asked} of=${found}>
         ${(/** @type {import("../api.js").Answer<"list_members">} */ list) => html`
           <${Table} label="Members" heads=${["Name", "E-mail", "Role", "Since", "Remove"]}>
-            ${list.items.map((one) => html`<${Row} key=${one.user_id} one=${one} give=${give}
-              remove=${async () => {
-                await call("remove_member", { path: { ...path, member_id: one.user_id } });
-                found.reload();
-              }} />`)}
+            ${list.items.map((one) => html`<${Row} key=${one.user_id} one=${one} give=${give} remove=${remove}
+              decides=${caller?.may("add_member")} isCaller=${one.user_id === caller?.id} />`)}
           <//>
           <${Pager} of=${list} />
         `}
       <//>
     </section>
-    <section>
+    <${May} project=${project.id} to="add_member"><section>
       <h2>Add a member</h2>
       <${Form} label="Add a member" button="Add" run=${async (/** @type {any} */ { email, role }, /** @type {any} */ form) => {
         await give(email.trim(), role);
@@ -48,18 +50,21 @@ export function Members({ project }) {
           <//>
         </div>
       <//>
-    </section>
+    </section><//>
   `;
 }
 
 /** @param {any} props */
-const Row = ({ one, give, remove }) => html`
+const Row = ({ one, give, remove, decides, isCaller }) => html`
   <tr>
     <td dir="auto">${one.name}</td>
     <td>${one.email}</td>
-    <td><${Role} one=${one} give=${give} /></td>
+    <td>${decides ? html`<${Role} one=${one} give=${give} />` : one.role}</td>
     <td><${Time} at=${one.created_at} /></td>
-    <td><${Button} aria-label=${`Remove ${one.name}`} run=${remove}>Remove<//></td>
+    <td>
+      ${isCaller && html`<${Button} run=${() => remove(one.user_id)}>Leave the project<//>`}
+      ${decides && !isCaller && html`<${Button} aria-label=${`Remove ${one.name}`} run=${() => remove(one.user_id)}>Remove<//>`}
+    </td>
   </tr>
 `;
 

@@ -4,7 +4,7 @@ import { call } from "../api.js";
 import { Bars, Confusion, Plot } from "../charts.js";
 import { useAnswer } from "../data.js";
 import { bytes, cell, count, number, seconds, words } from "../format.js";
-import { Asked, Crumbs, Delete, Download, Facts, Field, Form, Time, Title } from "../parts.js";
+import { Asked, Crumbs, Delete, Download, Facts, Field, Form, May, Time, Title } from "../parts.js";
 import { go } from "../route.js";
 import { html } from "../view.js";
 import { Ask } from "./ask.js";
@@ -34,18 +34,18 @@ export function ModelPage({ id }) {
         </section>
         ${signature && html`<${Ask} signature=${signature}
           ask=${(/** @type {any} */ inputs) => call("predict", { path, body: { inputs } })} />`}
-        ${signature && html`<${PredictTable} model=${model} />`}
+        ${signature && html`<${May} project=${model.project_id} to="predict_dataset"><${PredictTable} model=${model} /><//>`}
         <${Evaluation} path=${path} />
         <${Importance} path=${path} />
-        <${Deploy} model=${model} />
+        <${May} project=${model.project_id} to="create_deployment"><${Deploy} model=${model} /><//>
         <${Parameters} path=${path} />
-        <section>
+        <${May} project=${model.project_id} to="delete_model"><section>
           <h2>Delete</h2>
           <${Delete} what="model" name=${model.name} run=${async () => {
             await call("delete_model", { path });
             go(`/experiments/${model.experiment_id}`);
           }} />
-        </section>
+        </section><//>
       `}
     <//>
   `;

@@ -1,14 +1,15 @@
 // Asks a model about a whole table, which makes a data set with its answers.
 
 import { call } from "../api.js";
-import { jobEnd, useAnswer } from "../data.js";
+import { jobEnd, useChoices } from "../data.js";
 import { Field, Form, Problem, Progress } from "../parts.js";
 import { go } from "../route.js";
 import { html, useState } from "../view.js";
 
 /** @param {{model: import("../api.js").Schemas["TrainedModel"]}} props */
 export function PredictTable({ model }) {
-  const list = useAnswer("list_datasets", { query: { project_id: model.project_id, limit: 500 } });
+  const of = model.project_id;
+  const list = useChoices((page) => call("list_datasets", { query: { project_id: of, ...page } }), [of]);
   const [job, tell] = useState(/** @type {import("../api.js").Schemas["Job"] | null} */ (null));
   /** @param {any} values */
   const run = async ({ version, name }) => {
@@ -31,13 +32,13 @@ export function PredictTable({ model }) {
       <${Form} label="Ask about a table" button="Predict" run=${run}>
         <div class="fields">
           <${Field} label="Data set" as="select" name="version" required dir="auto">
-            ${list.answer?.items.map((one) => html`<option value=${one.dataset_version_id}>${one.name}</option>`)}
+            ${list.items.map((one) => html`<option value=${one.dataset_version_id}>${one.name}</option>`)}
           <//>
           <${Field} label="Name of the answers (optional)" name="name" maxlength="255" dir="auto" />
         </div>
       <//>
       ${job && html`<p><a href=${`#/jobs/${job.id}`}>Its job</a></p>
-        <${Progress} label="Prediction" value=${job.progress} note=${job.stage || job.status} />`}
+        <${Progress} label="Prediction" value=${job.progress / 100} note=${job.stage || job.status} />`}
     </section>
   `;
 }

@@ -1,6 +1,6 @@
 // A project, and the parts it has: each part is a page of its own under one heading.
 
-import { useAnswer } from "../data.js";
+import { useAnswer, useCaller } from "../data.js";
 import { count } from "../format.js";
 import { Asked, Crumbs, Facts, Time, Title } from "../parts.js";
 import { html } from "../view.js";
@@ -28,6 +28,7 @@ const PARTS = {
 /** @param {{id: string, part: string}} props */
 export function ProjectPage({ id, part }) {
   const found = useAnswer("get_project", { path: { project_id: id } });
+  const caller = useCaller(id);
   const [name, Part] = PARTS[part] || ["Nothing is here", Missing];
   return html`
     <${Crumbs} links=${[["/projects", "Projects"]]} />
@@ -35,7 +36,7 @@ export function ProjectPage({ id, part }) {
       ${(/** @type {import("../api.js").Answer<"get_project">} */ { project }) => html`
         <${Title} name=${part ? `${name}, ${project.name}` : project.name}>${project.name}<//>
         <nav class="tabs" aria-label="Parts of the project">
-          ${Object.entries(PARTS).map(
+          ${Object.entries(PARTS).filter(([at]) => at !== "audit" || caller?.may("list_audit_entries")).map(
             ([at, [label]]) => html`<a href=${`#/projects/${id}${at && `/${at}`}`}
               aria-current=${at === part ? "page" : undefined}>${label}</a>`,
           )}

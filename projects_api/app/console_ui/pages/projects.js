@@ -94,7 +94,7 @@ function Import() {
         signal: new AbortController().signal,
         onProgress: (value) => tell({ value, note: "sending" }),
       });
-      const job = await jobEnd(job_id, (one) => tell({ value: one.progress, note: one.stage || one.status }));
+      const job = await jobEnd(job_id, (one) => tell({ value: one.progress / 100, note: one.stage || one.status }));
       if (job.status !== "succeeded") throw new Error(job.message || "The import did not succeed.");
       go(`/projects/${job.entity_id}`);
     } finally {

@@ -1,8 +1,8 @@
 // The reports of a project, and the form that makes one.
 
 import { call } from "../api.js";
-import { useAnswer } from "../data.js";
-import { Asked, Field, Form, Pager, pageOf, Status, Table, Time } from "../parts.js";
+import { useAnswer, useChoices } from "../data.js";
+import { Asked, Field, Form, May, Pager, Status, Table, Time, pageOf } from "../parts.js";
 import { go } from "../route.js";
 import { html, useState } from "../view.js";
 
@@ -15,7 +15,7 @@ export function Reports({ project }) {
       <${Asked} of=${found}>
         ${(/** @type {import("../api.js").Answer<"list_reports">} */ list) =>
           list.items.length === 0
-            ? html`<p>There is no report yet. Make one below.</p>`
+            ? html`<p>There is no report yet.</p>`
             : html`
                 <${Table} label="Reports" heads=${["Name", "About a", "Status", "Created"]}>
                   ${list.items.map(
@@ -31,24 +31,30 @@ export function Reports({ project }) {
               `}
       <//>
     </section>
-    <section>
+    <${May} project=${project.id} to="create_report"><section>
       <h2>Make a report</h2>
       <${Make} project=${project} />
-    </section>
+    </section><//>
   `;
 }
 
 /** @typedef {import("../api.js").Schemas["ReportKind"]} Kind */
 
+/** @typedef {{limit: number, offset: number}} Page */
+/** @typedef {{items: {id: string, name: string}[], total: number}} Found */
+
+/** @type {Record<Kind, (id: string) => (page: Page) => Promise<Found>>} */
+const LISTS = {
+  project: () => async () => ({ items: [], total: 0 }),
+  experiment: (id) => (page) => call("list_experiments", { query: { project_id: id, ...page } }),
+  model: (id) => (page) => call("list_models", { query: { project_id: id, ...page } }),
+  deployment: (id) => (page) => call("list_deployments", { path: { project_id: id }, query: page }),
+};
+
 /** @param {{project: import("../api.js").Schemas["Project"]}} props */
 function Make({ project }) {
   const [kind, choose] = useState(/** @type {Kind} */ ("project"));
-  const query = { project_id: project.id, limit: 500 };
-  const experiments = useAnswer("list_experiments", { query }, { skip: kind !== "experiment" });
-  const models = useAnswer("list_models", { query }, { skip: kind !== "model" });
-  const path = { project_id: project.id };
-  const deployments = useAnswer("list_deployments", { path, query: { limit: 500 } }, { skip: kind !== "deployment" });
-  const all = { project: null, experiment: experiments, model: models, deployment: deployments }[kind];
+  const all = useChoices(LISTS[kind](project.id), [project.id, kind === "project" ? null : kind]);
   /** @param {any} values */
   const run = async ({ subject, title }) => {
     const made = await call("create_report", {
@@ -69,8 +75,8 @@ function Make({ project }) {
           ${["project", "experiment", "model", "deployment"].map((one) => html`<option>${one}</option>`)}
         <//>
         ${kind !== "project" &&
-        html`<${Field} label="Which one" as="select" name="subject" required dir="auto">
-          ${all?.answer?.items.map((one) => html`<option value=${one.id}>${one.name}</option>`)}
+        html`<${Field} label="Which one" as="select" name="subject" key=${kind} required dir="auto">
+          ${all.items.map((one) => html`<option value=${one.id}>${one.name}</option>`)}
         <//>`}
         <${Field} label="Title (optional)" name="title" maxlength="255" dir="auto" />
       </div>

@@ -3,16 +3,33 @@
 import { call, callTagged } from "../api.js";
 import { useAnswer } from "../data.js";
 import { bytes, count } from "../format.js";
-import { Asked, Delete, Download, Facts, Field, Form } from "../parts.js";
+import { Asked, Delete, Download, Facts, Field, Form, May } from "../parts.js";
 import { go } from "../route.js";
 import { html, useState } from "../view.js";
 
-/** @param {{project: import("../api.js").Schemas["Project"], etag: string, reload: () => void}} props */
-export const Settings = ({ project, etag, reload }) => html`
-  <section>
+/** @typedef {{project: import("../api.js").Schemas["Project"], etag: string, reload: () => void}} Props */
+
+/** The project is read anew: what was done on the other parts has changed its ETag. @param {Props} props */
+export function Settings({ project, reload }) {
+  const found = useAnswer("get_project", { path: { project_id: project.id } });
+  return html`
+    <${Asked} of=${found}>
+      ${(/** @type {import("../api.js").Answer<"get_project">} */ now) => html`
+        <${Parts} project=${now.project} etag=${found.etag} reload=${() => {
+          found.reload();
+          reload();
+        }} />
+      `}
+    <//>
+  `;
+}
+
+/** @param {Props} props */
+const Parts = ({ project, etag, reload }) => html`
+  <${May} project=${project.id} to="update_project"><section>
     <h2>Name and description</h2>
     <${Rename} project=${project} etag=${etag} reload=${reload} />
-  </section>
+  </section><//>
   <section>
     <h2>Export</h2>
     <p>Everything in the project as one archive, which this or another server can import.</p>
@@ -22,16 +39,22 @@ export const Settings = ({ project, etag, reload }) => html`
     <h2>Usage</h2>
     <${Usage} project=${project} />
   </section>
-  <section>
+  <${May} project=${project.id} to="delete_project"><section>
     <h2>Delete</h2>
     <${Delete} what="project" name=${project.name} run=${async () => {
-      await call("delete_project", { path: { project_id: project.id } });
+      try {
+        await call("delete_project", { path: { project_id: project.id }, ifMatch: etag });
+      } catch (/** @type {any} */ problem) {
+        if (problem.status !== 412) throw problem;
+        reload();
+        throw new Error("Somebody has changed the project since this page showed it. Look at it as it is now; then delete it if you still want to.");
+      }
       go("/projects");
     }} />
-  </section>
+  </section><//>
 `;
 
-/** @param {{project: import("../api.js").Schemas["Project"], etag: string, reload: () => void}} props */
+/** @param {Props} props */
 function Rename({ project, etag, reload }) {
   const path = { project_id: project.id };
   // The version that the form began with: reading anew must not hide another person's change.

@@ -69,6 +69,7 @@ export function Upload({ target, done, label }) {
             <option></option><option>true</option><option>false</option>
           <//>
           <${Field} label="Lines to skip" name="skip_lines" inputmode="numeric" />
+          <${Field} label="Missing values" name="missing" placeholder="-999,?" hint="Commas between; in place of NA, null and the like" />
           <${Field} label="Malformed lines" as="select" name="malformed">
             <option></option><option>refuse</option><option>repair</option><option value="leave_out">leave out</option>
           <//>
