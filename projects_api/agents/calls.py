@@ -15,7 +15,9 @@ from projects_api.agents.tools import FORM, JSON, MOST_WAIT_SECONDS, WAIT, Argum
 
 SECONDS = 310.0
 """A little more than the server works on a request."""
+_WAIT_SECONDS = 5
 _POLL_SECONDS = 0.5
+"""Between two times of waiting, for the server may answer at once where too many wait."""
 _ENDED = frozenset({"succeeded", "failed", "cancelled"})
 _ERRORS = 400
 
@@ -75,7 +77,9 @@ class Caller:
         deadline = asyncio.get_running_loop().time() + seconds
         told = -1.0
         while True:
-            document = (await self._send(tool, arguments)).json()
+            left = deadline - asyncio.get_running_loop().time()
+            asked = {**arguments, "wait": min(_WAIT_SECONDS, max(0, int(left)))}
+            document = (await self._send(tool, asked)).json()
             job = document.get("job", document)
             if (job.get("progress") or 0.0) > told:
                 told = job.get("progress") or 0.0
