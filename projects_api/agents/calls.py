@@ -95,8 +95,11 @@ class Caller:
         url = path + (f"?{httpx.QueryParams(query)}" if query else "")
         if save_to:
             return await self._save(url, Path(save_to))
-        # That it is there and may be read is asked without reading it.
-        answer = await self._request("HEAD", url)
+        # That it is there and may be read is asked without reading it; why not has a body.
+        try:
+            answer = await self._request("HEAD", url)
+        except Refused:
+            answer = await self._request("GET", url)
         media_type = answer.headers.get("content-type", tool.file_types[0])
         address = f"{self.public_url}{url}"
         how = f"GET {address} with the header Authorization: Bearer <API key>"
@@ -153,8 +156,9 @@ class Caller:
 
 
 def _check(tool: Tool, arguments: Mapping[str, Any]) -> None:
-    takes = ", ".join(tool.arguments) or "no arguments"
-    if unknown := sorted(set(arguments) - set(tool.arguments)):
+    taken = tool.schema["properties"]
+    takes = ", ".join(taken) or "no arguments"
+    if unknown := sorted(set(arguments) - set(taken)):
         raise Refused(f"{tool.name} takes {takes}, and not {', '.join(unknown)}.")
     missing = [name for name in tool.schema.get("required", ()) if name not in arguments]
     if missing:

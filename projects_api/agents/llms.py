@@ -10,6 +10,8 @@ from projects_api.contract.support import METHODS
 MOST_BYTES = 20_000
 """Bytes of the page."""
 
+MOST_SUMMARY = 1000
+
 
 def llms_text(contract: Mapping[str, Any], base_url: str, *, has_mcp: bool) -> str:
     """Write the page from the contract."""
@@ -22,7 +24,7 @@ def llms_text(contract: Mapping[str, Any], base_url: str, *, has_mcp: bool) -> s
     lines = [
         f"# {contract['info']['title']}",
         "",
-        f"> {first_sentence(contract['info'].get('description', ''))}.",
+        f"> {first_sentence(contract['info'].get('description', ''), MOST_SUMMARY)}.",
         "",
         how,
         "",

@@ -61,11 +61,11 @@ def whole(schema: Any) -> Mapping[str, Any]:
     return merged
 
 
-def first_sentence(text: str) -> str:
+def first_sentence(text: str, most: int = _MOST_DESCRIPTION) -> str:
     """Return the first sentence of a text, cut where it is long."""
     flat = " ".join(text.split())
     found = _SENTENCE.match(flat)
     sentence = (found[0] if found else flat).rstrip(".;")
-    if len(sentence) <= _MOST_DESCRIPTION:
+    if len(sentence) <= most:
         return sentence
-    return sentence[:_MOST_DESCRIPTION].rpartition(" ")[0] + " ..."
+    return sentence[:most].rpartition(" ")[0] + " ..."

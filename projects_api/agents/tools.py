@@ -133,7 +133,9 @@ class _Arguments:
 
 def _wait(get_job: Tool) -> Tool:
     seconds = {"type": "integer", "minimum": 1, "maximum": MOST_WAIT_SECONDS, "default": 60}
-    schema = _object({**get_job.schema["properties"], "seconds": seconds}, ["job_id"])
+    seconds["description"] = "How long to wait at most"
+    properties = {name: one for name, one in get_job.schema["properties"].items() if name != "wait"}
+    schema = _object({**properties, "seconds": seconds}, ["job_id"])
     return Tool(
         WAIT,
         "Wait until a job has ended, and give it; call again if it has not",

@@ -74,8 +74,10 @@ def _judge(contract: Path | None) -> "Judge":
         return Judge(parse_yaml(contract.read_bytes()))
     except OSError as error:
         fail(f"the contract cannot be read: {error}")
-    except (YAMLError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (YAMLError, ValueError, RecursionError) as error:
         fail(f"{contract} is no contract that can be judged by: {str(error)[:1000]}")
+    except (KeyError, TypeError, AttributeError):
+        fail(f"{contract} is no contract that can be judged by: it is no OpenAPI 3.0 document")
 
 
 def _of_recording(

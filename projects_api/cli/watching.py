@@ -31,6 +31,8 @@ def watch(
     import httpx
 
     wanted = id_or_end(job_id, f"{job_id} is no id of a job")
+    if not api_key.isascii():
+        fail("the key has letters that no key has: copy it once more")
     headers = {"Authorization": f"Bearer {api_key}"}
     try:
         with httpx.Client(base_url=base_url, headers=headers, timeout=PATIENCE_SECONDS) as client:

@@ -91,7 +91,9 @@ def read_har(content: bytes, base_url: str = "") -> Iterator[Exchange]:
             origin = f"{address.scheme}://{address.netloc}"
             yield _exchange(entry, target, origin, with_keys=with_keys)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise NotARecording(f"it does not read as HAR 1.2: {type(error).__name__}") from error
+        raise NotARecording(
+            "it is no HAR 1.2 with `log`, `entries`, and requests in them"
+        ) from error
 
 
 def is_masked(value: str) -> bool:

@@ -85,6 +85,10 @@ class Wanted(BaseModel):
     seconds: float = Field(10.0, ge=0, le=MOST_SECONDS)
 
 
+FIRST_YEAR, LAST_YEAR = 1971, 9000
+"""Ids begin with the milliseconds since 1970, and the clock goes on from where it is set."""
+
+
 def parse_moment(text: str) -> datetime:
     """Read a moment such as `2026-03-01T00:00:00Z`; raises `ValueError`."""
     try:
@@ -93,6 +97,8 @@ def parse_moment(text: str) -> datetime:
         raise ValueError(f"{text!r} is no moment such as 2026-03-01T00:00:00Z") from None
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} has no offset from UTC, such as Z")
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise ValueError(f"{text!r} is not within the years {FIRST_YEAR} to {LAST_YEAR}")
     return moment
 
 

@@ -1,6 +1,7 @@
 """The tools as an agent has them, by the protocol's own client, over both ways."""
 
 import json
+import re
 
 import anyio
 import orjson
@@ -32,6 +33,7 @@ KNOWN_LATER = {
     "predict_with_deployment": ("deployment_id", "create_deployment", "deployment_id"),
 }
 """Arguments that are what another tool has answered."""
+NOBODYS = "019c75a0-0000-7000-8000-000000000000"
 ASKED = {"inputs": [{"amount": 600, "country": "DE"}]}
 
 
@@ -175,6 +177,8 @@ class TestCalls:
             ("list_projects", {"limit": 0}, "422 The request breaks the contract. Mend the"),
             ("get_project", {"project_id": "../../health/live"}, "404 "),
             ("wait_for_job", {"job_id": "x", "seconds": 10_000}, "from 1 to 300"),
+            ("wait_for_job", {"job_id": "x", "wait": 10}, "and not wait."),
+            ("export_project", {"project_id": NOBODYS}, "404 No such project. No project with"),
             ("upload_dataset", {"project_id": "x", "name": "n"}, "file_text"),
         ],
     )
@@ -291,6 +295,8 @@ def test_the_page_for_readers_is_current(standin, server):
         summary, scope = operation["summary"].value, operation["x-required-scope"].value
         assert f"- {method} {path}: {summary} (`{name}`, scope {scope})\n" in answer.text
     assert contract()["info"]["title"] in answer.text
+    (told,) = re.findall(r"^> (.*)$", answer.text, re.MULTILINE)
+    assert " ".join(contract()["info"]["description"].split()).startswith(told)
     assert "/mcp" in answer.text
     without = server.anonymous().get("/llms.txt")
     assert "/mcp" not in without.text

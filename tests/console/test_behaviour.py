@@ -215,3 +215,36 @@ def test_times_are_those_of_the_readers_zone(opened):
         with opened("owner", timezone_id=zone, locale="en-GB") as visitor:
             visitor.visit(PLACES["dataset"])
             assert visitor.page.locator("time").first.inner_text().endswith(shown)
+
+
+def test_days_of_a_table_are_those_that_stand_in_it(opened, send):
+    rows = b"day,at\n2024-01-01,2025-01-01 00:00:00\n2024-10-26,2025-06-01 08:30:00\n"
+    file = {"file": ("t.csv", rows)}
+    form = {"project_id": PROJECT, "name": "days.csv"}
+    dataset_id = send("POST", "/datasets/upload", data=form, files=file).json()["dataset_id"]
+    for zone in ("America/Los_Angeles", "Pacific/Kiritimati"):
+        with opened("owner", timezone_id=zone, locale="en-GB") as visitor:
+            visitor.visit(f"/datasets/{dataset_id}")
+            main = visitor.page.locator("main")
+            expect(main).to_contain_text("from 1 Jan 2024 to 26 Oct 2024")
+            expect(main).to_contain_text("from 1 Jan 2025, 00:00 to 1 Jun 2025, 08:30")
+    send("DELETE", f"/datasets/{dataset_id}")
+
+
+def test_a_name_with_blanks_is_typed_as_it_is_shown(owner, send):
+    project_id = send("POST", "/projects", json={"name": "two  blanks"}).json()["project_id"]
+    owner.visit(f"/projects/{project_id}/settings")
+    owner.page.get_by_text("Delete this project").click()
+    form = owner.page.get_by_role("form", name="Delete this project")
+    form.get_by_label("Name").fill("two blanks")
+    form.get_by_role("button").click()
+    expect(owner.page.locator("main > h1")).to_have_text("Projects")
+    assert send("GET", f"/projects/{project_id}").status_code == 404
+
+
+def test_a_key_with_strange_letters_is_not_sent(opened):
+    with opened() as visitor:
+        visitor.page.goto(visitor.base_url)
+        visitor.page.get_by_label("API key").fill("pak_☃")
+        visitor.page.get_by_role("button", name="Sign in").click()
+        expect(visitor.page.get_by_role("alert").last).to_contain_text("No key has such letters")

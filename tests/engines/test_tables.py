@@ -95,7 +95,7 @@ def test_rows_without_target_are_left_out_and_told(run, recorder):
     result = run({"x": NUMBERS, "target": target})
     assert result.signature["labels"] == ["no", "yes"]
     assert result.reference["rows"] + result.candidates[0].evaluation["rows"] == ROWS - 10
-    assert "left out 10 rows, in which target is missing" in recorder.lines
+    assert "left out 10 rows in which target is missing" in recorder.lines
 
 
 def test_a_number_that_is_not_finite_is_a_missing_target(run):

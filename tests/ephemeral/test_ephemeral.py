@@ -132,6 +132,7 @@ class TestCommand:
             (["--host=0.0.0.0"], "an ephemeral server on 0.0.0.0 could be reached"),
             (["--clock=2026-03-01T00:00:00"], "has no offset from UTC"),
             (["--clock=noon"], "noon"),
+            (["--clock=1969-01-01T00:00:00Z"], "not within the years 1971 to 9000"),
             (["--seed=nothing.zip"], "No such file"),
             (["--seed=text.zip"], "text.zip is no seed"),
             (["--workers=2"], "one process"),
@@ -367,9 +368,23 @@ class TestReset:
         owner = projects_api_server.headers()
         assert requests.post(url, headers=owner, timeout=PATIENCE).status_code == 204
 
-    def test_a_wrong_clock_is_refused(self, projects_api_server):
-        answer = send(projects_api_server, "POST", "/_ephemeral/reset?clock=noon")
+    @pytest.mark.parametrize(
+        "clock",
+        ["noon", "1970-12-31T23:59:59Z", "9001-01-01T00:00:00Z", "0001-01-01T00:00:00Z"],
+    )
+    def test_a_wrong_clock_is_refused(self, projects_api_server, clock):
+        answer = send(projects_api_server, "POST", f"/_ephemeral/reset?clock={clock}")
         assert_problem(answer, 422, "contract-violation", "clock")
+
+    @pytest.mark.parametrize("clock", ["1971-01-01T00:00:00Z", "9000-12-31T23:59:59Z"])
+    def test_the_first_and_the_last_clock_serve(self, projects_api_server, clock):
+        projects_api_server.reset(clock=clock)
+        for name in ("One", "Two"):
+            url = f"{projects_api_server.base_url}/api/projects"
+            headers = projects_api_server.headers()
+            answer = requests.post(url, json={"name": name}, headers=headers, timeout=PATIENCE)
+            assert answer.status_code == 201, answer.text
+        projects_api_server.reset()
 
     def test_requests_that_run_meanwhile_do_not_fail(self, projects_api_server):
         server, statuses, stop = projects_api_server, [], threading.Event()

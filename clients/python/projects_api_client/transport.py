@@ -60,6 +60,8 @@ class Transport:
         give, for a proxy or certificates of your own, is closed with this one.
         """
         self._base_url = base_url.rstrip("/")
+        if not api_key.isascii():
+            raise ValueError("the API key has letters that no key has: copy it once more")
         self._headers = {"Authorization": f"Bearer {api_key}"}
         self._retries = retries or Retries()
         self._timeout = timeout

@@ -8,6 +8,15 @@ const SHARE = new Intl.NumberFormat(undefined, { style: "percent", maximumFracti
 /** @param {string} text */
 export const moment = (text) => MOMENT.format(new Date(text));
 
+const DAY = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeZone: "UTC" });
+const OF_TABLE = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short", timeZone: "UTC" });
+
+/** A day, which is the same in every zone. @param {string} text */
+export const day = (text) => DAY.format(new Date(text));
+
+/** A moment in a table, which has the table's zone, or none. @param {string} text */
+export const momentOfTable = (text) => OF_TABLE.format(new Date(text));
+
 /** @param {number | null | undefined} value */
 export const number = (value) => (value === null || value === undefined ? "–" : NUMBER.format(value));
 

@@ -165,6 +165,9 @@ export const Download = ({ operation, request, children }) => html`
   >
 `;
 
+/** A name as a page shows it, which makes one blank of several. @param {string} text */
+const flat = (text) => text.trim().replace(/\s+/g, " ");
+
 /** Deletes something, once its name is typed. @param {any} props */
 export function Delete({ what, name, run }) {
   const [typed, type] = useState("");
@@ -172,7 +175,7 @@ export function Delete({ what, name, run }) {
     <details class="danger">
       <summary>Delete this ${what}</summary>
       <${Form} label=${`Delete this ${what}`} button=${`Delete the ${what}`} run=${async () => {
-        if (typed !== name) throw new Error("That is not its name. Type it as it stands above.");
+        if (flat(typed) !== flat(name)) throw new Error("That is not its name. Type it as it stands above.");
         await run();
       }}>
         <p>

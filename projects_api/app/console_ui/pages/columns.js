@@ -2,7 +2,7 @@
 
 import { Bars } from "../charts.js";
 import { useAnswer } from "../data.js";
-import { count, moment, number, share } from "../format.js";
+import { count, day, momentOfTable, number, share } from "../format.js";
 import { Asked } from "../parts.js";
 import { html, useState } from "../view.js";
 
@@ -60,11 +60,14 @@ const One = ({ column, rows, distribution }) => html`
       ${column.missing_count > 0 && html`, ${share(column.missing_count / rows)} missing`}
       ${column.mean !== null &&
       html`, mean ${number(column.mean)} ± ${number(column.standard_deviation)}, from ${number(column.min)} to ${number(column.max)}`}
-      ${column.earliest && column.latest && html`, from ${moment(column.earliest)} to ${moment(column.latest)}`}
+      ${column.earliest && column.latest && html`, from ${written(column, column.earliest)} to ${written(column, column.latest)}`}
     </p>
     ${distribution && html`<${Bars} label=${`Values of ${column.name}`} items=${bars(distribution)} />`}
   </div>
 `;
+
+/** Days and moments of a table are shown as they stand in it. @param {Column} column @param {string} at */
+const written = (column, at) => (column.type === "date" ? day(at) : momentOfTable(at));
 
 /** @param {Distribution} of */
 function bars(of) {
@@ -73,8 +76,7 @@ function bars(of) {
     return merged(of.bins).map((bin) => ({ name: `${number(bin.lower)} – ${number(bin.upper)}`, ...note(bin.count) }));
   }
   if (of.periods.length > 0) {
-    const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeZone: "UTC" });
-    return of.periods.map((one) => ({ name: `from ${day.format(new Date(one.start))}`, ...note(one.count) }));
+    return of.periods.map((one) => ({ name: `from ${day(one.start)}`, ...note(one.count) }));
   }
   const top = of.top_values.slice(0, 8);
   const rest = of.top_values.slice(8).reduce((sum, one) => sum + one.count, of.other_count);

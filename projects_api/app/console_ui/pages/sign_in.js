@@ -14,6 +14,7 @@ export const SignIn = ({ refused, signIn }) => html`
   <${Title} name="Sign in" />
   <div class="card">
     <${Form} label="Sign in" button="Sign in" run=${async (/** @type {any} */ { given }) => {
+      if (!/^[!-~]+$/.test(given.trim())) throw new Error("No key has such letters, or blanks. Paste it once more.");
       key.set(given.trim());
       try {
         await call("list_projects", { query: { limit: 1 } });
