@@ -21,17 +21,18 @@ def load(path: Path, names: Sequence[str] | None, task: Task, what: str) -> pa.T
     table = pq.ParquetFile(path).read()
     if names:
         table = table.rename_columns(names)
+    # Of columns with one name, the first is meant.
+    places: dict[str, int] = {}
+    for place, name in enumerate(table.column_names):
+        places.setdefault(name, place)
     config = task.config
     asked = [task.target, *(config.features or ()), config.weight_column]
     if what == "the table":
         asked += [config.split_column, *config.ignored_columns, *config.column_kinds]
     for name in asked:
-        if name is not None and name not in table.column_names:
+        if name is not None and name not in places:
             raise TrainingRefused(f"{what} has no column {name!r}")
-    # Of columns with one name, the first is meant.
-    return table.select(
-        [table.column_names.index(name) for name in dict.fromkeys(table.column_names)]
-    )
+    return table.select(list(places.values()))
 
 
 def load_test(task: Task, progress: Progress) -> pa.Table:
@@ -49,14 +50,13 @@ def load_test(task: Task, progress: Progress) -> pa.Table:
 def append(whole: pa.Table, test: pa.Table) -> pa.Table:
     """Put the rows to test on behind the others: a column that they lack is missing in each."""
     columns = {}
+    others = dict(zip(test.column_names, test.columns, strict=True))
     for name, column in zip(whole.column_names, whole.columns, strict=True):
         if pa.types.is_dictionary(column.type):
             column = column.cast(column.type.value_type)  # noqa: PLW2901
-        other = (
-            test.column(name)
-            if name in test.column_names
-            else pa.chunked_array([pa.nulls(len(test), column.type)])
-        )
+        other = others.get(name)
+        if other is None:
+            other = pa.chunked_array([pa.nulls(len(test), column.type)])
         columns[name] = _join(name, column, other)
     return pa.table(columns)
 

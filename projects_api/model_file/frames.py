@@ -55,20 +55,22 @@ def frame_of_table(
     left out. Numbers that are infinite are missing, as they were in the training. `first_row` is
     the number of the table's first row, for sentences. Raises `TableRefused`.
     """
-    names = table.column_names
+    # Of columns with one name, the first is meant.
+    named = dict(reversed([*zip(table.column_names, table.columns, strict=True)]))
     inputs = signature["inputs"]
-    if not any(field["name"] in names for field in inputs):
+    if not any(field["name"] in named for field in inputs):
         told = ", ".join(field["name"] for field in inputs[:_SHOWN])
         raise TableRefused(f"it has none of the model's inputs, such as {told}")
     markers = pa.array(signature.get("missing", ()), pa.large_string())
     columns: list[np.ndarray] = []
     faults: list[str] = []
     for field in inputs:
-        if field["name"] not in names:
+        column = named.get(field["name"])
+        if column is None:
             columns.append(_absent(field["kind"], table.num_rows))
             continue
         try:
-            columns.append(_read(field, table.column(names.index(field["name"])), markers))
+            columns.append(_read(field, column, markers))
         except _MomentRefused as refused:
             faults.append(f"{field['name']!r} {refused.told(field, first_row)}")
         except TableRefused as refused:
