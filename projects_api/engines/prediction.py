@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline
 from projects_api.engines import model_files
 from projects_api.engines.columns import frame_of_rows
 from projects_api.engines.decision import Decision
-from projects_api.engines.evaluation import label_text
+from projects_api.engines.labels import label_text
 from projects_api.engines.model_files import ModelRefused
 
 __all__ = ["ModelRefused", "Predictor", "load"]

@@ -6,7 +6,7 @@ from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
-from projects_api.engines import drift
+from projects_api.engines import THRESHOLD, answers, drift
 from projects_api.engines.availability import why_unavailable
 from projects_api.processes.child import Limits, serve_copies
 
@@ -34,7 +34,7 @@ class HotModels:
         A task may also be to measure `drift`.
         """
         if "drift" in task:
-            return {"drift": drift.measure(**task["drift"]), "keeps": list(self._models)}
+            return {**_measure_drift(**task["drift"]), "keeps": list(self._models)}
         key = task["key"]
         try:
             if key not in self._models:
@@ -58,6 +58,23 @@ class HotModels:
 
     def _size(self) -> int:
         return sum(size for _, size in self._models.values())
+
+
+def _measure_drift(
+    model: dict[str, Any], rows: list[dict[str, Any]], answered: list[answers.Answer]
+) -> dict[str, Any]:
+    signature, metrics = model["signature"], model["metrics"]
+    measured = drift.measure(model["reference"], rows)
+    threshold = metrics.get(THRESHOLD)
+    told = answers.measure(signature, model["evaluation"], threshold, answered)
+    measured |= {"predictions": told, "quality": None}
+    if signature is not None and any(one["truth"] is not None for one in answered):
+        if reason := why_unavailable("flaml"):
+            return {"absent": reason}
+        from projects_api.engines import feedback  # noqa: PLC0415 - slow to import
+
+        measured["quality"] = feedback.measure(signature, metrics, answered)
+    return {"drift": measured}
 
 
 def _load(path: Path, source: dict[str, Any]) -> Any:

@@ -35,6 +35,7 @@ from projects_api.settings import Settings
 from tests.archives import as_zip, empty_export
 from tests.conftest import running
 from tests.contract.documented import (
+    ANSWERED,
     ASKED,
     OPERATIONS,
     REQUEST_ID,
@@ -242,6 +243,12 @@ def predict_with_deployment(world: World, at, _media_type: str) -> requests.Resp
     return send(world.alice, "predict_with_deployment")
 
 
+def give_feedback(world: World, at, _media_type: str) -> requests.Response:
+    world.train()
+    assert send(world.alice, "predict_with_deployment").status_code == 200
+    return send(world.alice, "give_feedback")
+
+
 def promote_deployment(world: World, at, _media_type: str) -> requests.Response:
     promoted = answer_of("promote_deployment")["deployment"]
     world.replay_deployments(production=promoted["replaced_id"], staging=promoted["id"])
@@ -262,7 +269,7 @@ def deactivate_deployment(world: World, at, _media_type: str) -> requests.Respon
 def get_drift(world: World, at, _media_type: str) -> requests.Response:
     with world.server.services.database.transaction() as connection:
         asked = answer_of("get_drift")["deployment_id"]
-        assert deployment_input.keep(connection, asked, ASKED)
+        assert deployment_input.keep(connection, asked, ASKED, ANSWERED)
     return send(world.alice, "get_drift")
 
 
@@ -358,6 +365,7 @@ PREPARED = {
         delete_experiment,
         create_deployment,
         predict_with_deployment,
+        give_feedback,
         promote_deployment,
         rollback_deployment,
         deactivate_deployment,

@@ -41,6 +41,7 @@ LUCKY = {
     "delete_experiment",
     "delete_model",
     "delete_project",
+    "give_feedback",
     "predict_with_deployment",
     "promote_deployment",
     "remove_member",
@@ -102,6 +103,7 @@ OUT_OF_REACH = {
     # A viewer may ask, too, and the models are sound.
     "predict": {"403", "409", "413"},
     "predict_with_deployment": {"403", "409", "413"},
+    "give_feedback": {"403", "409", "413"},
     # As requests come one after the other, none finds another one running.
     "create_deployment": {"409", "413"},
     "promote_deployment": {"409", "413"},

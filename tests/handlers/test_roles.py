@@ -72,6 +72,7 @@ LEAST_ROLE = {
     "create_deployment": "editor",
     "get_deployment": "viewer",
     "predict_with_deployment": "viewer",
+    "give_feedback": "viewer",
     "promote_deployment": "editor",
     "rollback_deployment": "editor",
     "deactivate_deployment": "editor",
@@ -220,6 +221,11 @@ REQUESTS: dict[str, Callable[[World], tuple[str, str, dict[str, Any]]]] = {
         "POST",
         f"/api/mlops/deployments/{w.deployment_id}/predict",
         {"json": ROW},
+    ),
+    "give_feedback": lambda w: (
+        "POST",
+        f"/api/mlops/deployments/{w.deployment_id}/feedback",
+        {"json": {"truths": [{"row_id": 1, "truth": "yes"}]}},
     ),
     "promote_deployment": lambda w: (
         "POST",
