@@ -11,6 +11,7 @@ from projects_api.access.problems import (
     NothingToRollBack,
 )
 from projects_api.database import Database
+from projects_api.handlers.dataset_predictions import queue_dataset_prediction
 from projects_api.handlers.translation import translated
 from projects_api.models import deployment as deployments
 from projects_api.models import deployment_input, trained_model
@@ -23,6 +24,7 @@ from projects_api.predictions import (
 )
 from projects_api.predictions.truths import read_truths
 from projects_api.schemas import (
+    DatasetPredicted,
     Deployment,
     DeploymentCreated,
     DeploymentDrift,
@@ -104,6 +106,34 @@ def predict_with_deployment(
         if first is None:
             raise DeploymentNotFound
     return told.as_answer(probabilities=options["probabilities"], first_row_id=first)
+
+
+def predict_dataset_with_deployment(
+    connection: Connection,
+    caller: Caller,
+    deployment: Deployment,
+    *,
+    dataset_version_id: str,
+    options: dict[str, Any],
+    name: str | None = None,
+) -> DatasetPredicted:
+    """Queue the job that asks a deployment about a version of a data set."""
+    if deployment["status"] != "active":
+        raise DeploymentInactive
+    model = trained_model.find(connection, deployment["model_id"])
+    if model is None:
+        raise DeploymentNotFound
+    return queue_dataset_prediction(
+        connection,
+        caller,
+        deployment["project_id"],
+        model,
+        dataset_version_id=dataset_version_id,
+        threshold=options.get("threshold", deployment["threshold"]),
+        probabilities=options["probabilities"],
+        name=name,
+        deployed_as=deployment["name"],
+    )
 
 
 def give_feedback(

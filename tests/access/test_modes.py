@@ -25,7 +25,7 @@ OTHERS = {
     Mode.WRITE: {
         *("create_project", "update_project", "delete_project", "add_member", "remove_member"),
         *("delete_dataset", "create_experiment", "delete_experiment", "delete_model"),
-        "stop_experiment",
+        *("stop_experiment", "predict_dataset_with_deployment"),
         *("create_deployment", "promote_deployment", "rollback_deployment"),
         *("deactivate_deployment", "create_report", "predict_dataset"),
     },

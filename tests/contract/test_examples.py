@@ -15,7 +15,7 @@ from sqlalchemy import delete, insert, make_url, update
 from projects_api.access import places, rate_limit
 from projects_api.access.idempotency import Claims, IdempotentRequest
 from projects_api.database import Database
-from projects_api.handlers import trained_models
+from projects_api.handlers import dataset_predictions
 from projects_api.models import (
     artifact,
     audit,
@@ -111,7 +111,7 @@ def at(monkeypatch):
         made = (projects, dataset, dataset_version, artifact, experiment, job, report, deployment)
         for module in (*made, member):
             monkeypatch.setattr(module, "now", lambda: moment)
-        for module in (*made, trained_models):
+        for module in (*made, dataset_predictions):
             if identifier := ids.get(module.__name__.rpartition(".")[2]):
                 monkeypatch.setattr(module, "new_id", partial(str, identifier))
 
@@ -313,8 +313,14 @@ def create_report(world: World, at, _media_type: str) -> requests.Response:
 
 def predict_dataset(world: World, at, _media_type: str) -> requests.Response:
     made = answer_of("predict_dataset")
-    at("2026-02-26T16:31:00Z", trained_models=made["dataset_id"], job=made["job_id"])
+    at("2026-02-26T16:31:00Z", dataset_predictions=made["dataset_id"], job=made["job_id"])
     return send(world.alice, "predict_dataset")
+
+
+def predict_dataset_with_deployment(world: World, at, _media_type: str) -> requests.Response:
+    made = answer_of("predict_dataset_with_deployment")
+    at("2026-02-26T16:31:00Z", dataset_predictions=made["dataset_id"], job=made["job_id"])
+    return send(world.alice, "predict_dataset_with_deployment")
 
 
 def download_report(world: World, at, media_type: str) -> requests.Response:
@@ -365,6 +371,7 @@ PREPARED = {
         delete_experiment,
         create_deployment,
         predict_with_deployment,
+        predict_dataset_with_deployment,
         give_feedback,
         promote_deployment,
         rollback_deployment,

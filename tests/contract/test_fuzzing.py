@@ -42,6 +42,7 @@ LUCKY = {
     "delete_model",
     "delete_project",
     "give_feedback",
+    "predict_dataset_with_deployment",
     "predict_with_deployment",
     "promote_deployment",
     "remove_member",
@@ -114,6 +115,7 @@ OUT_OF_REACH = {
     "update_project": {"413"},
     "create_report": {"409", "413"},
     "predict_dataset": {"409", "413"},
+    "predict_dataset_with_deployment": {"409", "413"},
     # Forms are well-formed, and as requests come one after the other, none finds another one
     # running with its Idempotency-Key.
     "upload_dataset": {"400", "409"},

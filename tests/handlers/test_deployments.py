@@ -1,5 +1,7 @@
 """The operations of the tag `deployments`, one class each."""
 
+import csv
+import io
 import random
 from concurrent.futures import ThreadPoolExecutor
 
@@ -226,6 +228,78 @@ class TestPredictWithDeployment:
     def test_no_such_deployment(self, owner, problem, bad):
         answer = owner.post(path(bad, "/predict"), json={"inputs": LARGE})
         problem(answer, 404, "deployment-not-found")
+
+
+class TestPredictDatasetWithDeployment:
+    TABLE = "amount,country\n" + "".join(
+        f"{n * 40.5},{'DE' if n % 2 else 'FR'}\n" for n in range(25)
+    )
+
+    @pytest.fixture
+    def predict(self, owner, project_id):
+        version = owner.upload(project_id, self.TABLE.encode()).json()["dataset_version_id"]
+
+        def predict(deployment_id: str, **body):
+            sent = {"dataset_version_id": version, **body}
+            return owner.post(path(deployment_id, "/predictions"), json=sent)
+
+        return predict
+
+    def chosen(self, owner, dataset_id: str) -> list[str]:
+        answer = owner.get(f"/api/datasets/{dataset_id}/download", params={"format": "csv"})
+        return [row["prediction"] for row in csv.DictReader(io.StringIO(answer.text))]
+
+    @pytest.mark.parametrize(
+        ("own", "wanted", "decides"),
+        [(None, None, 0.5), (0.0, None, 0.0), (0.0, 1.0, 1.0), (None, 0.0, 0.0)],
+    )
+    def test_says_of_each_row_what_the_deployment_says(
+        self, server, owner, deploy, predict, own, wanted, decides
+    ):
+        deployment_id = deploy(**({} if own is None else {"threshold": own}))
+        options = {} if wanted is None else {"threshold": wanted}
+        answer = predict(deployment_id, options=options)
+        assert answer.status_code == 202, answer.text
+        made = answer.json()
+        assert answer.headers["location"].endswith(f"/api/jobs/{made['job_id']}")
+        ended = server.run_job(made["job_id"])
+        assert (ended["status"], ended["kind"]) == ("succeeded", "predict"), ended["message"]
+        kept = owner.get(f"/api/datasets/{made['dataset_id']}").json()["dataset"]
+        assert kept["name"] == "table.csv, predicted by A model"
+        rows = [
+            {"amount": float(row["amount"]), "country": row["country"]}
+            for row in csv.DictReader(io.StringIO(self.TABLE))
+        ]
+        told = owner.post(
+            path(deployment_id, "/predict"), json={"inputs": rows, "options": options}
+        ).json()["predictions"]
+        positive = [one["probabilities"]["yes"] >= decides for one in told]
+        assert self.chosen(owner, made["dataset_id"]) == [
+            "yes" if one else "no" for one in positive
+        ]
+
+    def test_its_rows_do_not_count_in_drift(self, server, owner, deploy, predict):
+        deployment_id = deploy()
+        made = predict(deployment_id, name="Judged").json()
+        assert server.run_job(made["job_id"])["status"] == "succeeded"
+        kept = owner.get(f"/api/datasets/{made['dataset_id']}").json()["dataset"]
+        assert (kept["name"], kept["rows"]) == ("Judged", 25)
+        assert owner.get(path(deployment_id, "/drift")).json()["drift"]["rows"] == 0
+
+    def test_one_that_is_not_active_does_not_answer(self, deploy, predict, problem):
+        archived = deploy()
+        deploy()
+        problem(predict(archived), 409, "deployment-inactive")
+
+    def test_a_version_of_another_project(self, other, deploy, predict, problem):
+        elsewhere = other.create_project()
+        made = other.upload(elsewhere, self.TABLE.encode()).json()
+        answer = predict(deploy(), dataset_version_id=made["dataset_version_id"])
+        problem(answer, 404, "dataset-version-not-found")
+
+    @pytest.mark.parametrize("bad", [UNKNOWN, "x"])
+    def test_no_such_deployment(self, predict, problem, bad):
+        problem(predict(bad), 404, "deployment-not-found")
 
 
 class TestGiveFeedback:

@@ -8,6 +8,7 @@ import { Asked, Button, Crumbs, Facts, May, Status, Table, Time, Title } from ".
 import { go } from "../route.js";
 import { html } from "../view.js";
 import { Ask } from "./ask.js";
+import { PredictTable } from "./predict_table.js";
 
 /** @param {{id: string}} props */
 export function DeploymentPage({ id }) {
@@ -35,6 +36,10 @@ export function DeploymentPage({ id }) {
         </section>
         <${Drift} path=${path} />
         <${Question} deployment=${deployment} />
+        ${deployment.status === "active" && html`
+          <${May} project=${deployment.project_id} to="predict_dataset_with_deployment"><${PredictTable}
+            of=${deployment.project_id}
+            ask=${(/** @type {any} */ body) => call("predict_dataset_with_deployment", { path, body })} /><//>`}
       `}
     <//>
   `;
