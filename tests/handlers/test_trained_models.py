@@ -4,6 +4,7 @@ import hashlib
 import io
 import math
 
+import orjson
 import pandas as pd
 import pytest
 from sqlalchemy import update
@@ -13,6 +14,7 @@ from projects_api.models import dataset_version, trained_model
 from projects_api.models.artifact import artifacts
 from tests.training import change_engine
 
+MIB = 1024 * 1024
 UNKNOWN = "0195d3a0-0000-7000-8000-000000000000"
 FIELDS = {
     *("id", "project_id", "experiment_id", "name", "model_type", "engine", "rank", "is_best"),
@@ -291,6 +293,47 @@ class TestPredict:
     def test_no_such_model(self, owner, problem, bad):
         answer = owner.post(path(bad, "/predict"), json={"inputs": SMALL})
         problem(answer, 404, "model-not-found")
+
+
+class TestPredictManyRows:
+    def rows(self, count: int, columns: int = 50) -> list[dict]:
+        """Make rows with numbers of 17 digits, as doubles are written."""
+        return [
+            {"amount": (n % 1000) + 1 / 3}
+            | {f"another column {at}": n + at / 3 for at in range(columns - 1)}
+            for n in range(count)
+        ]
+
+    def test_as_many_as_there_may_be(self, owner, model_id):
+        rows = self.rows(10_000)
+        body = orjson.dumps({"inputs": rows, "options": {"probabilities": False}})
+        assert 16 * MIB < len(body) < 32 * MIB
+        headers = {"Content-Type": "application/json"}
+        answer = owner.post(path(model_id, "/predict"), data=body, headers=headers)
+        assert answer.status_code == 200, answer.text[:500]
+        told = [one["prediction"] for one in answer.json()["predictions"]]
+        some = {"inputs": [{"amount": row["amount"]} for row in rows[:1000]]}
+        known = owner.post(path(model_id, "/predict"), json=some).json()["predictions"]
+        assert told == [one["prediction"] for one in known] * 10
+
+    def test_more_rows_or_more_bytes_are_refused(self, owner, model_id, problem):
+        answer = owner.post(path(model_id, "/predict"), json={"inputs": self.rows(10_001, 9)})
+        problem(answer, 422, "inputs-refused")
+        rows = [{"amount": 1, "text": "x" * 4000}] * 9000
+        answer = owner.post(path(model_id, "/predict"), json={"inputs": rows})
+        document = problem(answer, 413, "too-large")
+        assert document["detail"].startswith(f"Send at most {32 * MIB} bytes")
+        rows = [dict.fromkeys((f"c{at}" for at in range(300)), 0)] * 7000
+        document = problem(
+            owner.post(path(model_id, "/predict"), json={"inputs": rows}), 413, "too-large"
+        )
+        assert document["detail"] == "Send at most 2000000 values."
+
+    def test_others_keep_their_limit(self, owner, model_id, problem):
+        body = {"dataset_version_id": "x" * MIB}
+        answer = owner.post(path(model_id, "/predictions"), json=body)
+        document = problem(answer, 413, "too-large")
+        assert document["detail"].startswith(f"Send at most {MIB} bytes")
 
 
 class TestPredictDataset:
