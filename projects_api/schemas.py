@@ -657,6 +657,7 @@ class Prediction(TypedDict):
 
     prediction: Any
     probabilities: dict[str, float] | None
+    explanation: NotRequired[dict[str, float]]
     row_id: NotRequired[int]
 
 

@@ -99,7 +99,9 @@ def predict_with_deployment(
         raise DeploymentNotFound
     with translated():
         threshold = options.get("threshold", deployment["threshold"])
-        told = predictions.predict(model, inputs, caller.user_id, threshold=threshold)
+        told = predictions.predict(
+            model, inputs, caller.user_id, threshold=threshold, explain=options["explain"]
+        )
     # In a transaction of its own: nobody else's writing waits while the model works.
     with database.transaction() as own:
         first = deployment_input.keep(own, deployment["id"], told.rows, told.as_kept())

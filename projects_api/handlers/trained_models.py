@@ -90,7 +90,9 @@ def predict(
         raise ModelNotFound
     with translated():
         threshold = options.get("threshold")
-        told = predictions.predict(model, inputs, caller.user_id, threshold=threshold)
+        told = predictions.predict(
+            model, inputs, caller.user_id, threshold=threshold, explain=options["explain"]
+        )
     return told.as_answer(probabilities=options["probabilities"])
 
 

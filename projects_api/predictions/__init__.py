@@ -18,7 +18,7 @@ from projects_api import schemas
 from projects_api.engines import MODEL_FORMATS, THRESHOLD
 from projects_api.engines.answers import as_kept
 from projects_api.files.traces import held_folder, remove_abandoned
-from projects_api.predictions.faults import EngineMissing, ModelFault, ThresholdRefused
+from projects_api.predictions.faults import EngineMissing, ModelFault, RowsRefused, ThresholdRefused
 from projects_api.predictions.rows import Row, read_rows
 from projects_api.processes.pool import ChildDied, ChildPool, OutOfTime
 from projects_api.processes.turns import Turns
@@ -30,6 +30,8 @@ PROCESS = "projects_api.predictions.process"
 FOLDER = "projects-api-child-"
 TASK_SECONDS = 60.0
 LABELS_WITH_THRESHOLD = 2
+MAX_EXPLAINED = 100
+"""Rows that may be explained at once: it takes a hundred times as long as a prediction."""
 KEPT_GROWTH_KIB = 3 * 1024**2
 KEPT_PROCESSES = 4
 """For each that may work at once; the others wait for questions of their projects."""
@@ -128,6 +130,7 @@ class Predictions:
         asker: str = "",
         *,
         threshold: float | None = None,
+        explain: bool = False,
     ) -> Prediction:
         """Ask a model, as `find_for_prediction` returns it, about a row or about several.
 
@@ -143,7 +146,11 @@ class Predictions:
             require_threshold(signature, "/options/threshold")
         own = model["metrics"].get(THRESHOLD)
         rows, ignored_fields = read_rows(signature, inputs)
-        told = self._ask(model, rows, own if threshold is None else threshold, asker)
+        if explain and len(rows) > MAX_EXPLAINED:
+            message = f"must hold at most {MAX_EXPLAINED} rows where they are to be explained"
+            raise RowsRefused([("", message)])
+        chosen_from = own if threshold is None else threshold
+        told = self._ask(model, rows, chosen_from, asker, explain=explain)
         return Prediction(rows, told, ignored_fields, signature)
 
     def measure_drift(
@@ -166,10 +173,16 @@ class Predictions:
         return drift
 
     def _ask(
-        self, model: Mapping[str, Any], rows: list[Row], threshold: float | None, asker: str
+        self,
+        model: Mapping[str, Any],
+        rows: list[Row],
+        threshold: float | None,
+        asker: str,
+        *,
+        explain: bool,
     ) -> list[schemas.Prediction]:
         key = _key(model)
-        task = {"key": key, "rows": rows, "threshold": threshold}
+        task = {"key": key, "rows": rows, "threshold": threshold, "explain": explain}
         answer = self._attempt(task, key, model["project_id"], asker)
         if "not_loaded" in answer:
             answer = self._ask_with_file(model, task, key, asker)

@@ -12,6 +12,10 @@ from projects_api.processes.child import Limits, serve_copies
 
 LIMITS = Limits(address_space_bytes=8 * 1024**3, written_file_bytes=64 * 1024**2, idle_seconds=1800)
 MAX_REASON_CHARACTERS = 300
+NOT_EXPLAINED = (
+    "Models of this type have no SHAP values here. Ask without `explain`, or ask one of the types "
+    "GBM, XGBoost or GLM."
+)
 
 
 class Refused(Exception):
@@ -46,7 +50,7 @@ class HotModels:
                 path = Path(task["path"])
                 self._keep(key, _load(path, source), path.stat().st_size)
             self._models.move_to_end(key)
-            predictions = _predict(self._models[key][0], task["rows"], task.get("threshold"))
+            predictions = _predict(self._models[key][0], task)
         except Refused as refused:
             return {"refusal": str(refused), "keeps": list(self._models)}
         return {"predictions": predictions, "keeps": list(self._models)}
@@ -94,9 +98,14 @@ def _load(path: Path, source: dict[str, Any]) -> Any:
         raise Refused("The model takes more memory than a model may.") from error
 
 
-def _predict(model: Any, rows: list[dict[str, Any]], threshold: float | None) -> Any:
+def _predict(model: Any, task: dict[str, Any]) -> Any:
+    from projects_api.engines.prediction import NotExplained  # noqa: PLC0415 - slow to import
+
+    explain = task.get("explain", False)
     try:
-        return model.predict(rows, threshold)
+        return model.predict(task["rows"], task.get("threshold"), explain=explain)
+    except NotExplained as error:
+        raise Refused(NOT_EXPLAINED) from error
     except MemoryError as error:
         raise Refused("These rows take too much memory. Ask about fewer at a time.") from error
     except Exception as error:  # what an imported model does is not known ahead

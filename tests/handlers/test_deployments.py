@@ -186,6 +186,16 @@ class TestPredictWithDeployment:
         assert ask(lenient) == ask(plain, threshold=0.0) == ["yes", "yes"]
         assert ask(lenient, threshold=0.5) == ask(plain) == ["no", "yes"]
 
+    def test_explains_as_the_model_does(self, owner, kept, deploy):
+        body = {"inputs": LARGE, "options": {"explain": True}}
+        for rank, model_id in enumerate(kept.model_ids, 1):
+            of_model = owner.post(f"/api/models/{model_id}/predict", json=body)
+            answer = owner.post(path(deploy("staging", rank), "/predict"), json=body)
+            assert answer.status_code == of_model.status_code
+            if answer.ok:
+                told, known = (one.json()["predictions"][0] for one in (answer, of_model))
+                assert told == {**known, "row_id": 1}
+
     def test_keeps_the_newest_rows_only(self, server, owner, deploy, monkeypatch):
         monkeypatch.setattr(deployment_input, "MAX_KEPT", 3)
         deployment_id = deploy()
