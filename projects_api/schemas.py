@@ -657,6 +657,8 @@ class Prediction(TypedDict):
 
     prediction: Any
     probabilities: dict[str, float] | None
+    explanation: NotRequired[dict[str, float]]
+    row_id: NotRequired[int]
 
 
 class PredictionList(TypedDict):
@@ -803,6 +805,13 @@ class DeploymentEnvelope(TypedDict):
     deployment: Deployment
 
 
+class FeedbackKept(TypedDict):
+    """How many rows a truth is kept of."""
+
+    kept: int
+    unknown_row_ids: list[int]
+
+
 DriftVerdict = Literal["not_enough_data", "stable", "moderate", "drift"]
 
 
@@ -820,6 +829,28 @@ class FeatureDrift(TypedDict):
     verdict: DriftVerdict
 
 
+class PredictionDrift(TypedDict):
+    """How far what the deployment answered has moved from what the model said of the held-out ."""
+
+    name: str
+    kind: TrainedModelInputKind
+    rows: int
+    missing: int
+    reference_missing: int
+    psi: float | None
+    ks_statistic: float | None
+    ks_p_value: float | None
+    verdict: DriftVerdict
+
+
+class DriftQuality(TypedDict):
+    """How good the predictions were, of the rows whose truth `give_feedback` told; null where ."""
+
+    rows: int
+    metrics: dict[str, float]
+    held_out: dict[str, float]
+
+
 class Drift(TypedDict):
     """How far rows have moved from those of a training."""
 
@@ -828,6 +859,8 @@ class Drift(TypedDict):
     reference_rows: int
     verdict: DriftVerdict
     features: list[FeatureDrift]
+    predictions: NotRequired[PredictionDrift]
+    quality: NotRequired[DriftQuality]
 
 
 class DeploymentDrift(TypedDict):

@@ -88,8 +88,11 @@ def change_engine(server: Server, model_id: str, engine: str) -> None:
         )
 
 
-def train_on_payments(folder: Path) -> Training:
-    """Train two models on 300 payments; takes a few seconds."""
+ALL_BUT_FORESTS = ("GBM", "XGBoost", "GLM")
+
+
+def train_on_payments(folder: Path, excluded: tuple[str, ...] = ALL_BUT_FORESTS) -> Training:
+    """Train two models on 300 payments, forests unless told otherwise; takes a few seconds."""
     chance = random.Random(1)
     amounts = [round(chance.uniform(0, 1000), 2) for _ in range(300)]
     table = pa.table(
@@ -101,8 +104,6 @@ def train_on_payments(folder: Path) -> Training:
     )
     path = folder / "payments.parquet"
     pq.write_table(table, path)
-    config = TrainingConfig(
-        max_runtime_secs=20, max_models=2, nfolds=2, exclude_algos=("GBM", "XGBoost", "GLM")
-    )
+    config = TrainingConfig(max_runtime_secs=20, max_models=2, nfolds=2, exclude_algos=excluded)
     task = Task(path, "is_fraud", "classification", config)
     return Training(train("flaml", task, folder, Silence()))

@@ -3,38 +3,84 @@
 A chunked body has no length ahead, so that nothing here asks for one.
 """
 
-from collections.abc import Mapping
+from asyncio import to_thread
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from hashlib import sha256
 from typing import Any
 
 from starlette.types import Receive, Scope
 
 from projects_api.contract.body import JSON_LIMIT, Body, Received, chunks
+from projects_api.contract.checker import Schema
 from projects_api.contract.json_text import parse_json
 from projects_api.contract.multipart import MultipartBody
-from projects_api.contract.problems import ContractViolation, TooLarge
+from projects_api.contract.problems import ContractViolation, TooLarge, TooManyLargeBodies
 from projects_api.contract.resolver import MismatchError
 
 DEFAULT_LIMIT = "max_upload_bytes"
+MAX_LARGE = 4
+"""Bodies above `JSON_LIMIT` that are read, or whose requests are answered, at once."""
+MAX_VALUES = 2_000_000
+"""Values of a body above `JSON_LIMIT`: what is made of a value takes more than its text."""
+
+
+class LargeBodies:
+    """The places for large bodies; each is held in memory until its request is answered."""
+
+    def __init__(self) -> None:
+        self._taken = 0
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Take a place while the block runs, on the event loop. Raises `TooManyLargeBodies`."""
+        if self._taken >= MAX_LARGE:
+            raise TooManyLargeBodies
+        self._taken += 1
+        try:
+            yield
+        finally:
+            self._taken -= 1
+
+
+LARGE_BODIES = LargeBodies()
+"""Those of this process, whose memory all of its servers share."""
 
 
 class JsonBody(Body):
-    """A JSON object, read whole."""
+    """A JSON object, read whole; one above `JSON_LIMIT` in one of a few places, in a thread."""
 
     media_type = "application/json"
 
-    async def read(self, scope: Scope, receive: Receive) -> Received:
-        """Read, parse and check the body."""
-        self.expect(scope, JSON_LIMIT)
+    def __init__(self, schema: Schema, max_bytes: int = JSON_LIMIT) -> None:
+        super().__init__(schema)
+        self.max_bytes = max_bytes
+
+    async def read(self, scope: Scope, receive: Receive, resources: ExitStack) -> Received:
+        """Read, parse and check the body; `resources` are given back when it is answered."""
+        self.expect(scope, self.max_bytes)
         raw = bytearray()
+        is_large = False
         async for chunk in chunks(receive):
             raw += chunk
-            if len(raw) > JSON_LIMIT:
-                raise TooLarge(f"Send at most {JSON_LIMIT} bytes.")
+            if len(raw) > self.max_bytes:
+                raise TooLarge(f"Send at most {self.max_bytes} bytes.")
+            if len(raw) > JSON_LIMIT and not is_large:
+                resources.enter_context(LARGE_BODIES.place())
+                is_large = True
         if not raw:
             raise ContractViolation("Send a body: this operation needs one.")
-        values = parse_json(bytes(raw))
-        return Received(self.complete(values), sha256(raw).hexdigest())
+        if is_large:
+            return await to_thread(self._parse_large, bytes(raw))
+        return self._parse(bytes(raw))
+
+    def _parse_large(self, raw: bytes) -> Received:
+        if sum(raw.count(sign) for sign in b",[{") > MAX_VALUES:
+            raise TooLarge(f"Send at most {MAX_VALUES} values.")
+        return self._parse(raw)
+
+    def _parse(self, raw: bytes) -> Received:
+        return Received(self.complete(parse_json(raw)), sha256(raw).hexdigest())
 
 
 def compile_body(
@@ -42,7 +88,8 @@ def compile_body(
 ) -> JsonBody | MultipartBody | None:
     """Compile what the contract says of a body; an operation takes one media type or none.
 
-    `x-limited-by` names the limit of a file, where it is not the one of uploads.
+    `x-limited-by` names the limit of a file, where it is not the one of uploads, `x-max-bytes` is
+    that of a JSON body which may be larger than others.
     """
     if not request_body:
         return None
@@ -52,4 +99,4 @@ def compile_body(
         if name not in file_limits:
             raise MismatchError(f"no rule limits a file by {name}")
         return MultipartBody(content["schema"], file_limits[name])
-    return JsonBody(content["schema"])
+    return JsonBody(content["schema"], request_body.get("x-max-bytes", JSON_LIMIT))

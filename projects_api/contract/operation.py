@@ -102,7 +102,7 @@ class BoundOperation:
             if arrived is None or not arrived():
                 # Nobody waits for a body whose sender may not send one.
                 await self._unit.execute(call, self._unit.admit)
-            received = await self._body.read(call.scope, receive)
+            received = await self._body.read(call.scope, receive, resources)
         else:
             return
         call.values |= received.values

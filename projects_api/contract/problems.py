@@ -101,6 +101,21 @@ class TooLarge(Problem):
     title = "The body is too large"
 
 
+class TooManyLargeBodies(Problem):
+    """As many large bodies are held in memory as may be."""
+
+    status = 503
+    slug = "unavailable"
+    title = "The server is not ready"
+    detail = (
+        "As many large bodies are being answered as the server holds at once. Repeat the request "
+        "later, or send at most 1 MiB."
+    )
+
+    def __init__(self) -> None:
+        super().__init__(headers={"Retry-After": "5"})
+
+
 class UnsupportedMediaType(Problem):
     """The body has a media type that the operation does not take."""
 

@@ -45,7 +45,7 @@ def measure(
     reference = reference or {"rows": 0, "inputs": {}}
     enough = len(rows) >= MINIMUM_ROWS
     features = [
-        _measure_feature(name, known, [row.get(name) for row in rows], enough=enough)
+        measure_feature(name, known, [row.get(name) for row in rows], enough=enough)
         for name, known in reference["inputs"].items()
     ]
     worst = max((VERDICTS.index(one["verdict"]) for one in features), default=0)
@@ -104,9 +104,10 @@ def ks(first: Sequence[float], second: Sequence[float]) -> tuple[float, float]:
     return distance, min(max(2 * sum(terms), 0.0), 1.0)
 
 
-def _measure_feature(
+def measure_feature(
     name: str, known: Mapping[str, Any], values: Sequence[Any], *, enough: bool
 ) -> dict[str, Any]:
+    """Compare values with what a reference has about them, where there are `enough` of them."""
     present = [value for value in values if value is not None]
     measured: dict[str, Any] = {
         "name": name,

@@ -158,6 +158,10 @@ _LABELS: dict[str, LabelMeasure] = {
 }
 
 
+BY_CHOICE = ("accuracy", "f1", "precision", "recall", "mean_per_class_error")
+"""Metrics of the chosen labels, which need no probabilities."""
+
+
 def evaluate(
     target: np.ndarray,
     predicted: np.ndarray,
@@ -235,8 +239,3 @@ def _points(x: np.ndarray, y: np.ndarray) -> list[list[float]]:
 def _spread(count: int, at_most: int) -> np.ndarray:
     """Choose places evenly over a sequence, its ends among them."""
     return np.unique(np.linspace(0, count - 1, min(count, at_most)).round().astype(int))
-
-
-def label_text(label: Any) -> str:
-    """Write a label as a text, as it stands in JSON keys."""
-    return str(label).lower() if isinstance(label, bool) else str(label)

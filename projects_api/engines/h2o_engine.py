@@ -32,7 +32,7 @@ from h2o.exceptions import H2OConnectionError, H2OResponseError, H2OServerError
 from projects_api.engines import data_summary, table
 from projects_api.engines.choices import left_by, metric_name
 from projects_api.engines.decision import BINARY, Decision
-from projects_api.engines.evaluation import evaluate, label_text, score
+from projects_api.engines.evaluation import evaluate, score
 from projects_api.engines.interface import (
     CROSS_VALIDATED,
     MODEL_TYPES,
@@ -45,6 +45,7 @@ from projects_api.engines.interface import (
     TrainingResult,
     rank,
 )
+from projects_api.engines.labels import label_text
 from projects_api.engines.training_data import TrainingData, prepare
 
 MEDIA_TYPE = "application/json"

@@ -12,13 +12,19 @@ from sklearn.pipeline import Pipeline
 from projects_api.engines import model_files
 from projects_api.engines.columns import frame_of_rows
 from projects_api.engines.decision import Decision
-from projects_api.engines.evaluation import label_text
+from projects_api.engines.flaml.explanation import contributions
+from projects_api.engines.labels import label_text
 from projects_api.engines.model_files import ModelRefused
+from projects_api.engines.preparation import sources
 
-__all__ = ["ModelRefused", "Predictor", "load"]
+__all__ = ["ModelRefused", "NotExplained", "Predictor", "load"]
 
 TOLERANCE = 1e-3
 """How far probabilities that are computed in single precision may be from adding up to one."""
+
+
+class NotExplained(Exception):
+    """The model has no SHAP values."""
 
 
 def load(path: Path, signature: Mapping[str, Any]) -> "Predictor":
@@ -56,19 +62,34 @@ class Predictor:
         self._plain = Decision(1 if positive is None else names.index(label_text(positive)))
 
     def predict(
-        self, rows: Sequence[Mapping[str, Any]], threshold: float | None = None
+        self,
+        rows: Sequence[Mapping[str, Any]],
+        threshold: float | None = None,
+        *,
+        explain: bool = False,
     ) -> list[dict[str, Any]]:
-        """Answer for each row with `prediction` and `probabilities`.
+        """Answer for each row with `prediction` and `probabilities`, and, if wanted, `explanation`.
 
         Of two labels the positive one is chosen from `threshold` on, of more the likeliest. A
         prediction has the type of the target: a label, or a float. The probabilities are by
         label, written as text; None for regression.
 
-        Raises `ModelRefused` where the model says what is no number, or no probability.
+        Raises `ModelRefused` where the model says what is no number, or no probability, and
+        `NotExplained`.
         """
         if not rows:
             return []
-        answers = self.ask(frame_of_rows(self._inputs, rows))
+        frame = frame_of_rows(self._inputs, rows)
+        answers = self.ask(frame)
+        told = self._told(answers, threshold)
+        if explain:
+            for one, explanation in zip(
+                told, self._explain(frame, answers, threshold), strict=True
+            ):
+                one["explanation"] = explanation
+        return told
+
+    def _told(self, answers: np.ndarray, threshold: float | None) -> list[dict[str, Any]]:
         chosen = self.choose(answers, threshold)
         if self._labels is None:
             return [{"prediction": number, "probabilities": None} for number in chosen]
@@ -76,6 +97,28 @@ class Predictor:
             {"prediction": label, "probabilities": dict(zip(self.names, row, strict=True))}
             for label, row in zip(chosen, answers.tolist(), strict=True)
         ]
+
+    def _explain(
+        self, frame: pd.DataFrame, answers: np.ndarray, threshold: float | None
+    ) -> list[dict[str, float]]:
+        """Give for each row what each input adds to the number, or to the chosen label's odds."""
+        preparation, model = (step for _, step in self._pipeline.steps)
+        values = preparation.transform(frame)
+        told = contributions(model, values, sources(preparation), len(self._inputs))
+        if told is None:
+            raise NotExplained
+        if self._labels is None:
+            of_chosen = told[:, 0]
+        else:
+            places = self._places(answers, threshold)
+            # Of two labels, what speaks for the second speaks as much against the first.
+            of_chosen = (
+                told[:, 0] * (2 * places - 1)[:, np.newaxis]
+                if told.shape[1] == 1
+                else told[np.arange(len(places)), places]
+            )
+        names = [one["name"] for one in self._inputs]
+        return [dict(zip(names, row, strict=True)) for row in of_chosen.tolist()]
 
     def ask(self, frame: pd.DataFrame) -> np.ndarray:
         """Return a number for each row, or a probability for each row and label.
@@ -97,10 +140,13 @@ class Predictor:
         if self._labels is None:
             numbers: list[Any] = answers.tolist()
             return numbers
+        return [self._labels[place] for place in self._places(answers, threshold).tolist()]
+
+    def _places(self, answers: np.ndarray, threshold: float | None) -> np.ndarray:
         decision = (
             replace(self._plain, threshold=threshold) if threshold is not None else self._plain
         )
-        return [self._labels[place] for place in decision.choose(answers).tolist()]
+        return decision.choose(answers)
 
 
 def _check_probabilities(table: np.ndarray) -> None:

@@ -21,8 +21,8 @@ from projects_api.engines.columns import (
     to_frame,
 )
 from projects_api.engines.decision import BINARY
-from projects_api.engines.evaluation import label_text
 from projects_api.engines.interface import Progress, Task, TrainingRefused
+from projects_api.engines.labels import label_text
 from projects_api.engines.splitting import Order, Split, hold_out
 
 MAX_LABELS = 100

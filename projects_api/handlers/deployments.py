@@ -1,4 +1,4 @@
-"""Deployments: list, create, get, ask, promote, roll back, deactivate, measure drift."""
+"""Deployments: list, create, get, ask, give feedback, move, measure drift."""
 
 from typing import Any
 
@@ -11,18 +11,27 @@ from projects_api.access.problems import (
     NothingToRollBack,
 )
 from projects_api.database import Database
+from projects_api.handlers.dataset_predictions import queue_dataset_prediction
 from projects_api.handlers.translation import translated
 from projects_api.models import deployment as deployments
 from projects_api.models import deployment_input, trained_model
 from projects_api.models.api_key import Caller
-from projects_api.predictions import Predictions, require_answers, require_threshold
+from projects_api.predictions import (
+    Predictions,
+    require_answers,
+    require_signature,
+    require_threshold,
+)
+from projects_api.predictions.truths import read_truths
 from projects_api.schemas import (
+    DatasetPredicted,
     Deployment,
     DeploymentCreated,
     DeploymentDrift,
     DeploymentEnvelope,
     DeploymentList,
     DeploymentStage,
+    FeedbackKept,
     PredictionList,
     Project,
 )
@@ -90,12 +99,61 @@ def predict_with_deployment(
         raise DeploymentNotFound
     with translated():
         threshold = options.get("threshold", deployment["threshold"])
-        told = predictions.predict(model, inputs, caller.user_id, threshold=threshold)
+        told = predictions.predict(
+            model, inputs, caller.user_id, threshold=threshold, explain=options["explain"]
+        )
     # In a transaction of its own: nobody else's writing waits while the model works.
     with database.transaction() as own:
-        if not deployment_input.keep(own, deployment["id"], told.rows):
+        first = deployment_input.keep(own, deployment["id"], told.rows, told.as_kept())
+        if first is None:
             raise DeploymentNotFound
-    return told.as_answer(probabilities=options["probabilities"])
+    return told.as_answer(probabilities=options["probabilities"], first_row_id=first)
+
+
+def predict_dataset_with_deployment(
+    connection: Connection,
+    caller: Caller,
+    deployment: Deployment,
+    *,
+    dataset_version_id: str,
+    options: dict[str, Any],
+    name: str | None = None,
+) -> DatasetPredicted:
+    """Queue the job that asks a deployment about a version of a data set."""
+    if deployment["status"] != "active":
+        raise DeploymentInactive
+    model = trained_model.find(connection, deployment["model_id"])
+    if model is None:
+        raise DeploymentNotFound
+    return queue_dataset_prediction(
+        connection,
+        caller,
+        deployment["project_id"],
+        model,
+        dataset_version_id=dataset_version_id,
+        threshold=options.get("threshold", deployment["threshold"]),
+        probabilities=options["probabilities"],
+        name=name,
+        deployed_as=deployment["name"],
+    )
+
+
+def give_feedback(
+    connection: Connection,
+    database: Database,
+    *,
+    deployment: Deployment,
+    truths: list[dict[str, Any]],
+) -> FeedbackKept:
+    """Keep what turned out about rows that a deployment was asked about."""
+    model_id = deployment["model_id"]
+    signature = trained_model.find_experiment_column(connection, model_id, "signature")
+    with translated():
+        require_signature(signature)
+        told = read_truths(signature, truths)
+    with database.transaction() as own:
+        unknown = deployment_input.tell(own, deployment["id"], told)
+    return {"kept": len(told) - len(unknown), "unknown_row_ids": sorted(unknown)}
 
 
 def promote_deployment(
@@ -122,9 +180,9 @@ def get_drift(
     connection: Connection, caller: Caller, predictions: Predictions, deployment: Deployment
 ) -> DeploymentDrift:
     """Measure how far what a deployment was asked is from what its model was trained on."""
-    model_id, deployment_id = deployment["model_id"], deployment["id"]
-    reference = trained_model.find_experiment_column(connection, model_id, "reference")
-    rows = deployment_input.list_newest(connection, deployment_id)
+    model = trained_model.find_for_monitoring(connection, deployment["model_id"])
+    rows = deployment_input.list_newest(connection, deployment["id"])
+    answers = deployment_input.list_answers(connection, deployment["id"])
     with translated():
-        drift = predictions.measure_drift(deployment["project_id"], reference, rows, caller.user_id)
-    return {"deployment_id": deployment_id, "drift": drift}
+        drift = predictions.measure_drift(model, rows, answers, caller.user_id)
+    return {"deployment_id": deployment["id"], "drift": drift}

@@ -4,19 +4,14 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from projects_api.access.problems import DatasetVersionNotFound, ModelDeployed, ModelNotFound
+from projects_api.access.problems import ModelDeployed, ModelNotFound
 from projects_api.contract import File
 from projects_api.engines import MODEL_FORMATS
+from projects_api.handlers.dataset_predictions import queue_dataset_prediction
 from projects_api.handlers.translation import translated
-from projects_api.models import dataset, dataset_version, deployment, job, trained_model
+from projects_api.models import deployment, trained_model
 from projects_api.models.api_key import Caller
-from projects_api.models.base import new_id
-from projects_api.predictions import (
-    Predictions,
-    require_answers,
-    require_signature,
-    require_threshold,
-)
+from projects_api.predictions import Predictions
 from projects_api.schemas import (
     DatasetPredicted,
     PredictionList,
@@ -29,10 +24,6 @@ from projects_api.schemas import (
     TrainedModelParameters,
 )
 from projects_api.storage.artifacts import Artifacts, stored_file
-
-MAX_NAME = 255
-MAX_SECONDS = 1800.0
-"""How long a model may be asked about a data set."""
 
 
 def list_models(
@@ -99,7 +90,9 @@ def predict(
         raise ModelNotFound
     with translated():
         threshold = options.get("threshold")
-        told = predictions.predict(model, inputs, caller.user_id, threshold=threshold)
+        told = predictions.predict(
+            model, inputs, caller.user_id, threshold=threshold, explain=options["explain"]
+        )
     return told.as_answer(probabilities=options["probabilities"])
 
 
@@ -114,35 +107,16 @@ def predict_dataset(
     name: str | None = None,
 ) -> DatasetPredicted:
     """Queue the job that asks a model about a version of a data set."""
-    table = dataset_version.find_in_project(connection, project["id"], dataset_version_id)
-    if table is None:
-        raise DatasetVersionNotFound
-    signature = trained_model.find_experiment_column(connection, model["id"], "signature")
-    with translated():
-        require_answers(model["engine"])
-        require_signature(signature)
-        if options.get("threshold") is not None:
-            require_threshold(signature, "/options/threshold")
-    of = dataset.find_name_of_version(connection, dataset_version_id)
-    told = f"What the model {model['name']} says of the rows of {of}."
-    dataset_id = new_id()
-    job_id = job.create(
+    return queue_dataset_prediction(
         connection,
-        user_id=caller.user_id,
-        project_id=project["id"],
-        kind="predict",
-        entity_id=dataset_id,
-        arguments={
-            "model_id": model["id"],
-            "dataset_version_id": dataset_version_id,
-            "name": name or f"{of}, predicted by {model['name']}"[:MAX_NAME],
-            "description": told,
-            "threshold": options.get("threshold"),
-            "probabilities": options["probabilities"],
-        },
-        max_runtime_seconds=MAX_SECONDS,
+        caller,
+        project["id"],
+        model,
+        dataset_version_id=dataset_version_id,
+        threshold=options.get("threshold"),
+        probabilities=options["probabilities"],
+        name=name,
     )
-    return {"job_id": job_id, "dataset_id": dataset_id}
 
 
 def download_model(connection: Connection, artifacts: Artifacts, model: TrainedModel) -> File:

@@ -48,7 +48,11 @@ def translated() -> Iterator[None]:
 
 def _inputs_refused(refused: RowsRefused) -> InputsRefused:
     errors = [
-        {"location": "body", "pointer": f"/inputs{pointer}"[:1000], "message": message[:1000]}
+        {
+            "location": "body",
+            "pointer": f"{refused.root}{pointer}"[:1000],
+            "message": message[:1000],
+        }
         for pointer, message in refused.faults
     ]
     return InputsRefused(describe(errors), errors=errors)

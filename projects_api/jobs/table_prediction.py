@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from projects_api.engines import prediction
-from projects_api.engines.evaluation import label_text
+from projects_api.engines.labels import label_text
 from projects_api.model_file.frames import TableRefused, frame_of_table
 from projects_api.processes.confinement import confine
 

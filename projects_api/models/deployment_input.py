@@ -1,8 +1,21 @@
-"""What deployments were asked, for drift to be measured on."""
+"""What deployments were asked and what they answered, for drift and quality to be measured on."""
 
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Connection, delete, func, insert, select
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Connection,
+    Float,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlmodel import Field, SQLModel
 
 from projects_api.models.base import Identifier, Timestamp, now, table_of
@@ -13,7 +26,11 @@ MAX_KEPT = 10_000
 
 
 class DeploymentInput(SQLModel, table=True):
-    """One row that a deployment was asked about; `number` counts from 1 within the deployment."""
+    """One row that a deployment was asked about; `number` counts from 1 within the deployment.
+
+    `prediction` and `probabilities` are what it answered, as `engines.answers` keeps it, `truth`
+    what somebody told later, in the same way. Rows from before answers were kept have none.
+    """
 
     __tablename__ = "deployment_inputs"
 
@@ -22,31 +39,56 @@ class DeploymentInput(SQLModel, table=True):
     )
     number: int = Field(primary_key=True, sa_type=BigInteger)
     inputs: dict[str, Any] = Field(sa_type=JSON)
+    prediction: float | None = Field(default=None, sa_type=Float)
+    probabilities: list[float] | None = Field(default=None, sa_type=JSON(none_as_null=True))
+    truth: float | None = Field(default=None, sa_type=Float)
     created_at: str = Field(sa_type=Timestamp)
 
 
 deployment_inputs = table_of(DeploymentInput)
 
 
-def keep(connection: Connection, deployment_id: str, rows: list[dict[str, Any]]) -> bool:
-    """Keep rows, and forget the oldest beyond `MAX_KEPT`; tell whether there is the deployment."""
+def keep(
+    connection: Connection,
+    deployment_id: str,
+    rows: Sequence[dict[str, Any]],
+    answers: Sequence[Mapping[str, Any]] = (),
+) -> int | None:
+    """Keep rows with what was answered, and forget the oldest beyond `MAX_KEPT`.
+
+    Return the number of the first row, which the others follow; `None` without the deployment.
+    """
     # Whoever else keeps rows of this deployment waits, for the numbers follow each other.
     this = select(deployments.c.id).where(deployments.c.id == deployment_id)
     if connection.scalar(this.with_for_update()) is None:
-        return False
+        return None
     here = deployment_inputs.c.deployment_id == deployment_id
     last = connection.scalar(select(func.max(deployment_inputs.c.number)).where(here)) or 0
-    moment = now()
+    fixed = {"deployment_id": deployment_id, "created_at": now()}
+    unknown = {"prediction": None, "probabilities": None}
     connection.execute(
         insert(deployment_inputs),
         [
-            {"deployment_id": deployment_id, "number": number, "inputs": row, "created_at": moment}
-            for number, row in enumerate(rows, start=last + 1)
+            {**fixed, "number": number, "inputs": row, **(answer or unknown)}
+            for number, (row, answer) in enumerate(zip_longest(rows, answers), start=last + 1)
         ],
     )
     oldest = last + len(rows) - MAX_KEPT
     connection.execute(delete(deployment_inputs).where(here, deployment_inputs.c.number <= oldest))
-    return True
+    return last + 1
+
+
+def tell(connection: Connection, deployment_id: str, truths: Mapping[int, float]) -> set[int]:
+    """Keep truths of rows by their numbers; return the numbers that have no answer here."""
+    here = deployment_inputs.c.deployment_id == deployment_id
+    answered = here & deployment_inputs.c.prediction.is_not(None)
+    known = set(connection.scalars(select(deployment_inputs.c.number).where(answered)))
+    found = [{"at": number, "told": truths[number]} for number in truths.keys() & known]
+    if found:
+        this = here & (deployment_inputs.c.number == bindparam("at"))
+        statement = update(deployment_inputs).where(this).values(truth=bindparam("told"))
+        connection.execute(statement, found)
+    return truths.keys() - known
 
 
 def list_newest(connection: Connection, deployment_id: str) -> list[dict[str, Any]]:
@@ -57,3 +99,14 @@ def list_newest(connection: Connection, deployment_id: str) -> list[dict[str, An
         .order_by(deployment_inputs.c.number)
     )
     return list(connection.scalars(statement))
+
+
+def list_answers(connection: Connection, deployment_id: str) -> list[dict[str, Any]]:
+    """List what was answered about the rows that were kept, oldest first, with what was true."""
+    table = deployment_inputs.c
+    statement = (
+        select(table.prediction, table.probabilities, table.truth)
+        .where(table.deployment_id == deployment_id, table.prediction.is_not(None))
+        .order_by(table.number)
+    )
+    return [dict(row) for row in connection.execute(statement).mappings()]

@@ -191,6 +191,17 @@ def find_for_prediction(connection: Connection, model_id: str) -> dict[str, Any]
     return row_of(connection.execute(statement))
 
 
+def find_for_monitoring(connection: Connection, model_id: str) -> dict[str, Any]:
+    """Find what a model in use is compared with: its training and test; the model must exist."""
+    own = (trained_models.c.project_id, trained_models.c.metrics, trained_models.c.evaluation)
+    statement = (
+        select(*own, experiments.c.signature, experiments.c.reference)
+        .join(experiments, experiments.c.id == trained_models.c.experiment_id)
+        .where(trained_models.c.id == model_id)
+    )
+    return dict(connection.execute(statement).mappings().one())
+
+
 def find_experiment_column(connection: Connection, model_id: str, column: str) -> Any:
     """Find what a model's experiment tells, such as `signature`; `None` where it does not."""
     statement = (

@@ -16,8 +16,9 @@ import orjson
 
 from projects_api import schemas
 from projects_api.engines import MODEL_FORMATS, THRESHOLD
+from projects_api.engines.answers import as_kept
 from projects_api.files.traces import held_folder, remove_abandoned
-from projects_api.predictions.faults import EngineMissing, ModelFault, ThresholdRefused
+from projects_api.predictions.faults import EngineMissing, ModelFault, RowsRefused, ThresholdRefused
 from projects_api.predictions.rows import Row, read_rows
 from projects_api.processes.pool import ChildDied, ChildPool, OutOfTime
 from projects_api.processes.turns import Turns
@@ -29,6 +30,8 @@ PROCESS = "projects_api.predictions.process"
 FOLDER = "projects-api-child-"
 TASK_SECONDS = 60.0
 LABELS_WITH_THRESHOLD = 2
+MAX_EXPLAINED = 100
+"""Rows that may be explained at once: it takes a hundred times as long as a prediction."""
 KEPT_GROWTH_KIB = 3 * 1024**2
 KEPT_PROCESSES = 4
 """For each that may work at once; the others wait for questions of their projects."""
@@ -74,12 +77,22 @@ class Prediction:
     predictions: list[schemas.Prediction]
     ignored_fields: list[str]
     """Fields of the rows that the model does not know; 100 at most."""
+    signature: Mapping[str, Any]
 
-    def as_answer(self, *, probabilities: bool = True) -> schemas.PredictionList:
-        """Return the members of an answer."""
+    def as_kept(self) -> list[dict[str, Any]]:
+        """Return what is kept of each prediction."""
+        return as_kept(self.signature, self.predictions)
+
+    def as_answer(
+        self, *, probabilities: bool = True, first_row_id: int | None = None
+    ) -> schemas.PredictionList:
+        """Return the members of an answer; ids of rows follow the first one, if they have any."""
         if not probabilities:
             for each in self.predictions:
                 each["probabilities"] = None
+        if first_row_id is not None:
+            for row_id, each in enumerate(self.predictions, start=first_row_id):
+                each["row_id"] = row_id
         return {"predictions": self.predictions, "ignored_fields": self.ignored_fields}
 
 
@@ -117,6 +130,7 @@ class Predictions:
         asker: str = "",
         *,
         threshold: float | None = None,
+        explain: bool = False,
     ) -> Prediction:
         """Ask a model, as `find_for_prediction` returns it, about a row or about several.
 
@@ -132,27 +146,43 @@ class Predictions:
             require_threshold(signature, "/options/threshold")
         own = model["metrics"].get(THRESHOLD)
         rows, ignored_fields = read_rows(signature, inputs)
-        told = self._ask(model, rows, own if threshold is None else threshold, asker)
-        return Prediction(rows, told, ignored_fields)
+        if explain and len(rows) > MAX_EXPLAINED:
+            message = f"must hold at most {MAX_EXPLAINED} rows where they are to be explained"
+            raise RowsRefused([("", message)])
+        chosen_from = own if threshold is None else threshold
+        told = self._ask(model, rows, chosen_from, asker, explain=explain)
+        return Prediction(rows, told, ignored_fields, signature)
 
     def measure_drift(
         self,
-        project_id: str,
-        reference: Mapping[str, Any] | None,
+        model: Mapping[str, Any],
         rows: Sequence[Row],
+        answers: Sequence[Mapping[str, Any]],
         asker: str = "",
     ) -> schemas.Drift:
-        """Measure how far rows are from a training's reference, as `engines.drift.measure` does."""
-        task = {"drift": {"reference": reference, "rows": rows}}
-        answer = self._children.ask(task, TASK_SECONDS, owner=project_id, asker=asker)
+        """Measure how far rows, and what was answered, are from what a model was made by.
+
+        The model is one as `find_for_monitoring` returns it. Raises `EngineMissing` where truths
+        are known and this machine lacks what measures predictions by them.
+        """
+        task = {"drift": {"model": model, "rows": rows, "answered": answers}}
+        answer = self._children.ask(task, TASK_SECONDS, owner=model["project_id"], asker=asker)
+        if "absent" in answer:
+            raise EngineMissing(f"Truths cannot be compared here: {answer['absent']}.")
         drift: schemas.Drift = answer["drift"]
         return drift
 
     def _ask(
-        self, model: Mapping[str, Any], rows: list[Row], threshold: float | None, asker: str
+        self,
+        model: Mapping[str, Any],
+        rows: list[Row],
+        threshold: float | None,
+        asker: str,
+        *,
+        explain: bool,
     ) -> list[schemas.Prediction]:
         key = _key(model)
-        task = {"key": key, "rows": rows, "threshold": threshold}
+        task = {"key": key, "rows": rows, "threshold": threshold, "explain": explain}
         answer = self._attempt(task, key, model["project_id"], asker)
         if "not_loaded" in answer:
             answer = self._ask_with_file(model, task, key, asker)

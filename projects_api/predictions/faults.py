@@ -26,8 +26,12 @@ class ThresholdRefused(PredictionFault):
 
 
 class RowsRefused(PredictionFault):
-    """The rows are not what the model takes; `faults` are pointers in the inputs with a message."""
+    """What was sent is not what the model takes or gives.
 
-    def __init__(self, faults: list[tuple[str, str]]) -> None:
-        super().__init__("the rows are not what the model takes")
+    `faults` are pointers with a message, in the property of the body at `root`.
+    """
+
+    def __init__(self, faults: list[tuple[str, str]], root: str = "/inputs") -> None:
+        super().__init__("this is not what the model takes or gives")
         self.faults = faults
+        self.root = root

@@ -6,12 +6,16 @@ from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
-from projects_api.engines import drift
+from projects_api.engines import THRESHOLD, answers, drift
 from projects_api.engines.availability import why_unavailable
 from projects_api.processes.child import Limits, serve_copies
 
 LIMITS = Limits(address_space_bytes=8 * 1024**3, written_file_bytes=64 * 1024**2, idle_seconds=1800)
 MAX_REASON_CHARACTERS = 300
+NOT_EXPLAINED = (
+    "Models of this type have no SHAP values here. Ask without `explain`, or ask one of the types "
+    "GBM, XGBoost or GLM."
+)
 
 
 class Refused(Exception):
@@ -34,7 +38,7 @@ class HotModels:
         A task may also be to measure `drift`.
         """
         if "drift" in task:
-            return {"drift": drift.measure(**task["drift"]), "keeps": list(self._models)}
+            return {**_measure_drift(**task["drift"]), "keeps": list(self._models)}
         key = task["key"]
         try:
             if key not in self._models:
@@ -46,7 +50,7 @@ class HotModels:
                 path = Path(task["path"])
                 self._keep(key, _load(path, source), path.stat().st_size)
             self._models.move_to_end(key)
-            predictions = _predict(self._models[key][0], task["rows"], task.get("threshold"))
+            predictions = _predict(self._models[key][0], task)
         except Refused as refused:
             return {"refusal": str(refused), "keeps": list(self._models)}
         return {"predictions": predictions, "keeps": list(self._models)}
@@ -58,6 +62,23 @@ class HotModels:
 
     def _size(self) -> int:
         return sum(size for _, size in self._models.values())
+
+
+def _measure_drift(
+    model: dict[str, Any], rows: list[dict[str, Any]], answered: list[answers.Answer]
+) -> dict[str, Any]:
+    signature, metrics = model["signature"], model["metrics"]
+    measured = drift.measure(model["reference"], rows)
+    threshold = metrics.get(THRESHOLD)
+    told = answers.measure(signature, model["evaluation"], threshold, answered)
+    measured |= {"predictions": told, "quality": None}
+    if signature is not None and any(one["truth"] is not None for one in answered):
+        if reason := why_unavailable("flaml"):
+            return {"absent": reason}
+        from projects_api.engines import feedback  # noqa: PLC0415 - slow to import
+
+        measured["quality"] = feedback.measure(signature, metrics, answered)
+    return {"drift": measured}
 
 
 def _load(path: Path, source: dict[str, Any]) -> Any:
@@ -77,9 +98,14 @@ def _load(path: Path, source: dict[str, Any]) -> Any:
         raise Refused("The model takes more memory than a model may.") from error
 
 
-def _predict(model: Any, rows: list[dict[str, Any]], threshold: float | None) -> Any:
+def _predict(model: Any, task: dict[str, Any]) -> Any:
+    from projects_api.engines.prediction import NotExplained  # noqa: PLC0415 - slow to import
+
+    explain = task.get("explain", False)
     try:
-        return model.predict(rows, threshold)
+        return model.predict(task["rows"], task.get("threshold"), explain=explain)
+    except NotExplained as error:
+        raise Refused(NOT_EXPLAINED) from error
     except MemoryError as error:
         raise Refused("These rows take too much memory. Ask about fewer at a time.") from error
     except Exception as error:  # what an imported model does is not known ahead

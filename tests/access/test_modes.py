@@ -25,7 +25,7 @@ OTHERS = {
     Mode.WRITE: {
         *("create_project", "update_project", "delete_project", "add_member", "remove_member"),
         *("delete_dataset", "create_experiment", "delete_experiment", "delete_model"),
-        "stop_experiment",
+        *("stop_experiment", "predict_dataset_with_deployment"),
         *("create_deployment", "promote_deployment", "rollback_deployment"),
         *("deactivate_deployment", "create_report", "predict_dataset"),
     },
@@ -33,8 +33,8 @@ OTHERS = {
     Mode.UPLOAD: {"import_project", "upload_dataset", "upload_dataset_version"},
     Mode.OWN_TRANSACTIONS: {"get_dataset_columns", "analyze_dataset", "preview_dataset"},
 }
-SLOW_READS = {"predict", "predict_with_deployment", "get_drift", "get_usage"}
-"""Those that ask a model, or the database to add up many rows."""
+SLOW_READS = {"predict", "predict_with_deployment", "give_feedback", "get_drift", "get_usage"}
+"""Those that ask a model, write by themselves, or have the database add up many rows."""
 
 
 @pytest.fixture

@@ -36,6 +36,7 @@ OFFERS = [
     ("model", "form", "Ask about a table", "predict_dataset"),
     ("model", "form", "Deploy", "create_deployment"),
     ("model", "heading", "Delete", "delete_model"),
+    ("deployment", "form", "Ask about a table", "predict_dataset_with_deployment"),
     ("deployment", "button", "Put it into", "promote_deployment"),
     ("deployment", "button", "Roll back", "rollback_deployment"),
     ("deployment", "button", "Deactivate", "deactivate_deployment"),

@@ -57,6 +57,8 @@ ASKED = [
     for number in range(300)
 ]
 """What the documented deployment was asked about."""
+ANSWERED = [{"prediction": 1.0, "probabilities": [0.0, 1.0]}] * 2
+"""What it answered, since answers are kept."""
 
 
 def response_of(operation_id: str) -> Place:

@@ -296,6 +296,20 @@ def with_real_rows(context, form):
     return inputs.map(lambda value: _rebuilt(form, {**body, "inputs": value}))
 
 
+@schemathesis.hook("map_body").apply_to(operation_id="give_feedback")
+def with_real_labels(context, form):
+    """Tell labels that the shared models know; what is wrong elsewhere stays wrong."""
+    body = getattr(form, "body", form)
+    truths = body.get("truths") if isinstance(body, dict) else None
+    if not isinstance(truths, list):
+        return form
+    told = [
+        {**one, "truth": "yes"} if isinstance(one, dict) and "truth" in one else one
+        for one in truths
+    ]
+    return _rebuilt(form, {**body, "truths": told})
+
+
 @schemathesis.hook("map_body").apply_to(operation_id="create_deployment")
 def with_live_models(context, form):
     """Deploy models that there are; what is wrong about a body stays wrong."""
@@ -464,6 +478,7 @@ ACCEPTED = {
     # Only the model knows what its inputs are.
     ("predict", RejectedPositiveData): "inputs-refused",
     ("predict_with_deployment", RejectedPositiveData): "inputs-refused",
+    ("give_feedback", RejectedPositiveData): "inputs-refused",
     # What is not found is the person, and not the project that was just created.
     ("add_member", EnsureResourceAvailability): "user-not-registered",
 }

@@ -15,7 +15,7 @@ from sqlalchemy import delete, insert, make_url, update
 from projects_api.access import places, rate_limit
 from projects_api.access.idempotency import Claims, IdempotentRequest
 from projects_api.database import Database
-from projects_api.handlers import trained_models
+from projects_api.handlers import dataset_predictions
 from projects_api.models import (
     artifact,
     audit,
@@ -35,6 +35,7 @@ from projects_api.settings import Settings
 from tests.archives import as_zip, empty_export
 from tests.conftest import running
 from tests.contract.documented import (
+    ANSWERED,
     ASKED,
     OPERATIONS,
     REQUEST_ID,
@@ -110,7 +111,7 @@ def at(monkeypatch):
         made = (projects, dataset, dataset_version, artifact, experiment, job, report, deployment)
         for module in (*made, member):
             monkeypatch.setattr(module, "now", lambda: moment)
-        for module in (*made, trained_models):
+        for module in (*made, dataset_predictions):
             if identifier := ids.get(module.__name__.rpartition(".")[2]):
                 monkeypatch.setattr(module, "new_id", partial(str, identifier))
 
@@ -242,6 +243,12 @@ def predict_with_deployment(world: World, at, _media_type: str) -> requests.Resp
     return send(world.alice, "predict_with_deployment")
 
 
+def give_feedback(world: World, at, _media_type: str) -> requests.Response:
+    world.train()
+    assert send(world.alice, "predict_with_deployment").status_code == 200
+    return send(world.alice, "give_feedback")
+
+
 def promote_deployment(world: World, at, _media_type: str) -> requests.Response:
     promoted = answer_of("promote_deployment")["deployment"]
     world.replay_deployments(production=promoted["replaced_id"], staging=promoted["id"])
@@ -262,7 +269,7 @@ def deactivate_deployment(world: World, at, _media_type: str) -> requests.Respon
 def get_drift(world: World, at, _media_type: str) -> requests.Response:
     with world.server.services.database.transaction() as connection:
         asked = answer_of("get_drift")["deployment_id"]
-        assert deployment_input.keep(connection, asked, ASKED)
+        assert deployment_input.keep(connection, asked, ASKED, ANSWERED)
     return send(world.alice, "get_drift")
 
 
@@ -306,8 +313,14 @@ def create_report(world: World, at, _media_type: str) -> requests.Response:
 
 def predict_dataset(world: World, at, _media_type: str) -> requests.Response:
     made = answer_of("predict_dataset")
-    at("2026-02-26T16:31:00Z", trained_models=made["dataset_id"], job=made["job_id"])
+    at("2026-02-26T16:31:00Z", dataset_predictions=made["dataset_id"], job=made["job_id"])
     return send(world.alice, "predict_dataset")
+
+
+def predict_dataset_with_deployment(world: World, at, _media_type: str) -> requests.Response:
+    made = answer_of("predict_dataset_with_deployment")
+    at("2026-02-26T16:31:00Z", dataset_predictions=made["dataset_id"], job=made["job_id"])
+    return send(world.alice, "predict_dataset_with_deployment")
 
 
 def download_report(world: World, at, media_type: str) -> requests.Response:
@@ -358,6 +371,8 @@ PREPARED = {
         delete_experiment,
         create_deployment,
         predict_with_deployment,
+        predict_dataset_with_deployment,
+        give_feedback,
         promote_deployment,
         rollback_deployment,
         deactivate_deployment,

@@ -41,6 +41,8 @@ LUCKY = {
     "delete_experiment",
     "delete_model",
     "delete_project",
+    "give_feedback",
+    "predict_dataset_with_deployment",
     "predict_with_deployment",
     "promote_deployment",
     "remove_member",
@@ -102,6 +104,7 @@ OUT_OF_REACH = {
     # A viewer may ask, too, and the models are sound.
     "predict": {"403", "409", "413"},
     "predict_with_deployment": {"403", "409", "413"},
+    "give_feedback": {"403", "409", "413"},
     # As requests come one after the other, none finds another one running.
     "create_deployment": {"409", "413"},
     "promote_deployment": {"409", "413"},
@@ -112,6 +115,7 @@ OUT_OF_REACH = {
     "update_project": {"413"},
     "create_report": {"409", "413"},
     "predict_dataset": {"409", "413"},
+    "predict_dataset_with_deployment": {"409", "413"},
     # Forms are well-formed, and as requests come one after the other, none finds another one
     # running with its Idempotency-Key.
     "upload_dataset": {"400", "409"},

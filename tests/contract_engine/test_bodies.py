@@ -1,19 +1,20 @@
 """Bodies at the limits of what is read, and what is said of faults in them."""
 
 import asyncio
+from contextlib import ExitStack
 
 import orjson
 import pytest
 
-from projects_api.contract.bodies import JsonBody
+from projects_api.contract.bodies import LARGE_BODIES, MAX_LARGE, MAX_VALUES, JsonBody
 from projects_api.contract.body import JSON_LIMIT
 from projects_api.contract.checker import Checker
-from projects_api.contract.problems import TooLarge
+from projects_api.contract.problems import TooLarge, TooManyLargeBodies
 
 ANYTHING = {"type": "object", "properties": {"text": {"type": "string"}}}
 
 
-def read(size: int, piece: int = 65_536):
+def read(size: int, piece: int = 65_536, limit: int = JSON_LIMIT):
     """Read a body of so many bytes that comes in pieces, and says nothing of its length."""
     raw = orjson.dumps({"text": "x" * (size - len(b'{"text":""}'))})
     assert len(raw) == size
@@ -25,13 +26,53 @@ def read(size: int, piece: int = 65_536):
 
     headers = [(b"content-type", b"application/json"), (b"transfer-encoding", b"chunked")]
     scope = {"type": "http", "headers": headers}
-    return asyncio.run(JsonBody(ANYTHING).read(scope, receive))
+    with ExitStack() as resources:
+        return asyncio.run(JsonBody(ANYTHING, limit).read(scope, receive, resources))
 
 
 def test_the_largest_body():
     assert len(read(JSON_LIMIT).values["text"]) == JSON_LIMIT - len(b'{"text":""}')
     with pytest.raises(TooLarge, match=f"at most {JSON_LIMIT} bytes"):
         read(JSON_LIMIT + 1)
+
+
+LARGE = 32 * JSON_LIMIT
+
+
+def test_the_largest_body_of_an_operation_that_takes_more():
+    found = read(LARGE, limit=LARGE)
+    assert len(found.values["text"]) == LARGE - len(b'{"text":""}')
+    with pytest.raises(TooLarge, match=f"at most {LARGE} bytes"):
+        read(LARGE + 1, limit=LARGE)
+
+
+@pytest.mark.parametrize(("size", "is_refused"), [(JSON_LIMIT, False), (JSON_LIMIT + 1, True)])
+def test_only_large_bodies_take_a_place(size, is_refused):
+    with ExitStack() as others:
+        for _ in range(MAX_LARGE):
+            others.enter_context(LARGE_BODIES.place())
+        if is_refused:
+            with pytest.raises(TooManyLargeBodies):
+                read(size, limit=LARGE)
+        else:
+            assert read(size, limit=LARGE)
+    # Those that are refused, and those that end, give their places back.
+    for _ in range(MAX_LARGE + 1):
+        assert read(JSON_LIMIT + 1, limit=LARGE)
+
+
+@pytest.mark.parametrize("value", [b"0", b"{}", b"[]"])
+def test_values_of_a_large_body_have_a_bound(value):
+    of_each = value.count(b"{") + value.count(b"[") + 1  # and a comma
+    most = (MAX_VALUES - 2) // of_each
+    body = JsonBody({**ANYTHING, "properties": {"text": {}}}, LARGE)
+    for count, is_refused in ((most, False), (most + 2, True)):
+        raw = b'{"text":[' + b",".join([value] * count) + b"]}"
+        if is_refused:
+            with pytest.raises(TooLarge, match=f"at most {MAX_VALUES} values"):
+                body._parse_large(raw)
+        else:
+            assert len(body._parse_large(raw).values["text"]) == count
 
 
 def test_a_message_is_not_as_long_as_what_is_wrong():

@@ -15,7 +15,8 @@ from sklearn.metrics import (
 )
 
 from projects_api import model_file
-from projects_api.engines.evaluation import evaluate, label_text
+from projects_api.engines.evaluation import evaluate
+from projects_api.engines.labels import label_text
 
 from .tables import held_out
 

@@ -1,9 +1,13 @@
 """The operations of the tag `deployments`, one class each."""
 
+import csv
+import io
 import random
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
+from sklearn.metrics import log_loss, roc_auc_score
 
 from projects_api.models import deployment_input
 from tests.training import change_engine
@@ -182,6 +186,16 @@ class TestPredictWithDeployment:
         assert ask(lenient) == ask(plain, threshold=0.0) == ["yes", "yes"]
         assert ask(lenient, threshold=0.5) == ask(plain) == ["no", "yes"]
 
+    def test_explains_as_the_model_does(self, owner, kept, deploy):
+        body = {"inputs": LARGE, "options": {"explain": True}}
+        for rank, model_id in enumerate(kept.model_ids, 1):
+            of_model = owner.post(f"/api/models/{model_id}/predict", json=body)
+            answer = owner.post(path(deploy("staging", rank), "/predict"), json=body)
+            assert answer.status_code == of_model.status_code
+            if answer.ok:
+                told, known = (one.json()["predictions"][0] for one in (answer, of_model))
+                assert told == {**known, "row_id": 1}
+
     def test_keeps_the_newest_rows_only(self, server, owner, deploy, monkeypatch):
         monkeypatch.setattr(deployment_input, "MAX_KEPT", 3)
         deployment_id = deploy()
@@ -224,6 +238,179 @@ class TestPredictWithDeployment:
     def test_no_such_deployment(self, owner, problem, bad):
         answer = owner.post(path(bad, "/predict"), json={"inputs": LARGE})
         problem(answer, 404, "deployment-not-found")
+
+
+class TestPredictDatasetWithDeployment:
+    TABLE = "amount,country\n" + "".join(
+        f"{n * 40.5},{'DE' if n % 2 else 'FR'}\n" for n in range(25)
+    )
+
+    @pytest.fixture
+    def predict(self, owner, project_id):
+        version = owner.upload(project_id, self.TABLE.encode()).json()["dataset_version_id"]
+
+        def predict(deployment_id: str, **body):
+            sent = {"dataset_version_id": version, **body}
+            return owner.post(path(deployment_id, "/predictions"), json=sent)
+
+        return predict
+
+    def chosen(self, owner, dataset_id: str) -> list[str]:
+        answer = owner.get(f"/api/datasets/{dataset_id}/download", params={"format": "csv"})
+        return [row["prediction"] for row in csv.DictReader(io.StringIO(answer.text))]
+
+    @pytest.mark.parametrize(
+        ("own", "wanted", "decides"),
+        [(None, None, 0.5), (0.0, None, 0.0), (0.0, 1.0, 1.0), (None, 0.0, 0.0)],
+    )
+    def test_says_of_each_row_what_the_deployment_says(
+        self, server, owner, deploy, predict, own, wanted, decides
+    ):
+        deployment_id = deploy(**({} if own is None else {"threshold": own}))
+        options = {} if wanted is None else {"threshold": wanted}
+        answer = predict(deployment_id, options=options)
+        assert answer.status_code == 202, answer.text
+        made = answer.json()
+        assert answer.headers["location"].endswith(f"/api/jobs/{made['job_id']}")
+        ended = server.run_job(made["job_id"])
+        assert (ended["status"], ended["kind"]) == ("succeeded", "predict"), ended["message"]
+        kept = owner.get(f"/api/datasets/{made['dataset_id']}").json()["dataset"]
+        assert kept["name"] == "table.csv, predicted by A model"
+        rows = [
+            {"amount": float(row["amount"]), "country": row["country"]}
+            for row in csv.DictReader(io.StringIO(self.TABLE))
+        ]
+        told = owner.post(
+            path(deployment_id, "/predict"), json={"inputs": rows, "options": options}
+        ).json()["predictions"]
+        positive = [one["probabilities"]["yes"] >= decides for one in told]
+        assert self.chosen(owner, made["dataset_id"]) == [
+            "yes" if one else "no" for one in positive
+        ]
+
+    def test_its_rows_do_not_count_in_drift(self, server, owner, deploy, predict):
+        deployment_id = deploy()
+        made = predict(deployment_id, name="Judged").json()
+        assert server.run_job(made["job_id"])["status"] == "succeeded"
+        kept = owner.get(f"/api/datasets/{made['dataset_id']}").json()["dataset"]
+        assert (kept["name"], kept["rows"]) == ("Judged", 25)
+        assert owner.get(path(deployment_id, "/drift")).json()["drift"]["rows"] == 0
+
+    def test_one_that_is_not_active_does_not_answer(self, deploy, predict, problem):
+        archived = deploy()
+        deploy()
+        problem(predict(archived), 409, "deployment-inactive")
+
+    def test_a_version_of_another_project(self, other, deploy, predict, problem):
+        elsewhere = other.create_project()
+        made = other.upload(elsewhere, self.TABLE.encode()).json()
+        answer = predict(deploy(), dataset_version_id=made["dataset_version_id"])
+        problem(answer, 404, "dataset-version-not-found")
+
+    @pytest.mark.parametrize("bad", [UNKNOWN, "x"])
+    def test_no_such_deployment(self, predict, problem, bad):
+        problem(predict(bad), 404, "deployment-not-found")
+
+
+class TestGiveFeedback:
+    @pytest.fixture
+    def asked(self, owner, deploy):
+        """A deployment that was asked about three rows, and their ids."""
+        deployment_id = deploy()
+        inputs = [{"amount": 12.5, "country": "DE"}, LARGE, {"amount": 1}]
+        answer = owner.post(path(deployment_id, "/predict"), json={"inputs": inputs})
+        return deployment_id, [each["row_id"] for each in answer.json()["predictions"]]
+
+    @pytest.fixture
+    def tell(self, owner):
+        def tell(deployment_id: str, *truths: tuple):
+            body = {"truths": [{"row_id": row_id, "truth": truth} for row_id, truth in truths]}
+            return owner.post(path(deployment_id, "/feedback"), json=body)
+
+        return tell
+
+    @pytest.fixture
+    def kept_truths(self, server):
+        def kept_truths(deployment_id: str) -> list:
+            with server.services.database.transaction(writing=False) as connection:
+                found = deployment_input.list_answers(connection, deployment_id)
+            return [each["truth"] for each in found]
+
+        return kept_truths
+
+    def test_keeps_what_turned_out(self, asked, tell, kept_truths):
+        deployment_id, ids = asked
+        assert ids == [1, 2, 3]
+        answer = tell(deployment_id, (1, "no"), (3, "yes"), (4, "yes"), (99, "no"))
+        assert answer.status_code == 200, answer.text
+        assert answer.json() == {"kept": 2, "unknown_row_ids": [4, 99]}
+        assert kept_truths(deployment_id) == [0, None, 1]
+        # The last truth counts, within a request as between two.
+        assert tell(deployment_id, (1, "no"), (1, "yes")).json()["kept"] == 1
+        assert kept_truths(deployment_id) == [1, None, 1]
+
+    def test_ids_are_those_of_the_rows(self, server, owner, asked):
+        deployment_id, _ = asked
+        body = {"inputs": LARGE, "options": {"probabilities": False}}
+        told = owner.post(path(deployment_id, "/predict"), json=body).json()["predictions"][0]
+        assert told == {"prediction": "yes", "probabilities": None, "row_id": 4}
+        with server.services.database.transaction(writing=False) as connection:
+            answers = deployment_input.list_answers(connection, deployment_id)
+        assert [one["prediction"] for one in answers] == [0, 1, 0, 1]
+        # Kept in the order of the labels, although the request wanted none.
+        assert answers[3]["probabilities"] == answers[1]["probabilities"]
+        assert answers[3]["probabilities"][1] > 0.5
+
+    def test_a_row_that_is_forgotten_is_unknown(self, owner, asked, tell, monkeypatch):
+        deployment_id, _ = asked
+        monkeypatch.setattr(deployment_input, "MAX_KEPT", 2)
+        owner.post(path(deployment_id, "/predict"), json={"inputs": LARGE})
+        answer = tell(deployment_id, *((row_id, "no") for row_id in (1, 2, 3, 4))).json()
+        assert answer == {"kept": 2, "unknown_row_ids": [1, 2]}
+
+    def test_a_row_of_another_deployment_is_unknown(self, asked, deploy, tell, kept_truths):
+        deployment_id, _ = asked
+        assert tell(deploy(), (1, "yes")).json() == {"kept": 0, "unknown_row_ids": [1]}
+        assert kept_truths(deployment_id) == [None] * 3
+
+    def test_a_row_kept_without_an_answer_is_unknown(self, server, deploy, tell):
+        deployment_id = deploy()
+        with server.services.database.transaction() as connection:
+            assert deployment_input.keep(connection, deployment_id, [LARGE]) == 1
+        assert tell(deployment_id, (1, "yes")).json() == {"kept": 0, "unknown_row_ids": [1]}
+
+    def test_what_the_model_cannot_say_is_refused_whole(self, asked, tell, problem, kept_truths):
+        deployment_id, _ = asked
+        answer = tell(deployment_id, (1, "yes"), (2, "perhaps"), (3, None), (3, ["no"]))
+        document = problem(answer, 422, "inputs-refused")
+        assert [error["pointer"] for error in document["errors"]] == [
+            *("/truths/1/truth", "/truths/2/truth", "/truths/3/truth"),
+        ]
+        assert document["errors"][0]["message"] == "must be a label of the model, such as no, yes"
+        assert kept_truths(deployment_id) == [None] * 3
+
+    def test_truths_come_when_the_deployment_answers_no_more(self, owner, asked, tell):
+        deployment_id, _ = asked
+        owner.post(path(deployment_id, "/deactivate"))
+        assert tell(deployment_id, (2, "no")).json()["kept"] == 1
+
+    @pytest.mark.parametrize("count", [0, 10_001])
+    def test_bounds_of_a_body(self, asked, tell, problem, count):
+        deployment_id, _ = asked
+        answer = tell(deployment_id, *((row_id, "no") for row_id in range(1, count + 1)))
+        problem(answer, 422, "contract-violation")
+
+    def test_as_many_as_are_kept(self, server, deploy, tell):
+        deployment_id = deploy()
+        answers = [{"prediction": 1, "probabilities": [0.25, 0.75]}] * 10_000
+        with server.services.database.transaction() as connection:
+            deployment_input.keep(connection, deployment_id, [LARGE] * 10_000, answers)
+        told = tell(deployment_id, *((row_id, "no") for row_id in range(1, 10_001)))
+        assert told.json() == {"kept": 10_000, "unknown_row_ids": []}
+
+    @pytest.mark.parametrize("bad", [UNKNOWN, "x"])
+    def test_no_such_deployment(self, tell, problem, bad):
+        problem(tell(bad, (1, "yes")), 404, "deployment-not-found")
 
 
 class TestPromoteDeployment:
@@ -428,3 +615,38 @@ class TestGetDrift:
     @pytest.mark.parametrize("bad", [UNKNOWN, "x"])
     def test_no_such_deployment(self, owner, problem, bad):
         problem(owner.get(path(bad, "/drift")), 404, "deployment-not-found")
+
+    def test_without_answers_there_is_no_drift_of_them(self, drift):
+        found = drift(self.rows(0, 1000))
+        assert (found["predictions"], found["quality"]) == (None, None)
+
+    def test_quality_by_the_truths_that_came_back(self, owner, kept, deploy):
+        deployment_id = deploy(threshold=0.0)
+        asked = [{"amount": amount} for amount in (5, 10, 15, 985, 990)]
+        answer = owner.post(path(deployment_id, "/predict"), json={"inputs": asked})
+        truths = ["no", "no", "yes", "yes", "yes"]
+        body = {"truths": [{"row_id": at, "truth": told} for at, told in enumerate(truths, 1)]}
+        assert owner.post(path(deployment_id, "/feedback"), json=body).json()["kept"] == 5
+        owner.post(path(deployment_id, "/predict"), json={"inputs": LARGE})  # of unknown truth
+        found = owner.get(path(deployment_id, "/drift")).json()["drift"]["quality"]
+        predicted = [one["probabilities"]["yes"] for one in answer.json()["predictions"]]
+        right = [one == "yes" for one in truths]
+        assert found["rows"] == 5
+        # All were answered with "yes", which the threshold of the deployment had them be.
+        assert found["metrics"]["accuracy"] == pytest.approx(3 / 5)
+        assert found["metrics"]["recall"] == 1.0
+        assert found["metrics"]["auc"] == pytest.approx(roc_auc_score(right, predicted))
+        assert found["metrics"]["logloss"] == pytest.approx(
+            log_loss(right, np.clip(predicted, 1e-15, 1))  # as the models' metrics have it
+        )
+        of_model = owner.get(f"/api/models/{kept.model_ids[0]}").json()["model"]["metrics"]
+        assert found["held_out"] == {name: of_model[name] for name in found["metrics"]}
+
+    def test_predictions_beside_those_of_the_test(self, owner, deploy):
+        deployment_id = deploy()
+        owner.post(path(deployment_id, "/predict"), json={"inputs": [LARGE] * 300})
+        found = owner.get(path(deployment_id, "/drift")).json()["drift"]["predictions"]
+        # The model was tested on fewer rows than it takes to tell.
+        assert (found["name"], found["rows"], found["verdict"]) == (
+            *("prediction", 300, "not_enough_data"),
+        )

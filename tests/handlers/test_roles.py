@@ -72,6 +72,8 @@ LEAST_ROLE = {
     "create_deployment": "editor",
     "get_deployment": "viewer",
     "predict_with_deployment": "viewer",
+    "predict_dataset_with_deployment": "editor",
+    "give_feedback": "viewer",
     "promote_deployment": "editor",
     "rollback_deployment": "editor",
     "deactivate_deployment": "editor",
@@ -94,6 +96,12 @@ CREATES = {
     "create_experiment",
     "create_report",
     "create_deployment",
+}
+STARTS = {
+    "import_project",
+    "predict_dataset",
+    "predict_dataset_with_deployment",
+    "stop_experiment",
 }
 
 
@@ -221,6 +229,16 @@ REQUESTS: dict[str, Callable[[World], tuple[str, str, dict[str, Any]]]] = {
         f"/api/mlops/deployments/{w.deployment_id}/predict",
         {"json": ROW},
     ),
+    "predict_dataset_with_deployment": lambda w: (
+        "POST",
+        f"/api/mlops/deployments/{w.deployment_id}/predictions",
+        {"json": {"dataset_version_id": w.version_id}},
+    ),
+    "give_feedback": lambda w: (
+        "POST",
+        f"/api/mlops/deployments/{w.deployment_id}/feedback",
+        {"json": {"truths": [{"row_id": 1, "truth": "yes"}]}},
+    ),
     "promote_deployment": lambda w: (
         "POST",
         f"/api/mlops/deployments/{w.deployment_id}/promote",
@@ -248,7 +266,7 @@ def expected(operation: str, caller: str) -> tuple[int, str | None]:
     """Give the status, and the problem's slug, that the rules promise."""
     least = LEAST_ROLE[operation]
     success = 201 if operation in CREATES else 200
-    if operation in {"import_project", "predict_dataset", "stop_experiment"}:
+    if operation in STARTS:
         success = 202
     if least == "nobody":
         return success, None

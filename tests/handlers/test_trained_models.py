@@ -4,6 +4,7 @@ import hashlib
 import io
 import math
 
+import orjson
 import pandas as pd
 import pytest
 from sqlalchemy import update
@@ -11,8 +12,9 @@ from sqlalchemy import update
 from projects_api import model_file
 from projects_api.models import dataset_version, trained_model
 from projects_api.models.artifact import artifacts
-from tests.training import change_engine
+from tests.training import change_engine, train_on_payments
 
+MIB = 1024 * 1024
 UNKNOWN = "0195d3a0-0000-7000-8000-000000000000"
 FIELDS = {
     *("id", "project_id", "experiment_id", "name", "model_type", "engine", "rank", "is_best"),
@@ -34,6 +36,17 @@ def kept(server, project_id, training):
 @pytest.fixture
 def model_id(kept):
     return kept.model_ids[0]
+
+
+@pytest.fixture(scope="module")
+def of_boosting(tmp_path_factory):
+    """Models that have SHAP values; the shared ones have none."""
+    return train_on_payments(tmp_path_factory.mktemp("boosting"), ("DRF", "XRT", "XGBoost", "GLM"))
+
+
+@pytest.fixture
+def explained(server, project_id, of_boosting):
+    return of_boosting.keep(server, project_id)
 
 
 class TestListModels:
@@ -291,6 +304,87 @@ class TestPredict:
     def test_no_such_model(self, owner, problem, bad):
         answer = owner.post(path(bad, "/predict"), json={"inputs": SMALL})
         problem(answer, 404, "model-not-found")
+
+    def test_explains_rows(self, owner, explained):
+        for model_id in explained.model_ids:
+            body = {"inputs": [SMALL, LARGE], "options": {"explain": True}}
+            answer = owner.post(path(model_id, "/predict"), json=body)
+            assert answer.status_code == 200, answer.text
+            small, large = answer.json()["predictions"]
+            assert (small["prediction"], large["prediction"]) == ("no", "yes")
+            assert set(small["explanation"]) == set(large["explanation"]) == {"amount", "country"}
+            # Each amount speaks for what is predicted of it, for "no" as well as for "yes".
+            assert small["explanation"]["amount"] > 0
+            assert large["explanation"]["amount"] > 0
+            # Of the other label the same speaks against it.
+            body["options"]["threshold"] = 0.0
+            turned = owner.post(path(model_id, "/predict"), json=body).json()["predictions"][0]
+            assert turned["prediction"] == "yes"
+            against = {name: -value for name, value in small["explanation"].items()}
+            assert turned["explanation"] == pytest.approx(against)
+
+    def test_a_model_without_shap_values_explains_none(self, owner, problem, kept):
+        for model_id in kept.model_ids:
+            body = {"inputs": LARGE, "options": {"explain": True}}
+            answer = owner.post(path(model_id, "/predict"), json=body)
+            document = problem(answer, 409, "model-unusable")
+            assert "have no SHAP values here. Ask without `explain`" in document["detail"]
+
+    def test_explains_a_hundred_rows_and_only_if_asked(self, owner, problem, explained):
+        model_id = explained.model_ids[0]
+        for count, status in ((100, 200), (101, 422)):
+            body = {"inputs": [LARGE] * count, "options": {"explain": True}}
+            answer = owner.post(path(model_id, "/predict"), json=body)
+            assert answer.status_code == status
+        document = problem(answer, 422, "inputs-refused")
+        assert document["errors"][0]["pointer"] == "/inputs"
+        assert "at most 100 rows" in document["errors"][0]["message"]
+        answer = owner.post(path(model_id, "/predict"), json={"inputs": [LARGE] * 101}).json()
+        assert set(answer["predictions"][0]) == {"prediction", "probabilities"}
+
+    def test_whole_tables_are_not_explained(self, owner, problem, model_id):
+        body = {"dataset_version_id": UNKNOWN, "options": {"explain": True}}
+        answer = owner.post(path(model_id, "/predictions"), json=body)
+        problem(answer, 422, "contract-violation")
+
+    def rows(self, count: int, columns: int = 50) -> list[dict]:
+        """Make rows with numbers of 17 digits, as doubles are written."""
+        return [
+            {"amount": (n % 1000) + 1 / 3}
+            | {f"another column {at}": n + at / 3 for at in range(columns - 1)}
+            for n in range(count)
+        ]
+
+    def test_as_many_as_there_may_be(self, owner, model_id):
+        rows = self.rows(10_000)
+        body = orjson.dumps({"inputs": rows, "options": {"probabilities": False}})
+        assert 16 * MIB < len(body) < 32 * MIB
+        headers = {"Content-Type": "application/json"}
+        answer = owner.post(path(model_id, "/predict"), data=body, headers=headers)
+        assert answer.status_code == 200, answer.text[:500]
+        told = [one["prediction"] for one in answer.json()["predictions"]]
+        some = {"inputs": [{"amount": row["amount"]} for row in rows[:1000]]}
+        known = owner.post(path(model_id, "/predict"), json=some).json()["predictions"]
+        assert told == [one["prediction"] for one in known] * 10
+
+    def test_more_rows_or_more_bytes_are_refused(self, owner, model_id, problem):
+        answer = owner.post(path(model_id, "/predict"), json={"inputs": self.rows(10_001, 9)})
+        problem(answer, 422, "inputs-refused")
+        rows = [{"amount": 1, "text": "x" * 4000}] * 9000
+        answer = owner.post(path(model_id, "/predict"), json={"inputs": rows})
+        document = problem(answer, 413, "too-large")
+        assert document["detail"].startswith(f"Send at most {32 * MIB} bytes")
+        rows = [dict.fromkeys((f"c{at}" for at in range(300)), 0)] * 7000
+        document = problem(
+            owner.post(path(model_id, "/predict"), json={"inputs": rows}), 413, "too-large"
+        )
+        assert document["detail"] == "Send at most 2000000 values."
+
+    def test_others_keep_their_limit(self, owner, model_id, problem):
+        body = {"dataset_version_id": "x" * MIB}
+        answer = owner.post(path(model_id, "/predictions"), json=body)
+        document = problem(answer, 413, "too-large")
+        assert document["detail"].startswith(f"Send at most {MIB} bytes")
 
 
 class TestPredictDataset:

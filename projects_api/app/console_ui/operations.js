@@ -51,6 +51,8 @@ export const OPERATIONS = /** @type {const} */ ({
   create_deployment: {"method": "POST", "path": "/api/mlops/projects/{project_id}/deployments", "role": "editor", "idempotent": true},
   get_deployment: {"method": "GET", "path": "/api/mlops/deployments/{deployment_id}"},
   predict_with_deployment: {"method": "POST", "path": "/api/mlops/deployments/{deployment_id}/predict"},
+  predict_dataset_with_deployment: {"method": "POST", "path": "/api/mlops/deployments/{deployment_id}/predictions", "role": "editor", "idempotent": true},
+  give_feedback: {"method": "POST", "path": "/api/mlops/deployments/{deployment_id}/feedback"},
   promote_deployment: {"method": "POST", "path": "/api/mlops/deployments/{deployment_id}/promote", "role": "editor", "idempotent": true},
   rollback_deployment: {"method": "POST", "path": "/api/mlops/deployments/{deployment_id}/rollback", "role": "editor", "idempotent": true},
   deactivate_deployment: {"method": "POST", "path": "/api/mlops/deployments/{deployment_id}/deactivate", "role": "editor", "idempotent": true},

@@ -8,10 +8,11 @@ from sklearn.pipeline import Pipeline
 
 from projects_api.engines import model_files
 from projects_api.engines.decision import BINARY, Decision
-from projects_api.engines.evaluation import evaluate, label_text, loss, score
+from projects_api.engines.evaluation import evaluate, loss, score
 from projects_api.engines.flaml.explanation import explain
 from projects_api.engines.flaml.fitting import predict
 from projects_api.engines.interface import CROSS_VALIDATED, THRESHOLD, Candidate
+from projects_api.engines.labels import label_text
 from projects_api.engines.training_data import TrainingData
 
 

@@ -99,15 +99,25 @@ def _inside(model: Any) -> Any:
 
 def _shap(model: Any, values: np.ndarray, made_of: np.ndarray, count: int) -> np.ndarray | None:
     """Mean absolute SHAP value of each column, over rows and labels; None where there are none."""
-    contributions = _contributions(model, values)
-    if contributions is None:
+    by_column = contributions(model, values, made_of, count)
+    return None if by_column is None else np.abs(by_column).mean(axis=(0, 1))
+
+
+def contributions(
+    model: Any, values: np.ndarray, made_of: np.ndarray, count: int
+) -> np.ndarray | None:
+    """SHAP values by row, label and column of the table; None where the model has none.
+
+    Of two labels there are those of the second one alone.
+    """
+    told = _contributions(_inside(model), values)
+    if told is None:
         return None
     order = np.argsort(made_of, kind="stable")
     columns, starts = np.unique(made_of[order], return_index=True)
-    by_column = np.add.reduceat(contributions[:, :, order], starts, axis=2)
-    told = np.zeros(count)
-    told[columns] = np.abs(by_column).mean(axis=(0, 1))
-    return told
+    by_column = np.zeros((*told.shape[:2], count))
+    by_column[:, :, columns] = np.add.reduceat(told[:, :, order], starts, axis=2)
+    return by_column
 
 
 def _contributions(model: Any, values: np.ndarray) -> np.ndarray | None:

@@ -10,8 +10,11 @@ import { html, useId, useState } from "../view.js";
  * @typedef {import("../api.js").Schemas["TrainedModelInput"]} Input
  */
 
-/** @param {{signature: Signature, ask: (row: object) => Promise<import("../api.js").Answer<"predict">>}} props */
-export function Ask({ signature, ask }) {
+/**
+ * @param {{signature: Signature, ask: (row: object) => Promise<import("../api.js").Answer<"predict">>,
+ *   tell?: (rowId: number, truth: string | number) => Promise<unknown>}} props
+ */
+export function Ask({ signature, ask, tell }) {
   const [answer, keep] = useState(/** @type {import("../api.js").Schemas["Prediction"] | null} */ (null));
   /** @param {Record<string, string>} values */
   const run = async (values) => {
@@ -36,7 +39,30 @@ export function Ask({ signature, ask }) {
             items=${Object.entries(answer.probabilities).map(([name, value]) => ({ name, value, note: share(value) }))} />`}
         `}
       </div>
+      ${tell && answer?.row_id && html`<${Truth} key=${answer.row_id} signature=${signature}
+        tell=${(/** @type {string | number} */ truth) => tell(/** @type {number} */ (answer.row_id), truth)} />`}
     </section>
+  `;
+}
+
+/** @param {{signature: Signature, tell: (truth: string | number) => Promise<unknown>}} props */
+function Truth({ signature, tell }) {
+  const [isTold, note] = useState(false);
+  const labels = signature.labels;
+  /** @param {Record<string, string>} values */
+  const run = async ({ truth = "" }) => {
+    await tell(labels ? truth : Number(truth));
+    note(true);
+  };
+  return html`
+    <${Form} label="Tell what turned out" button="Tell" run=${run}>
+      ${labels
+        ? html`<${Field} label="What turned out" as="select" name="truth" required dir="auto">
+            ${labels.map((one) => html`<option>${String(one)}</option>`)}
+          <//>`
+        : html`<${Field} label="What turned out" name="truth" type="number" step="any" required />`}
+    <//>
+    <p role="status">${isTold ? "It is kept: the quality below Drift counts it." : ""}</p>
   `;
 }
 

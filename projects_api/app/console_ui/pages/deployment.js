@@ -8,6 +8,7 @@ import { Asked, Button, Crumbs, Facts, May, Status, Table, Time, Title } from ".
 import { go } from "../route.js";
 import { html } from "../view.js";
 import { Ask } from "./ask.js";
+import { PredictTable } from "./predict_table.js";
 
 /** @param {{id: string}} props */
 export function DeploymentPage({ id }) {
@@ -35,6 +36,10 @@ export function DeploymentPage({ id }) {
         </section>
         <${Drift} path=${path} />
         <${Question} deployment=${deployment} />
+        ${deployment.status === "active" && html`
+          <${May} project=${deployment.project_id} to="predict_dataset_with_deployment"><${PredictTable}
+            of=${deployment.project_id}
+            ask=${(/** @type {any} */ body) => call("predict_dataset_with_deployment", { path, body })} /><//>`}
       `}
     <//>
   `;
@@ -94,9 +99,27 @@ function Drift({ path }) {
                 <td>${count(one.reference_missing)}</td>
               </tr>`)}
             <//>`}
+          ${drift.predictions && html`
+            <h3>How far the predictions have moved</h3>
+            <p><${Status} status=${drift.predictions.verdict} /> ${" "}
+              PSI ${number(drift.predictions.psi)}, KS ${number(drift.predictions.ks_statistic)}, beside the model's test</p>`}
+          ${drift.quality && html`<${Quality} of=${drift.quality} />`}
         `}
       <//>
     </section>
+  `;
+}
+
+/** @param {{of: NonNullable<import("../api.js").Answer<"get_drift">["drift"]["quality"]>}} props */
+function Quality({ of }) {
+  return html`
+    <h3>How good the predictions were</h3>
+    <p>The truth is known of ${count(of.rows)} rows.</p>
+    <${Table} label="Quality of the predictions" heads=${["Metric", "Now", "In the model's test"]}>
+      ${Object.entries(of.metrics).map(([name, value]) => html`<tr>
+        <td>${name}</td><td>${number(value)}</td><td>${number(of.held_out[name])}</td>
+      </tr>`)}
+    <//>
   `;
 }
 
@@ -106,6 +129,8 @@ function Question({ deployment }) {
   const path = { deployment_id: deployment.id };
   return found.answer?.signature
     ? html`<${Ask} signature=${found.answer.signature}
-        ask=${(/** @type {any} */ inputs) => call("predict_with_deployment", { path, body: { inputs } })} />`
+        ask=${(/** @type {any} */ inputs) => call("predict_with_deployment", { path, body: { inputs } })}
+        tell=${(/** @type {number} */ row_id, /** @type {any} */ truth) =>
+          call("give_feedback", { path, body: { truths: [{ row_id, truth }] } })} />`
     : null;
 }

@@ -34,7 +34,8 @@ export function ModelPage({ id }) {
         </section>
         ${signature && html`<${Ask} signature=${signature}
           ask=${(/** @type {any} */ inputs) => call("predict", { path, body: { inputs } })} />`}
-        ${signature && html`<${May} project=${model.project_id} to="predict_dataset"><${PredictTable} model=${model} /><//>`}
+        ${signature && html`<${May} project=${model.project_id} to="predict_dataset"><${PredictTable} of=${model.project_id}
+          ask=${(/** @type {any} */ body) => call("predict_dataset", { path, body })} /><//>`}
         <${Evaluation} path=${path} />
         <${Importance} path=${path} />
         <${May} project=${model.project_id} to="create_deployment"><${Deploy} model=${model} /><//>

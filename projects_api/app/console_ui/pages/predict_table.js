@@ -6,18 +6,17 @@ import { Field, Form, Problem, Progress } from "../parts.js";
 import { go } from "../route.js";
 import { html, useState } from "../view.js";
 
-/** @param {{model: import("../api.js").Schemas["TrainedModel"]}} props */
-export function PredictTable({ model }) {
-  const of = model.project_id;
+/**
+ * @param {{of: string, ask: (body: {dataset_version_id: string, name?: string}) =>
+ *   Promise<import("../api.js").Answer<"predict_dataset">>}} props
+ */
+export function PredictTable({ of, ask }) {
   const list = useChoices((page) => call("list_datasets", { query: { project_id: of, ...page } }), [of]);
   const [job, tell] = useState(/** @type {import("../api.js").Schemas["Job"] | null} */ (null));
   /** @param {any} values */
   const run = async ({ version, name }) => {
     try {
-      const made = await call("predict_dataset", {
-        path: { model_id: model.id },
-        body: { dataset_version_id: version, ...(name ? { name } : {}) },
-      });
+      const made = await ask({ dataset_version_id: version, ...(name ? { name } : {}) });
       const ended = await jobEnd(made.job_id, tell);
       if (ended.status !== "succeeded") throw new Error(ended.message || "It did not succeed.");
       go(`/datasets/${made.dataset_id}`);
