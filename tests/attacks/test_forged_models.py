@@ -324,7 +324,7 @@ def test_a_booster_that_time_cut_short_is_loaded_again(fitted, table, tmp_path):
         target=target,
         weights=None,
         seed=1,
-        seconds=1.5,
+        seconds=3,
     )
     assert model.booster_.current_iteration() < 1_000_000
     assert "n_estimators" in model._other_params
