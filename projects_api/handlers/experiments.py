@@ -56,12 +56,12 @@ def create_experiment(
     version = dataset_version.find_in_project(connection, project["id"], dataset_version_id)
     if version is None:
         raise DatasetVersionNotFound
+    names = version["dialect"].get("names")
     # What was uploaded long ago has no names; then the job finds out.
-    _check_column(target_column, version["dialect"].get("names") or [target_column])
+    _check_column(target_column, names or [target_column])
     wanted = engines or [engine]
     config = {"exclude_algos": [], **config}
     kept_type = "regression" if problem_type == "regression" else "classification"
-    names = version["dialect"].get("names")
     _check_config(wanted, kept_type, config, target_column, names)
     _check_test(connection, project["id"], config, target_column, names)
     _check_engines(wanted)
