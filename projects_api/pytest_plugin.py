@@ -33,8 +33,8 @@ _MAIN = "main"
 class ProjectsApiServer:
     """A running server, as its callers see it.
 
-    `keys` has an API key for each of `owner`, `admin`, `editor`, `viewer` and `stranger`, by their
-    role in the project `project_id`, which is empty where the seed has none.
+    `keys` has an API key for each of `owner`, `admin`, `editor`, `viewer`, `stranger` and
+    `operator`, by their role in the project `project_id`, which is empty where the seed has none.
     """
 
     base_url: str

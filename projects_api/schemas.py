@@ -702,6 +702,23 @@ class JobEnvelope(TypedDict):
     job: Job
 
 
+class ServerJob(TypedDict):
+    """A job, and who asked for it."""
+
+    user_id: str
+    email: str
+    job: Job
+
+
+class ServerJobList(TypedDict):
+    """A page of everybody's jobs."""
+
+    items: list[ServerJob]
+    total: int
+    limit: int
+    offset: int
+
+
 ReportKind = Literal["project", "experiment", "model", "deployment"]
 
 ReportStatus = Literal["queued", "running", "succeeded", "failed", "cancelled"]
@@ -901,6 +918,7 @@ class AuditEntry(TypedDict):
     created_at: str
     operation: str | None
     status: int
+    project_id: str | None
     user_id: str | None
     key_id: str | None
     resource_id: str | None
@@ -910,12 +928,109 @@ class AuditEntry(TypedDict):
 
 
 class AuditList(TypedDict):
-    """A page of a project's audit log."""
+    """A page of the audit log, of a project or of the server."""
 
     items: list[AuditEntry]
     total: int
     limit: int
     offset: int
+
+
+KeyScope = Literal["read", "write", "predict", "admin"]
+
+
+class ApiKey(TypedDict):
+    """An API key that works, without its secret."""
+
+    id: str
+    user_id: str
+    email: str
+    name: str
+    scopes: list[KeyScope]
+    created_at: str
+    expires_at: str | None
+    last_used_at: str | None
+
+
+class KeyCaller(TypedDict):
+    """Who asks, by which key, and what that may do."""
+
+    user_id: str
+    key_id: str
+    scopes: list[KeyScope]
+
+
+class KeyList(TypedDict):
+    """A page of keys."""
+
+    items: list[ApiKey]
+    caller: KeyCaller
+    total: int
+    limit: int
+    offset: int
+
+
+class KeyCreated(TypedDict):
+    """A new key, and its secret."""
+
+    key_id: str
+    key: ApiKey
+    secret: str
+
+
+class KeyEnvelope(TypedDict):
+    """One key."""
+
+    key: ApiKey
+
+
+class Person(TypedDict):
+    """Somebody who is registered on the server."""
+
+    id: str
+    email: str
+    name: str
+    created_at: str
+    deactivated_at: str | None
+    own_quota_bytes: int | None
+
+
+class PersonList(TypedDict):
+    """A page of people."""
+
+    items: list[Person]
+    total: int
+    limit: int
+    offset: int
+
+
+class PersonCreated(TypedDict):
+    """The new person and, once more, the id."""
+
+    person_id: str
+    person: Person
+
+
+class PersonUsage(TypedDict):
+    """What is kept for a person, and what may be."""
+
+    stored_bytes: int
+    file_count: int
+    quota_bytes: int | None
+    left_bytes: int | None
+
+
+class PersonDetails(TypedDict):
+    """One person, and what is kept for the person."""
+
+    person: Person
+    usage: PersonUsage
+
+
+class PersonEnvelope(TypedDict):
+    """One person."""
+
+    person: Person
 
 
 class LivenessReport(TypedDict):

@@ -18,15 +18,17 @@ from projects_api.access.problems import (
     InsufficientRole,
     InsufficientScope,
     JobNotFound,
+    KeyNotFound,
     MemberNotFound,
     ModelNotFound,
+    PersonNotFound,
     ProjectNotFound,
     ReportNotFound,
 )
 from projects_api.contract.problems import NotFound
 from projects_api.models import dataset, deployment, experiment, project, report, trained_model
 from projects_api.models.admission import Membership
-from projects_api.models.api_key import SCOPES, Caller
+from projects_api.models.api_key import OPERATOR, SCOPES, Caller
 from projects_api.models.base import project_of
 from projects_api.models.dataset import datasets
 from projects_api.models.deployment import deployments
@@ -35,6 +37,10 @@ from projects_api.models.member import ROLES, rank
 from projects_api.models.report import reports
 from projects_api.models.trained_model import trained_models
 
+OPERATORS_KEY = (
+    " An operator of the server has one; where the server runs, `projects-api keys create "
+    "--scopes admin` makes it."
+)
 NOT_FOUND: Mapping[str, type[NotFound]] = {
     "project_id": ProjectNotFound,
     "dataset_id": DatasetNotFound,
@@ -44,6 +50,8 @@ NOT_FOUND: Mapping[str, type[NotFound]] = {
     "deployment_id": DeploymentNotFound,
     "model_id": ModelNotFound,
     "member_id": MemberNotFound,
+    "key_id": KeyNotFound,
+    "person_id": PersonNotFound,
 }
 
 
@@ -91,7 +99,8 @@ class Access:
             raise ValueError(f"{operation_id} must declare x-required-scope and x-required-role")
         if (scope == "none") != (operation.get("security") == []):
             raise ValueError(f"{operation_id} must have a scope, or no security and no scope")
-        known = set(names)
+        # What an operator may do concerns every project, whichever is asked about.
+        known = set() if scope == OPERATOR else set(names)
         project_parameter = next(
             (name for name in ("project_id", *RESOURCES) if name in known), None
         )
@@ -108,7 +117,8 @@ class Access:
     def check_scope(self, caller: Caller) -> None:
         """Refuse a key without the scope."""
         if self.scope and not caller.may(self.scope):
-            raise InsufficientScope(f"Use an API key that has the scope `{self.scope}`.")
+            whence = OPERATORS_KEY if self.scope == OPERATOR else ""
+            raise InsufficientScope(f"Use an API key that has the scope `{self.scope}`.{whence}")
 
     def find_project(
         self, connection: Connection, caller: Caller, values: Mapping[str, Any], *, lock: bool

@@ -88,6 +88,25 @@ class ReportNotFound(NotFound):
     detail = "No report with this id exists in a project that you are a member of."
 
 
+class KeyNotFound(NotFound):
+    """No such key that works: of the caller, or of anybody where an operator asks."""
+
+    slug = "key-not-found"
+    title = "No such key"
+    detail = (
+        "No key with this id works: it is not yours, is revoked, or has expired. List the keys to "
+        "see their ids."
+    )
+
+
+class PersonNotFound(NotFound):
+    """Nobody with this id is registered."""
+
+    slug = "person-not-found"
+    title = "No such person"
+    detail = "Nobody with this id is registered on this server. List the people to see the ids."
+
+
 class MemberNotFound(NotFound):
     """No such member of the project."""
 
@@ -101,6 +120,50 @@ class UserNotRegistered(NotFound):
 
     slug = "user-not-registered"
     title = "No such user"
+
+
+class TooManyKeys(Problem):
+    """A person has as many keys that work as a person may have."""
+
+    status = 409
+    slug = "too-many-keys"
+    title = "Too many keys"
+    detail = "As many keys work as one person may have. Delete one that is not needed any more."
+
+
+class KeyOutlives(Problem):
+    """A key that expires would make one that works longer."""
+
+    status = 409
+    slug = "key-outlives"
+    title = "The new key would outlive yours"
+
+
+class AddressTaken(Problem):
+    """Somebody with this e-mail address is registered already."""
+
+    status = 409
+    slug = "address-taken"
+    title = "The address is registered already"
+    detail = "Somebody with this e-mail address is registered. List the people to find the person."
+
+
+class OwnAccount(Problem):
+    """Operators do not shut themselves out."""
+
+    status = 409
+    slug = "own-account"
+    title = "You would shut yourself out"
+    detail = "Nobody deactivates themselves. Ask another operator to do it."
+
+
+class JobEnded(Problem):
+    """A job is to be cancelled that has ended."""
+
+    status = 409
+    slug = "job-ended"
+    title = "The job has ended"
+    detail = "The job has ended already, and stays as it is. Get it to see how."
 
 
 class LastOwner(Problem):
@@ -252,6 +315,18 @@ class ExportRefused(Problem):
     status = 422
     slug = "not-an-export"
     title = "The file is not an export"
+
+
+class ExpiryRefused(Problem):
+    """A key would never work, or for longer than keys may."""
+
+    status = 422
+    slug = "expiry-refused"
+    title = "The key cannot expire then"
+    detail = (
+        "A key expires in the future, and within a hundred years. Send such a moment as "
+        "`expires_at`, or none for a key that does not expire."
+    )
 
 
 class InputsRefused(Problem):

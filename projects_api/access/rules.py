@@ -13,9 +13,16 @@ from projects_api.access.access import NOT_FOUND, RESOURCES, Access
 from projects_api.access.audit import CALLER, CHANGE, KEY, PROJECT, entry_of
 from projects_api.access.authentication import authenticate
 from projects_api.access.idempotency import HEADER, Claims, IdempotentRequest
+from projects_api.access.key_uses import KeyUses
 from projects_api.access.modes import Mode
 from projects_api.access.places import NoPlace, Places, Threads
-from projects_api.access.problems import ContentLost, PreconditionFailed, TooManyJobs, Unavailable
+from projects_api.access.problems import (
+    ContentLost,
+    PreconditionFailed,
+    TooManyJobs,
+    TooManyKeys,
+    Unavailable,
+)
 from projects_api.access.rate_limit import RateLimit
 from projects_api.access.waiting import WAIT, Waiters
 from projects_api.contract import Answer, Call, NotFound, Operation, Problem, Unit
@@ -28,7 +35,7 @@ from projects_api.contract.conditional import (
 )
 from projects_api.database import Database
 from projects_api.files.spool import Spool
-from projects_api.models import audit
+from projects_api.models import api_key, audit
 from projects_api.models.admission import Membership
 from projects_api.models.api_key import Caller
 from projects_api.models.job import TooManyWaiting
@@ -60,6 +67,7 @@ class Means:
     places: Places
     shared: SharedAnswer
     waiters: Waiters
+    key_uses: KeyUses
     offered: Mapping[str, Any]
 
 
@@ -71,6 +79,7 @@ class ProjectsRules:
         **dict.fromkeys(LOST, ContentLost),
         **dict.fromkeys(PASSING, Unavailable),
         TooManyWaiting: TooManyJobs,
+        api_key.TooManyKeys: TooManyKeys,
     }
 
     def __init__(self, means: Means, file_limits: Mapping[str, int]) -> None:
@@ -228,6 +237,7 @@ class KeyedUnit:
         caller, membership = authenticate(connection, call.token, project_id)
         if self._means.rate_limit and CALLER not in call.scope:
             self._means.rate_limit.check(caller.key_id, call.scope)
+        self._means.key_uses.note(caller.key_id)
         call.scope[CALLER], call.scope[KEY] = caller.user_id, caller.key_id
         self._access.check_scope(caller)
         return caller, membership

@@ -46,6 +46,7 @@ class Scopes:
         # Without what they need they are refused, but for the scope before that.
         ("write", "POST", "/api/projects", {}),
         ("predict", "POST", f"/api/models/{_NO_ID}/predict", {}),
+        ("admin", "GET", "/api/admin/people?limit=1", None),
     )
 
     def __init__(self) -> None:

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 from projects_api import tracing
 from projects_api.app.console import BrowserErrorsMiddleware, console_routes
 from projects_api.app.documentation import documentation_routes
-from projects_api.app.maintenance import maintain, renew_claims
+from projects_api.app.maintenance import maintain, note_key_uses, renew_claims
 from projects_api.app.observability import ObservabilityMiddleware
 from projects_api.app.pools import keep_noting, note_pools
 from projects_api.app.proxies import PrefixMiddleware, ProxiesMiddleware
@@ -137,7 +137,7 @@ def _outer_layers(
     return layers
 
 
-_LOOPS = (maintain, renew_claims, keep_noting)
+_LOOPS = (maintain, renew_claims, note_key_uses, keep_noting)
 
 
 @asynccontextmanager

@@ -8,10 +8,11 @@ from datetime import timedelta
 import structlog
 from anyio import to_thread
 
+from projects_api.access.key_uses import INTERVAL_SECONDS
 from projects_api.app.services import Services
 from projects_api.database.endurance import Endurance
 from projects_api.metrics import metrics
-from projects_api.models import audit, job, stored_answer, trained_model
+from projects_api.models import api_key, audit, job, stored_answer, trained_model
 from projects_api.models.base import present, to_text
 
 BATCH = 200
@@ -43,6 +44,15 @@ async def renew_claims(services: Services) -> None:
             await to_thread.run_sync(services.claims.renew)
 
 
+async def note_key_uses(services: Services) -> None:
+    """Write down at intervals when keys were last used, and once more at the end."""
+    endurance = Endurance("key_uses_not_written")
+    while True:
+        await asyncio.sleep(INTERVAL_SECONDS)
+        with endurance.step():
+            await to_thread.run_sync(services.key_uses.write)
+
+
 @contextmanager
 def _counted() -> Iterator[None]:
     series = metrics()
@@ -62,6 +72,7 @@ def _run(services: Services) -> int:
     forgotten = _forget(services, services.settings.job_days, job.remove_old)
     metrics().jobs_forgotten.inc(forgotten)
     _forget(services, services.settings.audit_days, audit.remove_old)
+    _forget(services, services.settings.audit_days, api_key.remove_old)
     collected = services.artifacts.collect()
     metrics().contents_collected.inc(collected)
     return collected

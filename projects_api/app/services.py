@@ -1,11 +1,15 @@
 """What the operations of a running server share."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from projects_api.access.audit import Refusals
 from projects_api.access.idempotency import Claims
+from projects_api.access.key_uses import KeyUses
 from projects_api.access.places import Places, Threads
 from projects_api.access.rate_limit import RateLimit
 from projects_api.access.rules import Means, ProjectsRules
@@ -92,6 +96,11 @@ class Services:
         return Refusals(self.database, each_minute=self.settings.audit_refusals_per_minute)
 
     @cached_property
+    def key_uses(self) -> KeyUses:
+        """What notes when keys were last used."""
+        return KeyUses(self.database)
+
+    @cached_property
     def sampling(self) -> SharedAnswer:
         """Where the database is asked for metrics, which nobody else waits behind."""
         return SharedAnswer()
@@ -108,6 +117,7 @@ class Services:
             places=self.places,
             shared=self.shared,
             waiters=self.waiters,
+            key_uses=self.key_uses,
             offered={
                 "artifacts": self.artifacts,
                 "database": self.database,
@@ -125,6 +135,8 @@ class Services:
         self.waiters.close()
         self.predictions.close()
         self.refusals.close()
+        with suppress(SQLAlchemyError):  # the moment of a key's last use is not worth a failed end
+            self.key_uses.write()
         self.database.close()
 
 

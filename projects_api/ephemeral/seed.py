@@ -17,6 +17,9 @@ DEMO = Path(__file__).parent / "seeds" / "demo.zip"
 """An export of the documented example project."""
 
 STRANGER = "stranger"
+OPERATOR = "operator"
+SCOPES = ("read", "write", "predict")
+"""Of all keys but the operator's."""
 
 
 class Person(NamedTuple):
@@ -32,8 +35,9 @@ PEOPLE = {
     "editor": Person("bob@example.com", "Bob Smith"),
     "viewer": Person("dave@example.com", "Dave Miller"),
     STRANGER: Person("erin@example.com", "Erin Stone"),
+    OPERATOR: Person("olga@example.com", "Olga Novak"),
 }
-"""By their role in the project, of which the stranger has none."""
+"""By their role in the project, of which the stranger and the server's operator have none."""
 
 _PERSON = ("id", "email", "name", "created_at")
 
@@ -71,9 +75,10 @@ def _introduce(connection: Connection, person: Person, role: str, project_id: st
     user_id = user.find_id(connection, person.email)
     if user_id is None:
         user_id = user.create(connection, email=person.email, name=person.name)
-    if project_id and role != STRANGER:
+    if project_id and role not in {STRANGER, OPERATOR}:
         member.put(connection, project_id, user_id, role)
-    return api_key.issue(connection, user_id=user_id, name=role)
+    scopes = api_key.SCOPES if role == OPERATOR else SCOPES
+    return api_key.issue(connection, user_id=user_id, name=role, scopes=scopes)
 
 
 def _insert_unpacked(connection: Connection, unpacked: Unpacked) -> None:

@@ -19,7 +19,7 @@ def get_usage(
     kept = usage.of_person(connection, caller.user_id)
     owned, total = usage.list_owned(connection, caller.user_id, limit=limit, offset=offset)
     found: Any = {
-        **compared(kept, quotas.person),
+        **compared(kept, quotas.of_person(connection, caller.user_id)),
         "items": [compared(one, quotas.project) for one in owned],
         "total": total,
         "limit": limit,

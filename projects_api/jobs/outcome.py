@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from projects_api.jobs import KINDS
+from projects_api.models import job as jobs
 from projects_api.models import job_lease, job_log
 from projects_api.models.job import CANCELLED
 from projects_api.settings import Settings
@@ -119,6 +120,20 @@ def record(connection: Connection, job: Job, outcome: Outcome, settings: Setting
         job_lease.finish(connection, *here, outcome.status, outcome.message)
         tell_entity(connection, job, outcome)
     return outcome.status
+
+
+def cancel(connection: Connection, job: Job) -> bool:
+    """Cancel a job for whoever may, and what it is about where no worker will; tell of success.
+
+    One that runs is ended by its worker. A job that has ended stays what it is.
+    """
+    job_lease.hold_project(connection, job["project_id"])
+    if not jobs.request_cancel(connection, job["id"]):
+        return False
+    is_over = job_lease.find_status(connection, job["id"]) == ENDED_BY_CALLER.status
+    if is_over and job["kind"] in KINDS:  # else a kind that only newer workers know
+        tell_entity(connection, job, ENDED_BY_CALLER)
+    return True
 
 
 def tell_entity(connection: Connection, job: Job, outcome: Outcome) -> None:

@@ -7,17 +7,44 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
-from sqlalchemy import Connection, and_, bindparam, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlmodel import Field, SQLModel
 
-from projects_api.models.base import Identifier, Timestamp, new_id, now, rows_of, table_of
+from projects_api import schemas
+from projects_api.models.base import (
+    Identifier,
+    Timestamp,
+    new_id,
+    now,
+    page_of,
+    row_of,
+    rows_of,
+    table_of,
+)
 from projects_api.models.statements import DriverStatement
 from projects_api.models.user import users
 
-SCOPES = ("read", "write", "predict", "admin")
+SCOPES = get_args(schemas.KeyScope)
+OPERATOR = "admin"
+"""The scope of those who run the server; it includes every other one."""
 PREFIX = "pak"
+MAX_LIVE = 100
+"""Keys of one person that work at the same time."""
 
 
 class ApiKey(SQLModel, table=True):
@@ -34,14 +61,17 @@ class ApiKey(SQLModel, table=True):
     created_at: str = Field(sa_type=Timestamp)
     expires_at: str | None = Field(default=None, sa_type=Timestamp)
     revoked_at: str | None = Field(default=None, sa_type=Timestamp)
+    last_used_at: str | None = Field(default=None, sa_type=Timestamp)
 
 
 api_keys = table_of(ApiKey)
 
+_DEACTIVATED = exists().where(users.c.id == api_keys.c.user_id, users.c.deactivated_at.is_not(None))
 LIVE = and_(
     api_keys.c.lookup == bindparam("lookup"),
     api_keys.c.revoked_at.is_(None),
     or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > bindparam("now")),
+    ~_DEACTIVATED,
 )
 COLUMNS = (
     api_keys.c.id.label("key_id"),
@@ -61,7 +91,18 @@ class Caller(NamedTuple):
 
     def may(self, scope: str) -> bool:
         """Return whether the key has a scope; `admin` includes every other one."""
-        return scope in self.scopes or "admin" in self.scopes
+        return scope in self.scopes or OPERATOR in self.scopes
+
+
+class TooManyKeys(Exception):
+    """A person has as many keys that work as a person may have."""
+
+
+class Issued(NamedTuple):
+    """A new key: its id, and its text, which nobody can read again."""
+
+    id: str
+    text: str
 
 
 def issue(
@@ -73,11 +114,24 @@ def issue(
     expires_at: str | None = None,
 ) -> str:
     """Make a key and return its text, which nobody can read again."""
+    return make(connection, user_id=user_id, name=name, scopes=scopes, expires_at=expires_at).text
+
+
+def make(
+    connection: Connection,
+    *,
+    user_id: str,
+    name: str,
+    scopes: tuple[str, ...] = SCOPES,
+    expires_at: str | None = None,
+) -> Issued:
+    """Make a key."""
+    key_id = new_id()
     lookup = secrets.token_hex(8)
     secret = secrets.token_urlsafe(32)
     connection.execute(
         insert(api_keys).values(
-            id=new_id(),
+            id=key_id,
             user_id=user_id,
             name=name,
             lookup=lookup,
@@ -87,7 +141,69 @@ def issue(
             expires_at=expires_at,
         )
     )
-    return f"{PREFIX}_{lookup}_{secret}"
+    return Issued(key_id, f"{PREFIX}_{lookup}_{secret}")
+
+
+def issue_within(connection: Connection, *, user_id: str, **options: Any) -> Issued:
+    """Make a key unless the person has as many as may be; raises TooManyKeys.
+
+    The caller holds the person, or two requests together would pass the bound.
+    """
+    works = select(func.count()).where(_works(), api_keys.c.user_id == user_id)
+    if connection.execute(works).scalar_one() >= MAX_LIVE:
+        raise TooManyKeys
+    return make(connection, user_id=user_id, **options)
+
+
+def _works() -> ColumnElement[bool]:
+    ends = or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > now())
+    return and_(api_keys.c.revoked_at.is_(None), ends)
+
+
+def _shown() -> Select[Any]:
+    names = ("id", "user_id", "name", "scopes", "created_at", "expires_at", "last_used_at")
+    columns = [api_keys.c[name] for name in names]
+    joined = api_keys.join(users, users.c.id == api_keys.c.user_id)
+    return select(*columns, users.c.email).select_from(joined).where(_works())
+
+
+def _public(row: Any) -> Any:
+    return {**row, "scopes": [one for one in SCOPES if one in row["scopes"].split()]}
+
+
+def find(connection: Connection, key_id: str, *, user_id: str | None = None) -> Any:
+    """Find a key that works, of a person or of anybody, without its secret."""
+    statement = _shown().where(api_keys.c.id == key_id)
+    if user_id:
+        statement = statement.where(api_keys.c.user_id == user_id)
+    row = row_of(connection.execute(statement))
+    return _public(row) if row else None
+
+
+def list_page(
+    connection: Connection, *, user_id: str | None, limit: int, offset: int
+) -> tuple[list[Any], int]:
+    """List the keys that work, newest first, of a person or of everybody; tell how many."""
+    rows = _shown()
+    if user_id:
+        rows = rows.where(api_keys.c.user_id == user_id)
+    found, total = page_of(connection, rows, api_keys.c.id.desc(), limit=limit, offset=offset)
+    return [_public(row) for row in found], total
+
+
+def note_uses(connection: Connection, uses: Mapping[str, str]) -> None:
+    """Note when keys were last used, by their ids."""
+    noted = update(api_keys).where(api_keys.c.id == bindparam("key_id"))
+    # In one order, or two processes would wait for each other.
+    rows = [{"key_id": key_id, "moment": uses[key_id]} for key_id in sorted(uses)]
+    connection.execute(noted.values(last_used_at=bindparam("moment")), rows)
+
+
+def remove_old(connection: Connection, before: str, *, most: int) -> int:
+    """Forget keys that were revoked or expired before a moment; return how many."""
+    ended = or_(api_keys.c.revoked_at < before, api_keys.c.expires_at < before)
+    oldest = select(api_keys.c.id).where(ended).order_by(api_keys.c.id).limit(most)
+    return connection.execute(delete(api_keys).where(api_keys.c.id.in_(oldest))).rowcount
 
 
 def authenticate(connection: Connection, token: str) -> Caller | None:

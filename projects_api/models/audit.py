@@ -4,13 +4,23 @@ An entry holds ids and a status, and nothing of what was sent or answered. It ou
 the key and the project that it names, so that none of these is a reference.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Index, Integer, bindparam, delete, insert, select
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Index,
+    Integer,
+    Select,
+    bindparam,
+    delete,
+    insert,
+    select,
+)
 from sqlmodel import Field, SQLModel
 
-from projects_api.models.base import Identifier, Timestamp, new_id, rows_of, table_of
+from projects_api.models.base import Identifier, Timestamp, new_id, page_of, rows_of, table_of
 from projects_api.models.statements import DriverStatement, Listing
 
 Entry = dict[str, Any]
@@ -50,9 +60,8 @@ _ADD = DriverStatement(
         {column.name: bindparam(column.name) for column in audit_entries.c}
     )
 )
-_SHOWN = [column for column in audit_entries.c if column.name != "project_id"]
 _LISTING = Listing(
-    select(*_SHOWN),
+    select(audit_entries),
     audit_entries.c.project_id == bindparam("project_id"),
     audit_entries.c.created_at.desc(),
     audit_entries.c.id.desc(),
@@ -80,14 +89,33 @@ def list_newest(
     connection: Connection, *, since: str | None = None, limit: int, **wanted: str | int | None
 ) -> list[Entry]:
     """List the newest entries, newest first; `wanted` are columns and what they must be."""
+    statement = _chosen(since, wanted).order_by(*_NEWEST).limit(limit)
+    return rows_of(connection.execute(statement))
+
+
+def list_page(
+    connection: Connection,
+    *,
+    since: str | None = None,
+    limit: int,
+    offset: int,
+    **wanted: str | int | None,
+) -> tuple[list[Any], int]:
+    """List the same a page at a time, and tell how many entries there are."""
+    return page_of(connection, _chosen(since, wanted), *_NEWEST, limit=limit, offset=offset)
+
+
+_NEWEST = (audit_entries.c.created_at.desc(), audit_entries.c.id.desc())
+
+
+def _chosen(since: str | None, wanted: Mapping[str, str | int | None]) -> Select[Any]:
     statement = select(audit_entries)
     for name, value in wanted.items():
         if value is not None:
             statement = statement.where(audit_entries.c[name] == value)
     if since is not None:
         statement = statement.where(audit_entries.c.created_at >= since)
-    newest = (audit_entries.c.created_at.desc(), audit_entries.c.id.desc())
-    return rows_of(connection.execute(statement.order_by(*newest).limit(limit)))
+    return statement
 
 
 def remove_old(connection: Connection, before: str, *, most: int) -> int:

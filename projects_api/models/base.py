@@ -10,20 +10,23 @@ from typing import Any
 import uuid_utils
 from sqlalchemy import (
     CheckConstraint,
+    ColumnElement,
     Connection,
     CursorResult,
     DateTime,
     Dialect,
+    Select,
     String,
     Table,
     Uuid,
     bindparam,
+    func,
     select,
 )
 from sqlalchemy.types import TypeDecorator, TypeEngine
 from sqlmodel import SQLModel
 
-from projects_api.models.statements import DriverStatement
+from projects_api.models.statements import DriverStatement, total_of
 
 NAMING_CONVENTION = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -117,6 +120,23 @@ def rows_of(result: CursorResult[Any]) -> list[Any]:
     return [dict(zip(names, row, strict=True)) for row in result.all()]
 
 
+def page_of(
+    connection: Connection,
+    rows: Select[Any],
+    *order: ColumnElement[Any],
+    limit: int,
+    offset: int,
+) -> tuple[list[Any], int]:
+    """Return a page of rows and how many there are; for conditions that differ each time."""
+    page = rows.order_by(*order).limit(limit).offset(offset)
+    found = rows_of(connection.execute(page))
+    total = total_of(len(found), limit=limit, offset=offset)
+    if total is None:
+        counted = rows.with_only_columns(func.count(), maintain_column_froms=True)
+        total = connection.execute(counted).scalar_one()
+    return found, total
+
+
 def list_of_project(connection: Connection, table: Table, project_id: str) -> list[Any]:
     """List the rows of a table that belong to a project, oldest first."""
     statement = (
@@ -147,6 +167,18 @@ def _project_of(table: Table) -> DriverStatement:
 def to_text(moment: datetime) -> str:
     """Write a moment as RFC 3339 in UTC with `Z`."""
     return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat()}Z"
+
+
+def in_utc(text: str) -> str:
+    """Write a moment of any RFC 3339 form as `to_text` does.
+
+    What has no year in UTC, by its offset, becomes the first or the last moment that has.
+    """
+    moment = datetime.fromisoformat(text.upper())
+    try:
+        return to_text(moment)
+    except OverflowError:
+        return "0001-01-01T00:00:00Z" if moment.year == 1 else "9999-12-31T23:59:59Z"
 
 
 def present() -> datetime:

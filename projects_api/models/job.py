@@ -30,11 +30,13 @@ from projects_api.models.base import (
     new_id,
     now,
     one_of,
+    page_of,
     row_of,
     rows_of,
     table_of,
 )
 from projects_api.models.member import members
+from projects_api.models.user import users
 
 STATUSES = get_args(schemas.JobStatus)
 MAX_WAITING = 100
@@ -168,6 +170,22 @@ def find_for_user(connection: Connection, job_id: str, user_id: str) -> schemas.
     return row_of(connection.execute(statement))
 
 
+def find(connection: Connection, job_id: str) -> Any:
+    """Find any job, as those see it who may see all; `None` where there is none."""
+    return row_of(connection.execute(select(*PUBLIC).where(jobs.c.id == job_id)))
+
+
+def list_page(
+    connection: Connection, *, status: str | None, limit: int, offset: int
+) -> tuple[list[Any], int]:
+    """List everybody's jobs with who asked for them, newest first, and tell how many."""
+    rows = select(*PUBLIC, jobs.c.user_id, users.c.email).join(users, users.c.id == jobs.c.user_id)
+    newest = [jobs.c.id.desc()]
+    if status:  # The index that has the status has the moment next.
+        rows, newest = rows.where(jobs.c.status == status), [jobs.c.created_at.desc(), *newest]
+    return page_of(connection, rows, *newest, limit=limit, offset=offset)
+
+
 def list_open(connection: Connection, job_ids: Collection[str]) -> set[str]:
     """Tell which of some jobs have not ended; those that are gone have."""
     statement = select(jobs.c.id).where(jobs.c.id.in_(job_ids), jobs.c.status.in_(OPEN))
@@ -181,10 +199,13 @@ def count_open(connection: Connection) -> list[dict[str, Any]]:
     return rows_of(connection.execute(statement.group_by(jobs.c.kind, jobs.c.status)))
 
 
-def request_cancel(connection: Connection, job_id: str) -> None:
-    """Cancel a job: at once where it is queued; else its worker ends it. The last word stays."""
+def request_cancel(connection: Connection, job_id: str) -> bool:
+    """Cancel a job: at once where it is queued; else its worker ends it. The last word stays.
+
+    Tells whether there was a job that had not ended.
+    """
     queued = jobs.c.status == "queued"
-    connection.execute(
+    changed = connection.execute(
         update(jobs)
         .where(jobs.c.id == job_id, jobs.c.status.in_(OPEN))
         .values(
@@ -195,6 +216,7 @@ def request_cancel(connection: Connection, job_id: str) -> None:
             input_sha256=case((queued, None), else_=jobs.c.input_sha256),
         )
     )
+    return changed.rowcount == 1
 
 
 def request_stop(connection: Connection, job_id: str) -> bool:

@@ -1,6 +1,8 @@
 """People who have keys and are members of projects."""
 
-from sqlalchemy import Connection, delete, insert, select
+from typing import Any
+
+from sqlalchemy import BigInteger, Connection, bindparam, delete, insert, select, update
 from sqlmodel import Field, SQLModel
 
 from projects_api.models.base import (
@@ -9,13 +11,20 @@ from projects_api.models.base import (
     binary_text,
     new_id,
     now,
+    page_of,
+    row_of,
     rows_of,
     table_of,
 )
+from projects_api.models.statements import DriverStatement
 
 
 class User(SQLModel, table=True):
-    """A person; the e-mail address is kept in lower case and is unique."""
+    """A person; the e-mail address is kept in lower case and is unique.
+
+    No key of somebody who is deactivated works. `own_quota_bytes` is for this person in the place
+    of the server's quota: null where there is none, 0 where there is no limit.
+    """
 
     __tablename__ = "users"
 
@@ -23,9 +32,15 @@ class User(SQLModel, table=True):
     email: str = Field(unique=True, sa_type=binary_text(254))
     name: str = Field(max_length=255)
     created_at: str = Field(sa_type=Timestamp)
+    deactivated_at: str | None = Field(default=None, sa_type=Timestamp)
+    own_quota_bytes: int | None = Field(default=None, sa_type=BigInteger)
 
 
 users = table_of(User)
+
+_OWN_QUOTA = DriverStatement(
+    select(users.c.own_quota_bytes).where(users.c.id == bindparam("user_id"))
+)
 
 
 def create(connection: Connection, *, email: str, name: str) -> str:
@@ -42,6 +57,46 @@ def find_id(connection: Connection, email: str) -> str | None:
     this = users.c.email == email.lower()
     found: str | None = connection.scalar(select(users.c.id).where(this))
     return found
+
+
+def find(connection: Connection, user_id: str) -> Any:
+    """Find a person by id; `None` where there is none."""
+    return row_of(connection.execute(select(users).where(users.c.id == user_id)))
+
+
+def own_quota(connection: Connection, user_id: str) -> int | None:
+    """Tell the quota that a person has in the place of the server's."""
+    found: int | None = _OWN_QUOTA.scalar(connection, user_id=user_id)
+    return found
+
+
+def set_own_quota(connection: Connection, user_id: str, quota_bytes: int | None) -> None:
+    """Give a person a quota of their own, or take it away."""
+    person = update(users).where(users.c.id == user_id)
+    connection.execute(person.values(own_quota_bytes=quota_bytes))
+
+
+def deactivate(connection: Connection, user_id: str) -> None:
+    """Have no key of a person work, from now on; one who is deactivated stays so since then."""
+    person = update(users).where(users.c.id == user_id, users.c.deactivated_at.is_(None))
+    connection.execute(person.values(deactivated_at=now()))
+
+
+def activate(connection: Connection, user_id: str) -> None:
+    """Have the keys of a person work again."""
+    person = update(users).where(users.c.id == user_id)
+    connection.execute(person.values(deactivated_at=None))
+
+
+def list_page(
+    connection: Connection, *, search: str | None, limit: int, offset: int
+) -> tuple[list[Any], int]:
+    """List people by address, those whose address contains a text, and tell how many."""
+    rows = select(users)
+    if search:
+        # Addresses are in lower case, and ASCII: both databases find the same.
+        rows = rows.where(users.c.email.contains(search.lower(), autoescape=True))
+    return page_of(connection, rows, users.c.email, limit=limit, offset=offset)
 
 
 def any_exists(connection: Connection) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from projects_api.models import usage
+from projects_api.models import usage, user
 
 _FOR_WHOM = {
     "person": "the files that you brought or had made",
@@ -58,16 +58,21 @@ class Quotas:
         if self.project and claim.project_id:
             used = usage.of_project(connection, claim.project_id)["stored_bytes"]
             _compare("project", used + more_bytes, self.project)
-        if self.person:
+        if quota := self.of_person(connection, claim.user_id):
             used = usage.of_person(connection, claim.user_id)["stored_bytes"]
-            _compare("person", used + more_bytes, self.person)
+            _compare("person", used + more_bytes, quota)
+
+    def of_person(self, connection: Connection, user_id: str) -> float:
+        """Return the person's own quota, or the one that is everybody's."""
+        own = user.own_quota(connection, user_id)
+        return self.person if own is None else own
 
     def confirm(self, connection: Connection, claim: Claim) -> None:
         """Check again where the files have their rows, which no other request adds to meanwhile.
 
         The caller holds the project. Raises QuotaExceeded.
         """
-        if self.person:
+        if self.of_person(connection, claim.user_id):
             usage.hold_person(connection, claim.user_id)
         self.check(connection, claim)
 

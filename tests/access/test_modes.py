@@ -18,7 +18,8 @@ QUICK_READS = {
     *("list_models", "get_model", "explain_model", "get_model_evaluation"),
     "get_model_parameters",
     *("list_deployments", "get_deployment", "list_reports", "get_report"),
-    "list_audit_entries",
+    *("list_audit_entries", "list_all_audit_entries", "list_people", "list_jobs"),
+    *("list_keys", "get_key", "list_all_keys", "get_any_key"),
 }
 """Those that ask the database for a few rows, and nothing and nobody else."""
 OTHERS = {
@@ -26,6 +27,8 @@ OTHERS = {
         *("create_project", "update_project", "delete_project", "add_member", "remove_member"),
         *("delete_dataset", "create_experiment", "delete_experiment", "delete_model"),
         *("stop_experiment", "predict_dataset_with_deployment"),
+        *("create_key", "delete_key", "revoke_key", "create_person", "create_person_key"),
+        *("deactivate_person", "activate_person", "set_person_quota", "cancel_job"),
         *("create_deployment", "promote_deployment", "rollback_deployment"),
         *("deactivate_deployment", "create_report", "predict_dataset"),
     },
@@ -33,7 +36,10 @@ OTHERS = {
     Mode.UPLOAD: {"import_project", "upload_dataset", "upload_dataset_version"},
     Mode.OWN_TRANSACTIONS: {"get_dataset_columns", "analyze_dataset", "preview_dataset"},
 }
-SLOW_READS = {"predict", "predict_with_deployment", "give_feedback", "get_drift", "get_usage"}
+SLOW_READS = {
+    *("predict", "predict_with_deployment", "give_feedback", "get_drift"),
+    *("get_usage", "get_person"),
+}
 """Those that ask a model, write by themselves, or have the database add up many rows."""
 
 

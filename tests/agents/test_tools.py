@@ -25,6 +25,8 @@ OTHERWISE = {
     "stop_experiment": "409",  # it has ended
     "delete_experiment": "409",  # a model of it is deployed
     "delete_model": "409",
+    # No job and no key of the seed has its documented id.
+    **dict.fromkeys(("cancel_job", "get_key", "get_any_key", "delete_key", "revoke_key"), "404"),
 }
 """What the seed does not let succeed as documented, by the status that is told."""
 KNOWN_LATER = {

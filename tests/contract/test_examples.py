@@ -1,6 +1,6 @@
 """Examples are true: each is sent to, or comes from, a server that holds the documented values."""
 
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from hashlib import sha256
@@ -14,9 +14,11 @@ from sqlalchemy import delete, insert, make_url, update
 
 from projects_api.access import places, rate_limit
 from projects_api.access.idempotency import Claims, IdempotentRequest
+from projects_api.app import maintenance
 from projects_api.database import Database
 from projects_api.handlers import dataset_predictions
 from projects_api.models import (
+    api_key,
     artifact,
     audit,
     dataset,
@@ -27,6 +29,7 @@ from projects_api.models import (
     job,
     member,
     report,
+    user,
 )
 from projects_api.models import project as projects
 from projects_api.models.base import new_id
@@ -93,7 +96,9 @@ def settings(request, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def documented_server(settings):
-    with running(settings) as server:
+    with pytest.MonkeyPatch.context() as patch, running(settings) as server:
+        # When keys were last used is as documented, too.
+        patch.setattr(maintenance, "INTERVAL_SECONDS", 3600)
         yield server
 
 
@@ -108,7 +113,18 @@ def at(monkeypatch):
     """Set the clock, and the ids that are given next in each module."""
 
     def set_to(moment: str, **ids: str) -> None:
-        made = (projects, dataset, dataset_version, artifact, experiment, job, report, deployment)
+        made = (
+            projects,
+            dataset,
+            dataset_version,
+            artifact,
+            experiment,
+            job,
+            report,
+            deployment,
+            api_key,
+            user,
+        )
         for module in (*made, member):
             monkeypatch.setattr(module, "now", lambda: moment)
         for module in (*made, dataset_predictions):
@@ -166,6 +182,71 @@ def upload_the_example(world: World, at) -> requests.Response:
     )
     world.empty()
     return send(world.alice, "upload_dataset")
+
+
+def laptop(world: World):
+    """Give Alice with the documented key, which is her only one, and an operator's."""
+    shown, keys = answer_of("get_key")["key"], api_key.api_keys
+    text = world.server.key(world.alice.user_id, tuple(shown["scopes"]))
+    told = {name: shown[name] for name in ("id", "name", "created_at", "last_used_at")}
+    with world.server.services.database.transaction() as connection:
+        hers = keys.c.user_id == world.alice.user_id
+        this = keys.c.lookup == text.split("_")[1]
+        connection.execute(delete(keys).where(hers, ~this))
+        connection.execute(update(keys).where(this).values(**told))
+    return replace(world.alice, key=text)
+
+
+@contextmanager
+def random_parts(secret: str):
+    """Have the next key be this one."""
+    _, lookup, rest = secret.split("_", 2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(api_key.secrets, "token_hex", lambda _: lookup)
+        patch.setattr(api_key.secrets, "token_urlsafe", lambda _: rest)
+        yield
+
+
+def create_key(world: World, at, _media_type: str) -> requests.Response:
+    person, made = laptop(world), answer_of("create_key")
+    at(made["key"]["created_at"], api_key=made["key_id"])
+    with random_parts(made["secret"]):
+        return send(person, "create_key")
+
+
+def list_all_keys(world: World, at, _media_type: str) -> requests.Response:
+    return send(laptop(world), "list_all_keys", params={"user_id": world.alice.user_id})
+
+
+def create_person(world: World, at, _media_type: str) -> requests.Response:
+    person, made = laptop(world), answer_of("create_person")
+    with world.server.services.database.transaction() as connection:
+        connection.execute(delete(user.users).where(user.users.c.id == made["person_id"]))
+    at(made["person"]["created_at"], user=made["person_id"])
+    return send(person, "create_person")
+
+
+def deactivate_person(world: World, at, _media_type: str) -> requests.Response:
+    person = laptop(world)
+    at(answer_of("deactivate_person")["person"]["deactivated_at"])
+    return send(person, "deactivate_person")
+
+
+def create_person_key(world: World, at, _media_type: str) -> requests.Response:
+    person, made = laptop(world), answer_of("create_person_key")
+    at(made["key"]["created_at"], api_key=made["key_id"])
+    with random_parts(made["secret"]):
+        return send(person, "create_person_key")
+
+
+def cancel_job(world: World, at, _media_type: str) -> requests.Response:
+    person, ended = laptop(world), answer_of("cancel_job")["job"]
+    waits = {name: ended[name] for name in ("attempts", "progress", "started_at")}
+    with world.server.services.database.transaction() as connection:
+        mine = update(job.jobs).where(job.jobs.c.id == ended["id"])
+        connection.execute(mine.values(**waits, status="queued", finished_at=None))
+    at(ended["finished_at"])
+    return send(person, "cancel_job")
 
 
 def create_project(world: World, at, _media_type: str) -> requests.Response:
@@ -339,6 +420,15 @@ def list_audit_entries(world: World, at, _media_type: str) -> requests.Response:
     return send(world.alice, "list_audit_entries")
 
 
+def list_all_audit_entries(world: World, at, _media_type: str) -> requests.Response:
+    person = laptop(world)
+    with world.server.services.database.transaction() as connection:
+        connection.execute(delete(audit.audit_entries))
+        entries = answer_of("list_audit_entries")["items"]
+        connection.execute(insert(audit.audit_entries), entries)
+    return send(person, "list_all_audit_entries")
+
+
 def import_project(world: World, at, _media_type: str) -> requests.Response:
     at("2026-02-28T15:00:00Z", job=answer_of("import_project")["job_id"])
     # The documented archive is cut short.
@@ -365,6 +455,13 @@ PREPARED = {
         stop_experiment,
         import_project,
         list_audit_entries,
+        list_all_audit_entries,
+        cancel_job,
+        create_key,
+        list_all_keys,
+        create_person,
+        deactivate_person,
+        create_person_key,
         predict,
         download_model,
         delete_model,
@@ -387,7 +484,10 @@ def test_a_success_is_its_example(world, at, operation_id, media_type, name):
     if operation_id in PREPARED:
         answer = PREPARED[operation_id](world, at, media_type)
     else:
-        answer = send(world.alice, operation_id)
+        operation = OPERATIONS[operation_id]
+        of_keys = operation["tags"].value == ["keys"]
+        is_operators = operation["x-required-scope"].value == "admin"
+        answer = send(laptop(world) if of_keys or is_operators else world.alice, operation_id)
     assert answer.headers["content-type"] == media_type, answer.text
     response = response_of(operation_id)
     example = response["content"][media_type]["examples"][name]["value"].value
@@ -497,6 +597,37 @@ class Provoke:
                 return self._predict(server)
         finally:
             file.write_bytes(content)
+
+    def key_not_found(self):
+        return send(self.world.bob, "get_key")
+
+    def person_not_found(self):
+        path = f"/api/admin/people/{new_id()}"
+        return laptop(self.world).get(path, headers={"X-Request-Id": REQUEST_ID})
+
+    def too_many_keys(self):
+        self.monkeypatch.setattr(api_key, "MAX_LIVE", 1)
+        return send(laptop(self.world), "create_key")
+
+    def key_outlives(self):
+        ends = answer_of("create_key")["key"]["expires_at"]
+        key = self.world.server.key(self.alice.user_id, expires_at=ends)
+        body = {"name": "Nightly build", "scopes": ["read"]}
+        return send(replace(self.alice, key=key), "create_key", json=body)
+
+    def expiry_refused(self):
+        body = {"name": "K", "scopes": ["read"], "expires_at": "2020-01-01T00:00:00Z"}
+        return send(self.alice, "create_key", json=body)
+
+    def address_taken(self):
+        return send(laptop(self.world), "create_person", json={"email": self.world.bob.email})
+
+    def own_account(self):
+        path = f"/api/admin/people/{self.alice.user_id}/deactivate"
+        return laptop(self.world).post(path, headers={"X-Request-Id": REQUEST_ID})
+
+    def job_ended(self):
+        return send(laptop(self.world), "cancel_job")
 
     def member_not_found(self):
         assert send(self.alice, "remove_member").status_code == 200

@@ -20,7 +20,8 @@ import structlog
 
 from projects_api.models import user
 from projects_api.openapi import contract
-from tests.conftest import Person
+from projects_api.settings import Settings
+from tests.conftest import Person, running
 from tests.contract.traffic import drift
 from tools import node_tools
 
@@ -38,6 +39,7 @@ LUCKY = {
     "create_experiment",
     "deactivate_deployment",
     "delete_dataset",
+    "delete_key",
     "delete_experiment",
     "delete_model",
     "delete_project",
@@ -50,6 +52,7 @@ LUCKY = {
     "upload_dataset",
     "upload_dataset_version",
     "download_report",
+    "get_key",
 }
 """Operations whose success takes luck: the right id, of what is there at that moment."""
 LUCKY_FOR = {"owner": LUCKY, "viewer": LUCKY | {"predict_dataset"}}
@@ -86,6 +89,7 @@ READS = (
     "list_models",
     "preview_dataset",
 )
+EVERY = CERTAIN | {"400", "403", "409", "413", "429", "500", "503"}
 OUT_OF_REACH = {
     # The server has no limit on requests, and nothing in it fails.
     "*": {"429", "500", "503"},
@@ -95,6 +99,11 @@ OUT_OF_REACH = {
     "list_projects": {"403"},
     "get_experiment_capabilities": {"403"},
     "get_usage": {"403"},
+    "list_keys": {"403"},
+    "get_key": {"403"},
+    "delete_key": {"403"},
+    # Nobody has a hundred keys, and those that ask do not expire.
+    "create_key": {"409", "413"},
     # A job that the caller may not see is not found.
     "get_job": {"403"},
     # No worker trains anything.
@@ -120,6 +129,20 @@ OUT_OF_REACH = {
     # running with its Idempotency-Key.
     "upload_dataset": {"400", "409"},
     "upload_dataset_version": {"400", "409"},
+}
+
+
+OPERATORS = {
+    operation["operationId"]
+    for item in contract()["paths"].values()
+    for operation in item.values()
+    if isinstance(operation, dict) and operation.get("x-required-scope") == "admin"
+}
+# These two are no operators.
+OUT_OF_REACH |= {operation: EVERY - {"401", "403"} for operation in OPERATORS}
+LUCKY_FOR_OPERATORS = {
+    *("activate_person", "cancel_job", "create_person_key", "deactivate_person", "delete_key"),
+    *("get_any_key", "get_key", "revoke_key", "set_person_quota"),
 }
 
 
@@ -187,28 +210,9 @@ def test_no_request_breaks_the_contract(server, people, shared_projects, caller,
     keys.write_text(json.dumps(keys_of(caller=people[caller], stranger=people["stranger"])))
     recording = tmp_path / "traffic.har"
     before = count_answers(server)
-    run = subprocess.run(
-        [
-            Path(sys.executable).with_name("schemathesis"),
-            "run",
-            f"{server.url}/openapi.json",
-            "--checks=all",
-            f"--max-examples={EXAMPLES}",
-            f"--seed={SEED}",
-            *([] if LONG else [f"--report-har-path={recording}"]),
-            "--no-color",
-        ],
-        cwd=ROOT,
-        env={
-            **os.environ,
-            "FUZZING_KEYS": str(keys),
-            "FUZZING_SHARED": json.dumps(shared_projects),
-            # Or requests looks through all variables for proxies, twice for each request.
-            "no_proxy": "127.0.0.1",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
+    options = [] if LONG else [f"--report-har-path={recording}"]
+    run = run_schemathesis(
+        server, people[caller], keys, *options, FUZZING_SHARED=json.dumps(shared_projects)
     )
     answers = count_answers(server) - before
     title = f"{caller} on {server.kind}, FUZZING_SEED={SEED} FUZZING_EXAMPLES={EXAMPLES}"
@@ -219,6 +223,62 @@ def test_no_request_breaks_the_contract(server, people, shared_projects, caller,
     if recording.exists() and not node_tools.reason_to_skip():
         # A second opinion on every answer; requests are wrong on purpose.
         assert drift(recording, server.url)["response"] == [], title
+
+
+@pytest.mark.timeout(0 if "FUZZING_EXAMPLES" in os.environ else 900)
+def test_no_request_of_an_operator_breaks_the_contract(new_database_url, tmp_path):
+    """On a server apart, for it takes away the keys of others, and makes people."""
+    settings = Settings(_env_file=None, database_url=new_database_url, data_dir=tmp_path / "data")
+    with running(settings) as server:
+        operator = server.person("Olga", ("admin",))
+        stranger = server.person("Sam")
+        for _ in range(10):
+            server.add_job(None, server.person().user_id)
+        keys = tmp_path / "keys.json"
+        keys.write_text(json.dumps(keys_of(caller=operator, stranger=stranger)))
+        before = count_answers(server)
+        run = run_schemathesis(server, operator, keys, "--include-path-regex=^/api/(admin|keys)")
+        answers = count_answers(server) - before
+    title = f"operator on {new_database_url}, FUZZING_SEED={SEED} FUZZING_EXAMPLES={EXAMPLES}"
+    print(f"\n{title}\n{table_of(answers)}")  # noqa: T201 - with -s, what was reached
+    if run.returncode:
+        pytest.fail(f"{title}\n{shortened(run.stdout)}\n{shortened(run.stderr)}", pytrace=False)
+    certain = {
+        (operation, status)
+        for operation, status in declared_answers()
+        if operation in OPERATORS | {"list_keys", "get_key", "create_key", "delete_key"}
+        and status in CERTAIN
+        and not (status[0] == "2" and operation in LUCKY_FOR_OPERATORS)
+    }
+    assert sorted(certain - set(answers)) == []
+
+
+def run_schemathesis(server, caller: Person, keys: Path, *options: str, **environment: str):
+    """Run Schemathesis against a server, with the keys in a file."""
+    return subprocess.run(
+        [
+            Path(sys.executable).with_name("schemathesis"),
+            "run",
+            f"{server.url}/openapi.json",
+            "--checks=all",
+            f"--max-examples={EXAMPLES}",
+            f"--seed={SEED}",
+            *options,
+            "--no-color",
+        ],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "FUZZING_KEYS": str(keys),
+            "FUZZING_OWN_KEY": caller.get("/api/keys").json()["caller"]["key_id"],
+            # Or requests looks through all variables for proxies, twice for each request.
+            "no_proxy": "127.0.0.1",
+            **environment,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def keys_of(**people: Person) -> dict:
@@ -251,16 +311,9 @@ def table_of(answers: Counter[tuple[str, str]]) -> str:
 
 def missed(answers: Counter[tuple[str, str]], caller: str) -> list[tuple[str, str]]:
     """Name each status that the contract declares and that no request got, although one could."""
-    declared = {
-        (operation["operationId"], status)
-        for path in contract()["paths"].values()
-        for method, operation in path.items()
-        if method != "parameters"
-        for status in operation["responses"]
-    }
     return sorted(
         (operation, status)
-        for operation, status in declared - set(answers)
+        for operation, status in declared_answers() - set(answers)
         if status not in OUT_OF_REACH["*"] | OUT_OF_REACH.get(operation, set())
         and (
             LONG
@@ -268,6 +321,17 @@ def missed(answers: Counter[tuple[str, str]], caller: str) -> list[tuple[str, st
         )
         and (caller, status) != ("owner", "403")
     )
+
+
+def declared_answers() -> set[tuple[str, str]]:
+    """Name each status that the contract declares, with its operation."""
+    return {
+        (operation["operationId"], status)
+        for path in contract()["paths"].values()
+        for method, operation in path.items()
+        if method != "parameters"
+        for status in operation["responses"]
+    }
 
 
 def shortened(output: str) -> str:

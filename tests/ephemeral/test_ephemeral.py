@@ -190,7 +190,9 @@ class TestSeed:
         path = f"/api/projects/{projects_api_server.project_id}"
         members = send(projects_api_server, "GET", f"{path}/members").json()["items"]
         assert {one["email"]: one["role"] for one in members} == {
-            person.email: role for role, person in PEOPLE.items() if role != "stranger"
+            person.email: role
+            for role, person in PEOPLE.items()
+            if role not in {"stranger", "operator"}
         }
         change = {"name": "Changed"}
         reads = {role: send(projects_api_server, "GET", path, role).status_code for role in PEOPLE}
@@ -203,8 +205,8 @@ class TestSeed:
             for role in ("stranger", "viewer", "editor", "admin", "owner")
         }
         members = {"viewer": 200, "editor": 200, "admin": 200, "owner": 200}
-        assert reads == {**members, "stranger": 404}
-        assert changes == {**members, "viewer": 403, "stranger": 404}
+        assert reads == {**members, "stranger": 404, "operator": 404}
+        assert changes == {**members, "viewer": 403, "stranger": 404, "operator": 404}
         assert deletes == {
             "stranger": 404,
             "viewer": 403,

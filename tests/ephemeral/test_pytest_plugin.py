@@ -57,7 +57,8 @@ def test_two(projects_api_server):
     project = send(projects_api_server, "GET", f"/api/projects/{projects_api_server.project_id}")
     assert project["project"]["name"] == "Fraud Detection v2"
     assert projects_api_server.api_key == projects_api_server.keys["owner"]
-    assert set(projects_api_server.keys) == {"owner", "admin", "editor", "viewer", "stranger"}
+    roles = {"owner", "admin", "editor", "viewer", "stranger", "operator"}
+    assert set(projects_api_server.keys) == roles
 """,
     )
     result.assert_outcomes(passed=2)

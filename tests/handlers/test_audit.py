@@ -1,4 +1,4 @@
-"""The operation of the tag `audit`."""
+"""The operations of the tag `audit`."""
 
 from sqlalchemy import func, select
 
@@ -46,6 +46,7 @@ class TestListAuditEntries:
             "created_at": "",
             "operation": "update_project",
             "status": 200,
+            "project_id": project_id,
             "user_id": owner.user_id,
             "key_id": key_id,
             "resource_id": project_id,
@@ -185,3 +186,38 @@ class TestListAuditEntries:
             ).one()
         assert count == 2
         assert (entry.status, entry.user_id) == (200, owner.user_id)
+
+
+class TestListAllAuditEntries:
+    def test_by_each_of_what_entries_have(self, server, owner, other, project_id):
+        operator = server.person("Olga", ("admin",))
+        assert owner.share(project_id, other, "viewer").status_code == 201
+        assert other.put(f"/api/projects/{project_id}", json={"name": "N"}).status_code == 403
+        wait_for_log(owner, project_id, 3)
+
+        def found(**wanted) -> list[tuple[str, int]]:
+            query = {"project_id": project_id, **wanted}
+            answer = operator.get("/api/admin/audit", params=query)
+            assert answer.status_code == 200, answer.text
+            assert answer.json()["total"] == len(answer.json()["items"])
+            return what(answer.json()["items"])
+
+        every = [("create_project", 201), ("add_member", 201), ("update_project", 403)]
+        assert found() == every
+        assert found(user_id=other.user_id.upper()) == every[2:]
+        assert found(operation="add_member") == every[1:2]
+        assert found(status=201) == every[:2]
+        assert found(status=201, user_id=other.user_id) == []
+        second = log_of(owner, project_id)[1]["created_at"]
+        assert found(since=second) == every[1:]
+        assert found(since=second.replace("Z", "+00:00")) == every[1:]
+        assert found(since="0001-01-01T00:00:00+14:00") == every
+        assert found(since="9999-12-31T23:59:59-14:00") == []
+        page = operator.get(
+            "/api/admin/audit", params={"project_id": project_id, "limit": 1, "offset": 1}
+        ).json()
+        assert (what(page["items"]), page["total"]) == (every[1:2], 3)
+        assert page["items"][0] == log_of(owner, project_id)[1]
+
+    def test_of_whoever_is_no_operator(self, owner):
+        assert_problem(owner.get("/api/admin/audit"), 403, "insufficient-scope", "`admin`")

@@ -4,6 +4,7 @@ import pytest
 
 from projects_api.models import job, job_lease
 from projects_api.models.base import new_id
+from tests.handlers.conftest import assert_problem
 
 
 @pytest.fixture
@@ -99,3 +100,70 @@ class TestGetJob:
     @pytest.mark.parametrize("job_id", [new_id(), "none"], ids=["other", "none"])
     def test_unknown(self, owner, problem, job_id):
         problem(owner.get(f"/api/jobs/{job_id}"), 404, "job-not-found")
+
+
+@pytest.fixture
+def operator(server):
+    return server.person("Olga", ("admin",))
+
+
+class TestListJobs:
+    def test_everybodys_newest_first_and_of_one_status(self, owner, other, operator, server):
+        mine, theirs = server.add_job(None, owner.user_id), server.add_job(None, other.user_id)
+        found = operator.get("/api/admin/jobs", params={"limit": 2}).json()
+        assert [(one["user_id"], one["email"], one["job"]["id"]) for one in found["items"]] == [
+            (other.user_id, other.email, theirs),
+            (owner.user_id, owner.email, mine),
+        ]
+        assert found["items"][1]["job"] == owner.get(f"/api/jobs/{mine}").json()["job"]
+        assert operator.post(f"/api/admin/jobs/{theirs}/cancel").status_code == 200
+        for status, newest in (("queued", mine), ("cancelled", theirs)):
+            query = {"status": status, "limit": 500}
+            page = operator.get("/api/admin/jobs", params=query).json()
+            assert page["items"][0]["job"]["id"] == newest
+            assert {one["job"]["status"] for one in page["items"]} == {status}
+            assert page["total"] == len(page["items"])
+
+
+class TestCancelJob:
+    def cancel(self, operator, job_id: str):
+        return operator.post(f"/api/admin/jobs/{job_id}/cancel")
+
+    def test_one_that_waits_ends_at_once_with_its_experiment(self, owner, operator, project_id):
+        version = owner.upload(project_id, b"a,b\n1,2\n3,4\n").json()["dataset_version_id"]
+        body = {
+            "project_id": project_id,
+            "dataset_version_id": version,
+            "name": "Run",
+            "target_column": "b",
+            "problem_type": "regression",
+        }
+        made = owner.post("/api/experiments", json=body).json()
+        answer = self.cancel(operator, made["job_id"])
+        assert answer.status_code == 200, answer.text
+        ended = answer.json()["job"]
+        assert (ended["status"], ended["message"]) == ("cancelled", job.CANCELLED)
+        assert owner.get(f"/api/jobs/{made['job_id']}").json()["job"] == ended
+        run = owner.get(f"/api/experiments/{made['experiment_id']}").json()["experiment"]
+        assert (run["status"], run["message"]) == ("cancelled", job.CANCELLED)
+
+    def test_one_that_runs_is_left_to_its_worker(self, server, owner, operator, queue):
+        job_id = queue()
+        with server.services.database.transaction() as connection:
+            _, worker = claim(connection, job_id)
+        assert self.cancel(operator, job_id).json()["job"]["status"] == "running"
+        with server.services.database.transaction() as connection:
+            assert job_lease.is_cancelled(connection, job_id, worker)
+
+    def test_one_that_has_ended_stays_as_it_is(self, operator, queue):
+        job_id = queue()
+        first = self.cancel(operator, job_id).json()["job"]
+        assert_problem(self.cancel(operator, job_id), 409, "job-ended")
+        page = operator.get("/api/admin/jobs", params={"status": "cancelled"}).json()
+        assert first in [one["job"] for one in page["items"]]
+
+    def test_none(self, operator):
+        assert_problem(self.cancel(operator, new_id()), 404, "job-not-found")
+
+    def test_of_whoever_is_no_operator(self, owner, queue):
+        assert_problem(self.cancel(owner, queue()), 403, "insufficient-scope", "`admin`")
