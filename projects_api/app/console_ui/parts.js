@@ -108,9 +108,22 @@ export function pageOf(name = "offset") {
   return { limit: PAGE_ROWS, offset: Number.isFinite(offset) ? Math.max(0, offset) : 0 };
 }
 
-/** A labelled field of a form. @param {any} props */
-export function Field({ label, hint, as = "input", children, ...rest }) {
+/** A text may have so many characters as the contract counts them, by code point; browsers count
+ * an emoji twice. @param {number} most */
+const atMost = (most) => (/** @type {any} */ event) => {
+  const { currentTarget: field } = event;
+  const length = [...field.value].length;
+  field.setCustomValidity(length > most ? `At most ${most} characters. These are ${length}.` : "");
+};
+
+/** A labelled field of a form; `most` is how many characters it takes. @param {any} props */
+export function Field({ label, hint, as = "input", children, most, ...rest }) {
   const id = useId();
+  const counted = most ? atMost(most) : undefined;
+  if (counted) {
+    const also = rest.onInput;
+    rest.onInput = (/** @type {any} */ event) => (counted(event), also?.(event));
+  }
   const described = hint ? { "aria-describedby": `${id}-hint` } : {};
   return html`
     <div class="field">
@@ -148,6 +161,25 @@ export function Button({ run, children, ...rest }) {
     </button>
     <${Problem} problem=${action.problem} />
   `;
+}
+
+/** A button for what cannot be taken back: it asks once more. @param {any} props */
+export function Twice({ verb, name, warning, run }) {
+  const [asked, ask] = useState(false);
+  const box = useRef(/** @type {HTMLElement | null} */ (null));
+  const before = useRef(false);
+  useEffect(() => {
+    // The button that was pressed is gone: who uses a keyboard goes on where it was.
+    if (asked !== before.current) box.current?.querySelector("button")?.focus();
+    before.current = asked;
+  }, [asked]);
+  const sure = `Yes, ${verb.toLowerCase()}`;
+  return html`<div ref=${box}>
+    ${!asked && html`<button aria-label=${`${verb} ${name}`} onClick=${() => ask(true)}>${verb}</button>`}
+    ${asked && warning && html`<p class="small">${warning}</p>`}
+    ${asked && html`<${Button} aria-label=${`${sure} ${name}`} run=${run}>${sure}<//>`}
+    ${asked && html`<button aria-label=${`No, leave ${name}`} onClick=${() => ask(false)}>No</button>`}
+  </div>`;
 }
 
 /** Saves what an operation sends. @param {any} props */

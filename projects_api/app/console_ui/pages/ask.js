@@ -1,8 +1,8 @@
 // A form made from what a model takes, and its answer.
 
 import { Bars } from "../charts.js";
-import { cell, share } from "../format.js";
-import { Field, Form } from "../parts.js";
+import { cell, number, share } from "../format.js";
+import { Field, Form, Table } from "../parts.js";
 import { html, useId, useState } from "../view.js";
 
 /**
@@ -11,7 +11,7 @@ import { html, useId, useState } from "../view.js";
  */
 
 /**
- * @param {{signature: Signature, ask: (row: object) => Promise<import("../api.js").Answer<"predict">>,
+ * @param {{signature: Signature, ask: (row: object, explain: boolean) => Promise<import("../api.js").Answer<"predict">>,
  *   tell?: (rowId: number, truth: string | number) => Promise<unknown>}} props
  */
 export function Ask({ signature, ask, tell }) {
@@ -20,7 +20,7 @@ export function Ask({ signature, ask, tell }) {
   const run = async (values) => {
     keep(null);
     const row = Object.fromEntries(signature.inputs.map((one, at) => [one.name, valueOf(one, values[`input${at}`] || "")]));
-    const { predictions } = await ask(row);
+    const { predictions } = await ask(row, values["explain"] === "on");
     keep(predictions[0] || null);
   };
   return html`
@@ -31,10 +31,12 @@ export function Ask({ signature, ask, tell }) {
           ${signature.inputs.map((one, at) => html`<${Entry} of=${one} name=${`input${at}`} />`)}
         </div>
         <p class="hint">What is left empty counts as missing.</p>
+        <p><label><input type="checkbox" name="explain" /> Tell what each value adds to the answer</label></p>
       <//>
       <div role="status" aria-live="polite">
         ${answer && html`
           <p class="answer" dir="auto">${signature.target}: ${cell(answer.prediction)}</p>
+          ${answer.explanation && html`<${Reasons} of=${answer.explanation} />`}
           ${answer.probabilities && html`<${Bars} label="Probabilities" top=${1}
             items=${Object.entries(answer.probabilities).map(([name, value]) => ({ name, value, note: share(value) }))} />`}
         `}
@@ -44,6 +46,16 @@ export function Ask({ signature, ask, tell }) {
     </section>
   `;
 }
+
+/** What each input adds, the most first. @param {{of: import("../api.js").Schemas["RowExplanation"]}} props */
+const Reasons = ({ of }) => html`
+  <p class="small">What each value adds (SHAP); below zero it speaks against the answer.</p>
+  <${Table} label="What each value adds" heads=${["Input", "Adds"]}>
+    ${Object.entries(of)
+      .sort(([, one], [, other]) => Math.abs(other) - Math.abs(one))
+      .map(([name, value]) => html`<tr><td dir="auto">${name}</td><td>${number(value)}</td></tr>`)}
+  <//>
+`;
 
 /** @param {{signature: Signature, tell: (truth: string | number) => Promise<unknown>}} props */
 function Truth({ signature, tell }) {

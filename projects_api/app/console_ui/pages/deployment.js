@@ -129,7 +129,8 @@ function Question({ deployment }) {
   const path = { deployment_id: deployment.id };
   return found.answer?.signature
     ? html`<${Ask} signature=${found.answer.signature}
-        ask=${(/** @type {any} */ inputs) => call("predict_with_deployment", { path, body: { inputs } })}
+        ask=${(/** @type {any} */ inputs, /** @type {boolean} */ explain) =>
+            call("predict_with_deployment", { path, body: { inputs, ...(explain ? { options: { explain } } : {}) } })}
         tell=${(/** @type {number} */ row_id, /** @type {any} */ truth) =>
           call("give_feedback", { path, body: { truths: [{ row_id, truth }] } })} />`
     : null;

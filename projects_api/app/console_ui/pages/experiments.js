@@ -50,10 +50,14 @@ function Start({ project }) {
   const columns = useAnswer("get_dataset_columns", { path: { dataset_id: chosen } }, { skip: !chosen });
   const able = useAnswer("get_experiment_capabilities");
   const [target, aim] = useState("");
+  const [kind, decide] = useState("");
+  const [name, rename] = useState(/** @type {string | null} */ (null));
   const column = columns.answer?.columns.find((one) => one.name === target);
   if (list.isDone && list.items.length === 0) {
     return html`<p>First <a href=${`#/projects/${project.id}/data`}>upload a table</a> to learn from.</p>`;
   }
+  // What was typed stays, whatever the server says of the rest.
+  const suggested = target && [...`Predict ${target}`].slice(0, 255).join("");
   /** @param {any} values */
   const run = async (values) => {
     if (!dataset) throw new Error("Choose a data set first.");
@@ -80,17 +84,21 @@ function Start({ project }) {
         <//>
         <${Field} label="Column to predict" as="select" name="target" required value=${target} dir="auto"
           hint=${columns.answer || columns.problem ? "" : "The columns are being read…"}
-          onChange=${(/** @type {any} */ event) => aim(event.currentTarget.value)}>
+          onChange=${(/** @type {any} */ event) => {
+            aim(event.currentTarget.value);
+            decide("");
+          }}>
           <option value="">Choose one</option>
           ${columns.answer?.columns.map((one) => html`<option value=${one.name}>${one.name} (${one.type})</option>`)}
         <//>
-        <${Field} label="Kind of prediction" as="select" name="problem_type" key=${target}
-          value=${column?.type === "number" || (column?.type === "integer" && column.distinct_count > 20) ? "regression" : "classification"}>
+        <${Field} label="Kind of prediction" as="select" name="problem_type"
+          onChange=${(/** @type {any} */ event) => decide(event.currentTarget.value)}
+          value=${kind || (column?.type === "number" || (column?.type === "integer" && column.distinct_count > 20) ? "regression" : "classification")}>
           <option value="classification">a label (classification)</option>
           <option value="regression">a number (regression)</option>
         <//>
-        <${Field} label="Name" name="name" required maxlength="255" dir="auto" key=${`name ${target}`}
-          defaultValue=${target && `Predict ${target}`.slice(0, 255)} />
+        <${Field} label="Name" name="name" required most=${255} dir="auto"
+          value=${name ?? suggested} onInput=${(/** @type {any} */ event) => rename(event.currentTarget.value)} />
         <${Field} label="Engine" as="select" name="engine"
           hint=${(able.answer?.unavailable || []).map((one) => `${one.engine}: ${one.reason}`).join(" ")}>
           ${able.answer?.allowed_engines.map((one) => html`<option>${one}</option>`)}

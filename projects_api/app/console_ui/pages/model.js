@@ -33,7 +33,8 @@ export function ModelPage({ id }) {
           <p><${Download} operation="download_model" request=${{ path }}>Download<//></p>
         </section>
         ${signature && html`<${Ask} signature=${signature}
-          ask=${(/** @type {any} */ inputs) => call("predict", { path, body: { inputs } })} />`}
+          ask=${(/** @type {any} */ inputs, /** @type {boolean} */ explain) =>
+            call("predict", { path, body: { inputs, ...(explain ? { options: { explain } } : {}) } })} />`}
         ${signature && html`<${May} project=${model.project_id} to="predict_dataset"><${PredictTable} of=${model.project_id}
           ask=${(/** @type {any} */ body) => call("predict_dataset", { path, body })} /><//>`}
         <${Evaluation} path=${path} />
@@ -86,7 +87,7 @@ function Pictures({ of }) {
           lines=${of.calibration.slice(0, 6).map((one) => ({ name: cell(one.label), points: one.bins.map((bin) => [bin.predicted, bin.observed]) }))} /></div>`}
       ${of.residuals && of.residuals.length > 0 && html`<div><h3>Residuals</h3>
         <${Plot} zero x="predicted" y="residual" label="Residuals by prediction"
-          points=${of.residuals.map(([x, y]) => ({ x: x ?? 0, y: y ?? 0 }))} /></div>`}
+          points=${of.residuals.map(([said = 0, truth = 0]) => ({ x: said, y: truth - said }))} /></div>`}
     </div>
   `;
 }
@@ -126,7 +127,7 @@ const Deploy = ({ model }) => html`
       go(`/deployments/${made.deployment_id}`);
     }}>
       <div class="fields">
-        <${Field} label="Name" name="name" required maxlength="255" dir="auto" />
+        <${Field} label="Name" name="name" required most=${255} dir="auto" />
         <${Field} label="Stage" as="select" name="stage"><option>staging</option><option>production</option><//>
       </div>
     <//>

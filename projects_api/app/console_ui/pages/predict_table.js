@@ -33,7 +33,7 @@ export function PredictTable({ of, ask }) {
           <${Field} label="Data set" as="select" name="version" required dir="auto">
             ${list.items.map((one) => html`<option value=${one.dataset_version_id}>${one.name}</option>`)}
           <//>
-          <${Field} label="Name of the answers (optional)" name="name" maxlength="255" dir="auto" />
+          <${Field} label="Name of the answers (optional)" name="name" most=${255} dir="auto" />
         </div>
       <//>
       ${job && html`<p><a href=${`#/jobs/${job.id}`}>Its job</a></p>

@@ -78,7 +78,7 @@ const Create = () => html`
       const made = await call("create_project", { body: { name, description } });
       go(`/projects/${made.project_id}`);
     }}>
-      <${Field} label="Name" name="name" required maxlength="255" dir="auto" />
+      <${Field} label="Name" name="name" required most=${255} dir="auto" />
       <${Field} label="Description" name="description" as="textarea" rows="2" dir="auto" />
     <//>
   </section>
@@ -106,7 +106,7 @@ function Import() {
       <h2>Import a project</h2>
       <${Form} label="Import a project" button="Import" run=${run}>
         <${Field} label="Archive" hint="What “Export” of a project gave, from any server" type="file" name="file" accept=".zip" required />
-        <${Field} label="Another name (optional)" name="name" maxlength="255" dir="auto" />
+        <${Field} label="Another name (optional)" name="name" most=${255} dir="auto" />
       <//>
       ${progress && html`<${Progress} label="Import" ...${progress} />`}
     </section>

@@ -78,7 +78,7 @@ function Make({ project }) {
         html`<${Field} label="Which one" as="select" name="subject" key=${kind} required dir="auto">
           ${all.items.map((one) => html`<option value=${one.id}>${one.name}</option>`)}
         <//>`}
-        <${Field} label="Title (optional)" name="title" maxlength="255" dir="auto" />
+        <${Field} label="Title (optional)" name="title" most=${255} dir="auto" />
       </div>
     <//>
   `;

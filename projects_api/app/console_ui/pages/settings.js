@@ -78,7 +78,7 @@ function Rename({ project, etag, reload }) {
   };
   return html`
     <${Form} label="Name and description" button=${theirs ? "Save mine over theirs" : "Save"} run=${run}>
-      <${Field} label="Name" name="name" required maxlength="255" defaultValue=${project.name} dir="auto" />
+      <${Field} label="Name" name="name" required most=${255} defaultValue=${project.name} dir="auto" />
       <${Field} label="Description" name="description" as="textarea" rows="3" defaultValue=${project.description} dir="auto" />
       ${theirs && html`<${Both} mine=${mine} theirs=${theirs} />`}
     <//>

@@ -2,7 +2,7 @@
 
 import { call, key } from "../api.js";
 import { Field, Form, Problem, Title } from "../parts.js";
-import { html } from "../view.js";
+import { html, useState } from "../view.js";
 
 const REFUSED = {
   title: "The key was refused",
@@ -10,10 +10,13 @@ const REFUSED = {
 };
 
 /** @param {{refused: boolean, signIn: () => void}} props */
-export const SignIn = ({ refused, signIn }) => html`
+export function SignIn({ refused, signIn }) {
+  const [tried, note] = useState(false);
+  return html`
   <${Title} name="Sign in" />
   <div class="card">
     <${Form} label="Sign in" button="Sign in" run=${async (/** @type {any} */ { given }) => {
+      note(true);
       if (!/^[!-~]+$/.test(given.trim())) throw new Error("No key has such letters, or blanks. Paste it once more.");
       key.set(given.trim());
       try {
@@ -24,9 +27,10 @@ export const SignIn = ({ refused, signIn }) => html`
       }
       signIn();
     }}>
-      ${refused && html`<${Problem} problem=${REFUSED} />`}
+      ${refused && !tried && html`<${Problem} problem=${REFUSED} />`}
       <${Field} label="API key" name="given" type="password" required autocomplete="off"
         hint="It begins with pak_. The server printed one when it was started first; its operator makes others with “projects-api keys”. It is kept until this tab is closed." />
     <//>
   </div>
-`;
+  `;
+}

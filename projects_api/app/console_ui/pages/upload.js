@@ -55,7 +55,7 @@ export function Upload({ target, done, label }) {
         ${file && html`<p role="status" dir="auto">${file.name}, ${bytes(file.size)}</p>`}
       </div>
       ${"project_id" in target &&
-      html`<${Field} label="Name (optional)" name="name" maxlength="255" dir="auto" hint="Without one, the file's" />`}
+      html`<${Field} label="Name (optional)" name="name" most=${255} dir="auto" hint="Without one, the file's" />`}
       <details>
         <summary>Say how a CSV is to be read</summary>
         <p class="hint">What is left empty is found out.</p>
