@@ -23,5 +23,9 @@ PLACES = {
     "deployment": f"/deployments/{DEPLOYMENT}",
     "report": f"/reports/{REPORT}",
     "usage": "/usage",
+    "keys": "/keys",
+    "people": "/people",
+    "server jobs": "/jobs",
+    "server audit": "/audit",
     "nowhere": "/nowhere",
 }

@@ -1,14 +1,20 @@
 // The console begins here: who is signed in, where they are, and the page of that place.
 
 import { key } from "./api.js";
+import { useAnswer } from "./data.js";
 import { DatasetPage } from "./pages/dataset.js";
 import { DeploymentPage } from "./pages/deployment.js";
 import { ExperimentPage } from "./pages/experiment.js";
 import { JobPage } from "./pages/job.js";
+import { KeysPage } from "./pages/keys.js";
 import { ModelPage } from "./pages/model.js";
+import { PeoplePage } from "./pages/people.js";
+import { PersonPage } from "./pages/person.js";
 import { ProjectPage } from "./pages/project.js";
 import { Projects } from "./pages/projects.js";
 import { ReportPage } from "./pages/report.js";
+import { ServerAudit } from "./pages/server_audit.js";
+import { ServerJobs } from "./pages/server_jobs.js";
 import { SignIn } from "./pages/sign_in.js";
 import { UsagePage } from "./pages/usage.js";
 import { Title } from "./parts.js";
@@ -22,14 +28,25 @@ const PAGES = {
   experiments: ExperimentPage,
   jobs: JobPage,
   models: ModelPage,
+  people: PersonPage,
   reports: ReportPage,
+};
+
+/** Pages that are of nothing in particular. @type {Record<string, any>} */
+const PLACES = {
+  audit: ServerAudit,
+  jobs: ServerJobs,
+  keys: KeysPage,
+  people: PeoplePage,
+  projects: Projects,
+  usage: UsagePage,
 };
 
 /** @param {string[]} path */
 function pageOf([place, id, part]) {
-  if (place === "projects" && !id) return html`<${Projects} />`;
+  const Place = id ? undefined : PLACES[place || ""];
+  if (Place) return html`<${Place} />`;
   if (place === "projects") return html`<${ProjectPage} key=${id} id=${id} part=${part || ""} />`;
-  if (place === "usage") return html`<${UsagePage} />`;
   const Page = PAGES[place || ""];
   if (Page && id) return html`<${Page} key=${id} id=${id} />`;
   return html`
@@ -42,6 +59,17 @@ function pageOf([place, id, part]) {
 function skip(event) {
   event.preventDefault();
   document.getElementById("main")?.focus();
+}
+
+/** Where else one can go; an operator's key tells that it is one. */
+function Links() {
+  const { answer } = useAnswer("list_keys", { query: { limit: 1 } });
+  const operates = answer?.caller.scopes.includes("admin");
+  return html`
+    <a href="#/usage">Usage</a>
+    <a href="#/keys">Keys</a>
+    ${operates && html`<a href="#/people">People</a><a href="#/jobs">Jobs</a><a href="#/audit">Audit</a>`}
+  `;
 }
 
 function Console() {
@@ -65,7 +93,7 @@ function Console() {
     <header class="top">
       <a class="home" href="#/projects">Projects</a>
       <nav aria-label="Main">
-        ${signedIn && html`<a href="#/usage">Usage</a>`}
+        ${signedIn && html`<${Links} />`}
         <a href="docs">Documentation</a>
       </nav>
       ${signedIn && html`<button onClick=${() => leave(false)}>Sign out</button>`}
