@@ -1,6 +1,7 @@
 """People, for operators: who is registered, whose keys work, and how much each may keep."""
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
 
 from projects_api.access.grants import check_grant
 from projects_api.access.problems import AddressTaken, OwnAccount, PersonNotFound
@@ -28,9 +29,10 @@ def list_people(
 
 def create_person(connection: Connection, *, email: str, name: str | None = None) -> PersonCreated:
     """Register a person."""
-    if user.find_id(connection, email):
-        raise AddressTaken
-    user_id = user.create(connection, email=email, name=name or email)
+    try:
+        user_id = user.create(connection, email=email, name=name or email)
+    except IntegrityError as known:  # also where two requests come together
+        raise AddressTaken from known
     return {"person_id": user_id, "person": user.find(connection, user_id)}
 
 

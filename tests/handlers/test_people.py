@@ -1,5 +1,6 @@
 """The operations of the tag `people`, one class each."""
 
+import threading
 import uuid
 
 import pytest
@@ -68,6 +69,20 @@ class TestCreatePerson:
         assert (person["deactivated_at"], person["own_quota_bytes"]) == (None, None)
         assert answer.headers["location"] == f"{PEOPLE}/{person['id']}"
         assert_problem(register(operator, "ZOE@example.com"), 409, "address-taken")
+
+    def test_one_of_two_that_come_together(self, operator):
+        email, answers = f"{uuid.uuid4().hex}@example.com", []
+
+        def send():
+            asking = Person(operator.server, operator.user_id, operator.email, operator.key)
+            answers.append(register(asking, email).status_code)
+
+        threads = [threading.Thread(target=send) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(answers) == [201, 409, 409, 409]
 
     def test_the_name_is_the_address_where_there_is_none(self, operator):
         person = register(operator).json()["person"]
