@@ -37,7 +37,7 @@ serve: .venv/.serves ## Serve on port 8888 (PORT=9000 moves it); the first time,
 test: install ## Run all the tests, on SQLite and on PostgreSQL
 	$(BIN)/python -m pytest
 
-test-fast: install ## Run what takes no training, generator, fuzzing or kill: two minutes
+test-fast: install ## Run what needs no training, generator, browser, fuzzing, kill or PostgreSQL
 	$(BIN)/python -m pytest -m 'not slow'
 
 check: lint types contract test ## Run everything that CI runs

@@ -31,10 +31,18 @@ KNOWN_LATER = {
     "get_job": ("job_id", "create_report", "job_id"),
     "wait_for_job": ("job_id", "create_report", "job_id"),
     "predict_with_deployment": ("deployment_id", "create_deployment", "deployment_id"),
+    "predict_dataset_with_deployment": ("deployment_id", "create_deployment", "deployment_id"),
+    "give_feedback": ("deployment_id", "create_deployment", "deployment_id"),
 }
 """Arguments that are what another tool has answered."""
 NOBODYS = "019c75a0-0000-7000-8000-000000000000"
 ASKED = {"inputs": [{"amount": 600, "country": "DE"}]}
+BY_THE_MODEL = {
+    "predict": ASKED,
+    "predict_with_deployment": ASKED,
+    "give_feedback": {"truths": [{"row_id": 1, "truth": 1}]},
+}
+"""Arguments that only the seed's model knows."""
 
 
 def text_of(result) -> str:
@@ -137,9 +145,7 @@ class TestCalls:
             results = {}
             async with transport(standin["BASE_URL"], standin["API_KEY"]) as client:
                 for name in in_order():
-                    arguments = arguments_of(name) | (
-                        ASKED if name in {"predict", "predict_with_deployment"} else {}
-                    )
+                    arguments = arguments_of(name) | BY_THE_MODEL.get(name, {})
                     if name in KNOWN_LATER:
                         argument, asked, answered = KNOWN_LATER[name]
                         arguments[argument] = json.loads(text_of(results[asked]))[answered]
