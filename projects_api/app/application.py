@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from anyio import to_thread
-from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from projects_api import tracing
 from projects_api.app.console import BrowserErrorsMiddleware, console_routes
+from projects_api.app.cross_origin import CrossOriginMiddleware
 from projects_api.app.documentation import documentation_routes
 from projects_api.app.maintenance import maintain, renew_claims
 from projects_api.app.observability import ObservabilityMiddleware
@@ -126,7 +126,7 @@ def _outer_layers(
     if settings.cors_origins:
         layers.append(
             partial(
-                CORSMiddleware,
+                CrossOriginMiddleware,
                 allow_origins=settings.cors_origins,
                 allow_methods=_methods(),
                 allow_headers=[*_REQUEST_HEADERS, *request_headers],
