@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from projects_api import tracing
+from projects_api.app.compression import CompressionMiddleware
 from projects_api.app.console import BrowserErrorsMiddleware, console_routes
 from projects_api.app.cross_origin import CrossOriginMiddleware
 from projects_api.app.documentation import documentation_routes
@@ -122,6 +123,8 @@ def _outer_layers(
         layers.append(partial(PrefixMiddleware, prefix=prefix))
     if tracing.is_on():
         layers.append(TracingMiddleware)
+    if settings.compression:
+        layers.append(partial(CompressionMiddleware, level=settings.compression))
     layers.append(BrowserErrorsMiddleware)
     if settings.cors_origins:
         layers.append(
