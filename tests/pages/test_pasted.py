@@ -118,7 +118,7 @@ class TestTheReadmeAndTheTutorial:
 
 
 def test_the_clicks_of_the_tutorial_are_on_the_consoles_pages():
-    """At most three from the project's page; each label stands in the console as it stands there."""
+    """At most three from the project's page; each label stands there in the console."""
     source = "".join(
         file.read_text() for file in (ROOT / "projects_api/app/console_ui").rglob("*.js")
     )
