@@ -37,18 +37,11 @@ def serve(
     ] = None,
     port: Annotated[
         int | None,
-        typer.Option(
-            help="Port to listen on; or PROJECTS_API_PORT.",
-            show_default="8888",
-            min=0,
-            max=MOST_PORT,
-        ),
+        typer.Option(help="Port to listen on; or PROJECTS_API_PORT.", show_default="8888"),
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(
-            help="Server processes; or PROJECTS_API_WORKERS.", show_default="1", min=1, max=256
-        ),
+        typer.Option(help="Server processes; or PROJECTS_API_WORKERS.", show_default="1"),
     ] = None,
     *,
     reload: Annotated[bool, typer.Option(help="Restart when a file changes.")] = False,
