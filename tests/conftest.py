@@ -222,6 +222,7 @@ SLOW = frozenset(
     {
         *("access/test_slow_models.py", "app/test_crash.py", "app/test_observability.py"),
         *("agents/test_tools.py", "app/test_packaging.py", "attacks/test_heads.py"),
+        *("cli/test_wrong_words.py",),
         *("contract_engine/test_connexion_faults.py", "ephemeral/test_pytest_plugin.py"),
         *("handlers/test_export.py", "handlers/test_trained_models.py"),
         *("predictions/test_predictions.py",),
