@@ -37,7 +37,7 @@ serve: .venv/.serves ## Serve on port 8888 (PORT=9000 moves it); the first time,
 test: install ## Run all the tests, on SQLite and on PostgreSQL
 	$(BIN)/python -m pytest
 
-test-fast: install ## Run what takes no training, generator, fuzzing or kill: two minutes
+test-fast: install ## Run what needs no training, generator, browser, fuzzing, kill or PostgreSQL
 	$(BIN)/python -m pytest -m 'not slow'
 
 check: lint types contract test ## Run everything that CI runs
@@ -101,6 +101,15 @@ docs: install ## Write what is made from contract and imports: docs/operations.m
 	$(BIN)/python -m tools.draw_rooms
 	$(BIN)/python -m tools.make_console
 
+.venv-site/.installed: tools/site/requirements.txt
+	test -x .venv-site/bin/python || $(PYTHON) -m venv .venv-site
+	.venv-site/bin/python -m pip install --quiet '$(PIP)'
+	.venv-site/bin/python -m pip install --quiet --requirement tools/site/requirements.txt
+	touch $@
+
+site: install .venv-site/.installed ## Build the pages as a site with search, which needs no network: build/site/index.html
+	$(BIN)/python -m tools.site
+
 screenshots: install ## Look at every page of the console: build/console/NAME-light.png, -dark, -narrow (needs Chromium)
 	SCREENSHOTS=build/console $(BIN)/python -m pytest tests/console/test_pages.py -n0 -k screenshots
 
@@ -144,6 +153,6 @@ format: install ## Format the code
 	$(BIN)/ruff check --fix .
 
 clean: ## Remove what the other targets made, but not your data
-	rm -rf .venv .venv-bench .venv-quality build tools/node/node_modules dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-bench .venv-quality .venv-site build tools/node/node_modules dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help install serve test test-fast fuzz soak quality check lint types contract docs screenshots clients packages postman migration bench bench-scale format clean
+.PHONY: help install serve test test-fast fuzz soak quality check lint types contract docs site screenshots clients packages postman migration bench bench-scale format clean

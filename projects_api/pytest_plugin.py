@@ -48,6 +48,8 @@ class ProjectsApiServer:
 
     def headers(self, role: str = "owner") -> dict[str, str]:
         """Return the header that authenticates somebody with this role."""
+        if role not in self.keys:
+            raise ValueError(f"there is no role {role!r}: name one of {', '.join(self.keys)}")
         return {"Authorization": f"Bearer {self.keys[role]}"}
 
     def reset(self, clock: str | None = None, snapshot: str | None = None) -> None:

@@ -72,6 +72,8 @@ class Settings(BaseSettings):
     """Where requests are counted: memory counts in each process, `redis://...` in one place."""
     cors_origins: Annotated[list[str], NoDecode] = []
     """Origins, with commas between them, whose pages may call the server from a browser."""
+    compression: int = Field(default=0, ge=0, le=9)
+    """The level of gzip for large JSON answers, where callers ask for it; 0 is without."""
     trusted_proxies: Annotated[list[str], NoDecode] = []
     """Addresses or networks, with commas between them, whose word on callers is believed."""
     keep_alive_seconds: int = Field(default=5, ge=1, le=3600)

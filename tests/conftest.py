@@ -221,11 +221,16 @@ class Server:
 SLOW = frozenset(
     {
         *("access/test_slow_models.py", "app/test_crash.py", "app/test_observability.py"),
-        *("app/test_packaging.py", "attacks/test_heads.py"),
+        *("agents/test_tools.py", "app/test_packaging.py", "attacks/test_heads.py"),
+        *("cli/test_wrong_words.py",),
         *("contract_engine/test_connexion_faults.py", "ephemeral/test_pytest_plugin.py"),
         *("handlers/test_export.py", "handlers/test_trained_models.py"),
         *("predictions/test_predictions.py",),
         *("console/test_pages.py", "console/test_story.py", "console/test_behaviour.py"),
+        *("console/test_types.py", "console/test_work.py", "contract/test_lint.py"),
+        *("engines/test_calibration.py", "engines/test_column_choices.py"),
+        *("engines/test_decision.py", "engines/test_search.py", "engines/test_training_data.py"),
+        *("rendering/test_rendering.py",),
         *("cli/test_command_line.py", "ephemeral/test_ephemeral.py"),
         *("contract/test_breaks.py", "contract/test_ci_docs.py", "contract/test_clients.py"),
         *("contract/test_examples.py", "contract/test_fuzzing.py", "contract/test_workflows.py"),
@@ -248,7 +253,7 @@ SLOW = frozenset(
         ),
     }
 )
-"""Files with trainings, generators, fuzzing and kills; the others take two minutes."""
+"""Files with trainings, generators, browsers, pictures, fuzzing and kills."""
 SAMPLED = 4
 """Of so many tests that are sampled on PostgreSQL, one runs there."""
 
@@ -261,7 +266,8 @@ def pytest_xdist_auto_num_workers() -> int:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what `make test-fast` leaves out, and leave out what one database proves for both."""
     for item in items:
-        if item.path.relative_to(Path(__file__).parent).as_posix() in SLOW:
+        is_slow = item.path.relative_to(Path(__file__).parent).as_posix() in SLOW
+        if is_slow or is_on_postgresql(item):
             item.add_marker("slow")
     again = [item for item in items if is_sampled(item)]
     left_out = {*again} - {*again[::SAMPLED]}
@@ -269,10 +275,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.hook.pytest_deselected(items=[*left_out])
 
 
+def is_on_postgresql(item: pytest.Item) -> bool:
+    """Return whether a test runs on PostgreSQL what it, or another one, runs on SQLite."""
+    called = getattr(item, "callspec", None)
+    return called is not None and "postgresql" in called.params.values()
+
+
 def is_sampled(item: pytest.Item) -> bool:
     """Return whether a test has run on SQLite, and repeats on PostgreSQL what is not about it."""
     marked = item.get_closest_marker("sampled_on_postgresql") is not None
-    return marked and item.callspec.params["database_url"] == "postgresql"
+    return marked and is_on_postgresql(item)
 
 
 def pytest_collection_finish() -> None:

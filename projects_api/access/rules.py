@@ -175,8 +175,11 @@ class KeyedUnit:
                 call.scope[PLACE] = True
                 return await self._means.threads.run(work, call)
 
-    def admit(self, call: Call) -> Caller:
+    def admit(self, call: Call) -> str:
         """Find the caller in a transaction of its own."""
+        return self._find(call).user_id
+
+    def _find(self, call: Call) -> Caller:
         with self._means.database.transaction(writing=False) as connection:
             return self._admit(connection, call)[0]
 
@@ -186,7 +189,7 @@ class KeyedUnit:
         try:
             if key is None or call.fault:
                 return self._run(call, answer, None)
-            caller = self.admit(call)
+            caller = self._find(call)
             request = IdempotentRequest(
                 self._means.claims, caller.user_id, key, self._id, *call.identity()
             )

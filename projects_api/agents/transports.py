@@ -10,11 +10,11 @@ import httpx
 from mcp.server.stdio import stdio_server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from starlette.requests import Request
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from projects_api.agents.calls import SECONDS, Caller
 from projects_api.agents.server import Context, Scopes, make_server
-from projects_api.contract.problems import Unauthenticated
+from projects_api.contract.problems import TooLarge, Unauthenticated, UnsupportedMediaType
 
 MOST_REQUEST_BYTES = 4 * 1024 * 1024
 """Bytes of a message; larger files go to the operation itself."""
@@ -59,11 +59,19 @@ class AgentsPage:
             yield
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a message; raises Unauthenticated where the server does not take its key."""
-        caller = self._caller(Request(scope))
+        """Answer a message.
+
+        Raises `Unauthenticated` where the server does not take its key, `TooLarge`, and
+        `UnsupportedMediaType`, where the library would answer with plain text.
+        """
+        request = Request(scope)
+        caller = self._caller(request)
         if not caller.key or await self._scopes.of(caller) is None:
             raise Unauthenticated
-        await self._manager.handle_request(scope, receive, send)
+        media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if media_type != "application/json":
+            raise UnsupportedMediaType("Send a message as application/json.")
+        await self._manager.handle_request(scope, _bounded(scope, receive), send)
 
     def _caller_of(self, context: Context) -> Caller:
         request: Any = context.request
@@ -80,3 +88,28 @@ class AgentsPage:
         client = httpx.AsyncClient(transport=transport, base_url=base, timeout=SECONDS)
         is_bearer = scheme.lower() == "bearer"
         return Caller(client, key.strip() if is_bearer else "", self._public_url or base)
+
+
+def _bounded(scope: Scope, receive: Receive) -> Receive:
+    """Bound a message as the library does, but with a problem."""
+    declared = Request(scope).headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > MOST_REQUEST_BYTES:
+        raise _too_large()
+    size = 0
+
+    async def bounded() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > MOST_REQUEST_BYTES:
+            raise _too_large()
+        return message
+
+    return bounded
+
+
+def _too_large() -> TooLarge:
+    return TooLarge(
+        f"Send messages of at most {MOST_REQUEST_BYTES} bytes. A larger file goes to the operation"
+        " itself, as a form."
+    )

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from anyio import to_thread
-from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from projects_api import tracing
+from projects_api.app.compression import CompressionMiddleware
 from projects_api.app.console import BrowserErrorsMiddleware, console_routes
+from projects_api.app.cross_origin import CrossOriginMiddleware
 from projects_api.app.documentation import documentation_routes
 from projects_api.app.maintenance import maintain, note_key_uses, renew_claims
 from projects_api.app.observability import ObservabilityMiddleware
@@ -122,11 +123,13 @@ def _outer_layers(
         layers.append(partial(PrefixMiddleware, prefix=prefix))
     if tracing.is_on():
         layers.append(TracingMiddleware)
+    if settings.compression:
+        layers.append(partial(CompressionMiddleware, level=settings.compression))
     layers.append(BrowserErrorsMiddleware)
     if settings.cors_origins:
         layers.append(
             partial(
-                CORSMiddleware,
+                CrossOriginMiddleware,
                 allow_origins=settings.cors_origins,
                 allow_methods=_methods(),
                 allow_headers=[*_REQUEST_HEADERS, *request_headers],

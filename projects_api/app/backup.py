@@ -154,8 +154,12 @@ def _read_summary(folder: Path) -> Summary:
             raise BackupRefused(f"{folder} is a backup of a newer version.")
         if summary.database_sha256 != describe(folder / _DATABASE).sha256:
             raise BackupRefused(f"{folder / _DATABASE} is not the file that was backed up.")
-    except (OSError, ValueError, TypeError) as error:
-        raise BackupRefused(f"{folder} is no whole backup: {error}") from error
+    except OSError as error:
+        why = f"{error.filename}: {error.strerror}"
+        raise BackupRefused(f"{folder} is no whole backup: {why}") from error
+    except (ValueError, TypeError) as error:
+        why = f"{_SUMMARY} is not what a backup writes"
+        raise BackupRefused(f"{folder} is no whole backup: {why}") from error
     return summary
 
 

@@ -62,3 +62,11 @@ class CodingNotImplemented(Problem):
     slug = "coding-not-implemented"
     title = "The transfer coding is not known here"
     detail = "Send the body with a Content-Length, or with `Transfer-Encoding: chunked` alone."
+
+
+class CrossOriginRefused(Problem):
+    """A page of another origin asks a browser to send what it may not."""
+
+    status = 400
+    slug = "cross-origin-refused"
+    title = "The page may not send this request"

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from projects_api.cli.arguments import key_or_end, server_or_end
 from projects_api.cli.common import fail
 
 
@@ -15,10 +16,11 @@ def mcp(
     key: Annotated[str, typer.Option(envvar="API_KEY", help="The key that tools send.")] = "",
 ) -> None:
     """Serve the tools of the Model Context Protocol to who started this, over stdin and stdout."""
-    if not url.startswith(("http://", "https://")) or not key:
+    if not url or not key:
         fail("name the server by --url and --key (or BASE_URL and API_KEY)")
+    url, key = server_or_end(url), key_or_end(key)
     if find_spec("mcp") is None:
         fail("this needs the extra mcp: pip install 'projects-api[mcp]'")
     from projects_api.agents.transports import serve_stdio
 
-    serve_stdio(url.rstrip("/"), key)
+    serve_stdio(url, key)

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from projects_api.cli.common import fail, fault_text, settings_or_end, used_settings_or_end
+from projects_api.cli.common import fail, fault_text, reason, settings_or_end, used_settings_or_end
 
 Folder = Annotated[Path, typer.Argument(help="The folder of the backup.", file_okay=False)]
 
@@ -82,8 +82,10 @@ def _faults_told() -> Iterator[None]:
 
     try:
         yield
-    except (BackupRefused, MoveRefused, StorageUnavailable, OSError) as error:
+    except (BackupRefused, MoveRefused, StorageUnavailable) as error:
         fail(str(error))
+    except OSError as error:
+        fail(reason(error))
     except ValueError as error:
         fail(fault_text(error))
     except SQLAlchemyError as error:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from projects_api.cli.common import fail
+from projects_api.cli.arguments import MOST_PORT, server_or_end, write_or_end
+from projects_api.cli.common import fail, reason
+from projects_api.cli.listening import check_port
 
 if TYPE_CHECKING:
     from projects_api.conformance.judge import Judge
@@ -28,7 +30,7 @@ def check(
         typer.Option(help="The server's address; of a recording, only what went there is judged."),
     ] = "",
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on; 0: any.")] = 0,
+    port: Annotated[int, typer.Option(help="Port to listen on; 0: any.", min=0, max=MOST_PORT)] = 0,
     only: Annotated[str, typer.Option(help="Judge one side: request or response.")] = "",
     contract: Annotated[
         Path | None, typer.Option(help="Another contract, in YAML or JSON; default: this API's.")
@@ -56,7 +58,7 @@ def check(
         )
     typer.echo(report.summary())
     if junit:
-        junit.write_text(report.junit(), encoding="utf-8")
+        write_or_end(junit, report.junit())
     if report.violations:
         raise typer.Exit(1)
 
@@ -73,9 +75,9 @@ def _judge(contract: Path | None) -> "Judge":
     try:
         return Judge(parse_yaml(contract.read_bytes()))
     except OSError as error:
-        fail(f"the contract cannot be read: {error}")
+        fail(f"the contract cannot be read: {reason(error)}")
     except (YAMLError, ValueError, RecursionError) as error:
-        fail(f"{contract} is no contract that can be judged by: {str(error)[:1000]}")
+        fail(f"{contract} is no contract that can be judged by: {reason(error)[:1000]}")
     except (KeyError, TypeError, AttributeError):
         fail(f"{contract} is no contract that can be judged by: it is no OpenAPI 3.0 document")
 
@@ -92,7 +94,7 @@ def _of_recording(
         exchanges = read_har(recording.read_bytes(), upstream)
         return judge_recording(judge, exchanges, sides, typer.echo)
     except OSError as error:
-        fail(f"the recording cannot be read: {error}")
+        fail(f"the recording cannot be read: {reason(error)}")
     except NotARecording as error:
         fail(f"{recording} is no recording: {error}")
 
@@ -109,8 +111,10 @@ def _of_proxy(
 ) -> "Report":
     from projects_api.conformance.run import run_proxy
 
-    if not upstream.startswith(("http://", "https://")):
+    if not upstream:
         fail("name a recording, or the server by --upstream http://...")
+    upstream = server_or_end(upstream)
+    check_port(host, port)
     if find_spec("aiohttp") is None:
         fail("a proxy needs the extra check: pip install 'projects-api[check]'")
 
@@ -131,4 +135,4 @@ def _of_proxy(
             announce=announce,
         )
     except OSError as error:
-        fail(f"the recording cannot be written: {error}")
+        fail(f"the recording cannot be written: {reason(error)}")

@@ -3,6 +3,7 @@
 # Commands import what they need when they run: `--help` should not wait for a database library.
 # ruff: noqa: PLC0415
 
+import re
 from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, NoReturn
@@ -14,6 +15,24 @@ if TYPE_CHECKING:
 
     from projects_api.database import Database
     from projects_api.settings import Settings
+
+
+FAILED, USAGE = 1, 2
+"""Exit statuses: of what could not be done, and of a command that cannot be understood."""
+_SAID = {
+    "greater_than": "must be above {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be below {lt}",
+    "less_than_equal": "must be at most {le}",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_parsing": "must be a number",
+    "finite_number": "must be a number",
+    "bool_parsing": "must be true or false",
+    "literal_error": "must be {expected}",
+    "enum": "must be {expected}",
+}
+"""How the faults of a setting are told that its library tells in its own words."""
 
 
 def check_person(*, name: str, email: str) -> None:
@@ -61,14 +80,14 @@ def check_store(settings: "Settings") -> None:
         fail(f"the artifact store cannot be used: {error}")
 
 
-def id_or_end(text: str, otherwise: str) -> str:
+def id_or_end(text: str, otherwise: str, status: int = FAILED) -> str:
     """Read an id as it is kept, or say something else and end."""
     from uuid import UUID
 
     try:
         return str(UUID(text))
     except ValueError:
-        fail(otherwise)
+        fail(otherwise, status)
 
 
 def used_settings_or_end() -> "Settings":
@@ -79,7 +98,7 @@ def used_settings_or_end() -> "Settings":
     try:
         missing = find_missing_file(settings.database)
     except OSError as error:
-        fail(f"the database cannot be looked at: {error}")
+        fail(f"the database cannot be looked at: {reason(error)}")
     if missing:
         fail(
             f"there is no database {missing.absolute()}: run this in the folder in which the "
@@ -103,7 +122,7 @@ def opened_database(settings: "Settings | None" = None) -> "Iterator[Database]":
     try:
         database = Database(wanted)
     except OSError as error:
-        fail(f"the folder of the database cannot be made: {error}")
+        fail(f"the folder of the database cannot be made: {reason(error)}")
     try:
         yield database
     except IntegrityError:
@@ -127,11 +146,21 @@ def fault_text(error: ValueError) -> str:
     told = []
     for fault in error.errors():
         name = "".join(f"{PREFIX}{part}: ".upper() for part in fault["loc"][:1])
-        told.append(name + fault["msg"].removeprefix("Value error, "))
+        said = _SAID.get(fault["type"], "").format(**fault.get("ctx", {}))
+        told.append(name + (said or fault["msg"].removeprefix("Value error, ")))
     return "; ".join(told)
 
 
-def fail(message: str) -> NoReturn:
+def reason(error: BaseException) -> str:
+    """Say why the system refused something, without numbers of errors and Python's names."""
+    cause = getattr(error, "reason", error)  # of what urllib wraps
+    if isinstance(cause, OSError) and cause.strerror:
+        names = f"{cause.filename}: " if isinstance(cause.filename, str) else ""
+        return names + re.sub(r"^\[Errno -?\d+\] ", "", cause.strerror)
+    return re.sub(r"\[Errno -?\d+\] ", "", " ".join(str(cause).split()))
+
+
+def fail(message: str, status: int = FAILED) -> NoReturn:
     """Say what is wrong, and end."""
     typer.echo(f"projects-api: {message}", err=True)
-    raise typer.Exit(1)
+    raise typer.Exit(status)

@@ -4,13 +4,14 @@
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, Request, build_opener
 
 import orjson
 import typer
 
-from projects_api.cli.common import fail
+from projects_api.cli.arguments import key_or_end, server_or_end, write_or_end
+from projects_api.cli.common import fail, reason
 
 if TYPE_CHECKING:
     from projects_api.ephemeral.coverage import Coverage
@@ -32,7 +33,9 @@ def coverage(
         list[str] | None,
         typer.Option(help="Count only these: operations, statuses, parameters, request, response."),
     ] = None,
-    fail_under: Annotated[float, typer.Option(help="Fail below so many percent.")] = 0.0,
+    fail_under: Annotated[
+        float, typer.Option(help="Fail below so many percent.", min=0, max=100)
+    ] = 0.0,
     html: Annotated[Path | None, typer.Option(help="Write a page to this file.")] = None,
     junit: Annotated[Path | None, typer.Option(help="Write JUnit's XML to this file.")] = None,
 ) -> None:
@@ -45,9 +48,9 @@ def coverage(
     report = Report(_of_files(records) if records else _of_server(url, key), kind or KINDS)
     typer.echo(report.text())
     if html:
-        html.write_text(report.html(), encoding="utf-8")
+        write_or_end(html, report.html())
     if junit:
-        junit.write_text(report.junit(fail_under), encoding="utf-8")
+        write_or_end(junit, report.junit(fail_under))
     if report.percent < fail_under:
         fail(f"{report.percent:.1f} % are less than {fail_under:g} %")
 
@@ -67,7 +70,7 @@ def _of_files(records: list[Path]) -> "Coverage":
         try:
             found.add(orjson.loads(file.read_bytes()))
         except OSError as error:
-            fail(str(error))
+            fail(f"the record cannot be read: {reason(error)}")
         except (ValueError, KeyError, TypeError, AttributeError):
             fail(f"{file} is no record of coverage")
     return found
@@ -76,15 +79,25 @@ def _of_files(records: list[Path]) -> "Coverage":
 def _of_server(url: str, key: str) -> "Coverage":
     from projects_api.ephemeral.coverage import Coverage
 
-    if not url.startswith(("http://", "https://")) or not key:
+    if not url or not key:
         fail("name records, or the server by --url and --key (or BASE_URL and API_KEY)")
-    headers = {"Authorization": f"Bearer {key}"}
+    url = server_or_end(url)
+    headers = {"Authorization": f"Bearer {key_or_end(key)}"}
     request = Request(f"{url}/_ephemeral/coverage", headers=headers)  # noqa: S310 - checked above
     try:
         with build_opener(ProxyHandler({})).open(request, timeout=SECONDS) as answer:
             document = orjson.loads(answer.read())
-    except (URLError, ValueError, OSError) as error:
-        fail(f"{url} does not tell its coverage, as an ephemeral server would: {error}")
+    except HTTPError as error:
+        fail(
+            f"{url} does not tell its coverage, as an ephemeral server would: it says {error.code}"
+        )
+    except (URLError, OSError) as error:
+        fail(f"{url} does not tell its coverage, as an ephemeral server would: {reason(error)}")
+    except ValueError:
+        fail(f"{url} does not tell its coverage, as an ephemeral server would: it sends no JSON")
     found = Coverage()
-    found.add(document)
+    try:
+        found.add(document)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        fail(f"{url} does not tell its coverage, as an ephemeral server would")
     return found

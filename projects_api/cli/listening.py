@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from projects_api.cli.arguments import MOST_PORT
 from projects_api.cli.common import fail
 
 if TYPE_CHECKING:
     from projects_api.settings import Settings
 
-MOST_PORT = 65_535
 TRIED_PORTS = 100
 POLL_SECONDS = 0.1
 _TAKEN = {errno.EADDRINUSE}

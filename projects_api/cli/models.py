@@ -8,11 +8,13 @@ from typing import Annotated
 
 import typer
 
-from projects_api.cli.common import fail
+from projects_api.cli.common import fail, reason
 
 
 def model_to_mlflow(
-    file: Annotated[Path, typer.Argument(help="The downloaded model.", exists=True)],
+    file: Annotated[
+        Path, typer.Argument(help="The downloaded model.", exists=True, dir_okay=False)
+    ],
     folder: Annotated[Path, typer.Argument(help="The folder to make.")],
 ) -> None:
     """Make a folder for MLflow's `pyfunc` of a downloaded model."""
@@ -26,4 +28,6 @@ def model_to_mlflow(
         fail(f"{file}: {refused}")
     except FileExistsError:
         fail(f"{folder} is there already: name another folder")
+    except OSError as error:
+        fail(f"{folder} cannot be made: {reason(error)}")
     typer.echo(f"mlflow.pyfunc.load_model({str(folder)!r}) loads it.")

@@ -3,11 +3,13 @@
 # Commands import what they need when they run: `--help` should not wait for a database library.
 # ruff: noqa: PLC0415
 
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from projects_api.cli.arguments import print_table
 from projects_api.cli.common import (
     check_person,
     fail,
@@ -49,10 +51,11 @@ def list_users() -> None:
     from projects_api.models import usage, user
 
     with opened_database() as database, database.transaction(writing=False) as connection:
-        kept = usage.list_people(connection)
+        kept, rows = usage.list_people(connection), []
         for row in user.list_all(connection):
             stored_bytes = kept.get(row["id"], 0)
-            typer.echo(f"{row['id']}  {row['email']}  {stored_bytes} bytes  {row['name']}")
+            rows.append((row["id"], row["email"], f"{stored_bytes} bytes", row["name"]))
+    print_table(rows, terminal=sys.stdout.isatty())
 
 
 @users.command("disable")
@@ -121,6 +124,8 @@ def create_key(
         raise typer.BadParameter(f"unknown scopes: {', '.join(sorted(unknown))}")
     if len(name) > NAME_LENGTH:
         raise typer.BadParameter(f"--name has {len(name)} letters; at most {NAME_LENGTH} are kept")
+    if name and not name.isprintable():
+        raise typer.BadParameter("--name is one line of letters that can be printed")
     if days is not None and days <= 0:
         raise typer.BadParameter("--days takes more than 0; without it a key does not expire")
     expires_at = None if days is None else to_text(datetime.now(UTC) + timedelta(days=days))
@@ -140,9 +145,11 @@ def list_keys() -> None:
     from projects_api.models import api_key
 
     with opened_database() as database, database.transaction(writing=False) as connection:
-        for row in api_key.list_all(connection):
-            told = (row["id"], row["email"], row["scopes"], _state(row), row["name"])
-            typer.echo("  ".join(map(str, told)))
+        rows = [
+            tuple(map(str, (row["id"], row["email"], row["scopes"], _state(row), row["name"])))
+            for row in api_key.list_all(connection)
+        ]
+    print_table(rows, terminal=sys.stdout.isatty())
 
 
 def _state(key: dict[str, str | None]) -> str:

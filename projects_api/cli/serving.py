@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from projects_api.cli.arguments import MOST_PORT
 from projects_api.cli.common import (
     check_store,
     fail,
@@ -88,7 +89,10 @@ def worker(
         int, typer.Option(help="Jobs that it works on at once.", min=1, max=64)
     ] = 1,
     port: Annotated[
-        int | None, typer.Option(help="Port on which to tell health and metrics; none by default.")
+        int | None,
+        typer.Option(
+            help="Port on which to tell health and metrics; none by default.", min=0, max=MOST_PORT
+        ),
     ] = None,
 ) -> None:
     """Work on jobs, beside the worker that `serve` has; on any machine, and as many as you like."""

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from projects_api.cli.common import fail, id_or_end
+from projects_api.cli.arguments import key_or_end, server_or_end
+from projects_api.cli.common import USAGE, fail, id_or_end, reason
 
 if TYPE_CHECKING:
     import httpx
 
 WAIT_SECONDS = 2
 PATIENCE_SECONDS = 60.0
+UNKNOWN, INTERRUPTED = 3, 130
+"""Exit statuses: of a job whose end is not known, and of Ctrl+C, as shells have it."""
 _OVER = {"succeeded", "failed", "cancelled"}
 
 
@@ -27,21 +30,27 @@ def watch(
         str, typer.Option(envvar="API_KEY", show_envvar=True, help="A key that may read.")
     ],
 ) -> None:
-    """Show how far a job of a server is until it ends; fail where it does."""
+    """Show how far a job of a server is until it ends, and tell by the exit status how.
+
+    0: it succeeded. 1: it failed. 2: the command cannot be understood. 3: how it ends is not known:
+    it was stopped, the server cannot be reached or does not let this key see it. 130: Ctrl+C.
+    """
     import httpx
 
-    wanted = id_or_end(job_id, f"{job_id} is no id of a job")
-    if not api_key.isascii():
-        fail("the key has letters that no key has: copy it once more")
-    headers = {"Authorization": f"Bearer {api_key}"}
+    wanted = id_or_end(job_id, f"{job_id} is no id of a job", USAGE)
+    base_url = server_or_end(base_url)
+    headers = {"Authorization": f"Bearer {key_or_end(api_key)}"}
     try:
         with httpx.Client(base_url=base_url, headers=headers, timeout=PATIENCE_SECONDS) as client:
             ended = _follow(client, wanted)
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-        fail(f"{base_url} does not answer as a server of the API does: {error}")
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        fail(f"{base_url} does not answer as a server of the API does: {reason(error)}", UNKNOWN)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        fail(f"{base_url} does not answer as a server of the API does", UNKNOWN)
     typer.echo(f"{ended['status']}: {ended['message']}" if ended["message"] else ended["status"])
-    if ended["status"] != "succeeded":
-        raise typer.Exit(1)
+    raise typer.Exit({"succeeded": 0, "failed": 1}.get(ended["status"], UNKNOWN))
 
 
 def _follow(client: "httpx.Client", job_id: str) -> dict[str, Any]:
@@ -74,6 +83,6 @@ def _ask(client: "httpx.Client", job_id: str, wait: int) -> dict[str, Any]:
     answer = client.get(f"/api/jobs/{job_id}", params={"wait": wait} if wait else {})
     body = answer.json()
     if not answer.is_success:
-        fail(f"{body.get('detail') or answer.status_code}")
+        fail(f"{body.get('detail') or answer.status_code}", UNKNOWN)
     job: dict[str, Any] = body["job"]
     return job

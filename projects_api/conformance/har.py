@@ -1,5 +1,6 @@
 """Recordings: HAR 1.2, written while exchanges come, and read from whoever wrote it."""
 
+import os
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping
@@ -45,7 +46,11 @@ class HarWriter:
         """Exchanges for which the file had no room."""
 
     def __enter__(self) -> Self:
-        self._file = self._path.open("wb")
+        self._file = os.fdopen(
+            os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb"
+        )
+        if self._path.is_file():
+            os.fchmod(self._file.fileno(), 0o600)  # of a file that was there before
         creator = {"name": "projects-api check", "version": version("projects-api")}
         head = orjson.dumps({"version": "1.2", "creator": creator})
         self._file.write(b'{"log":' + head[:-1] + b',"entries":[\n')

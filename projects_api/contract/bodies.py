@@ -4,6 +4,7 @@ A chunked body has no length ahead, so that nothing here asks for one.
 """
 
 from asyncio import to_thread
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from hashlib import sha256
@@ -21,6 +22,8 @@ from projects_api.contract.resolver import MismatchError
 DEFAULT_LIMIT = "max_upload_bytes"
 MAX_LARGE = 4
 """Bodies above `JSON_LIMIT` that are read, or whose requests are answered, at once."""
+MAX_LARGE_OF_ONE = 2
+"""Those of one sender, so that nobody takes all places."""
 MAX_VALUES = 2_000_000
 """Values of a body above `JSON_LIMIT`: what is made of a value takes more than its text."""
 
@@ -29,18 +32,18 @@ class LargeBodies:
     """The places for large bodies; each is held in memory until its request is answered."""
 
     def __init__(self) -> None:
-        self._taken = 0
+        self._taken: Counter[str | None] = Counter()
 
     @contextmanager
-    def place(self) -> Iterator[None]:
+    def place(self, sender: str | None) -> Iterator[None]:
         """Take a place while the block runs, on the event loop. Raises `TooManyLargeBodies`."""
-        if self._taken >= MAX_LARGE:
+        if self._taken.total() >= MAX_LARGE or self._taken[sender] >= MAX_LARGE_OF_ONE:
             raise TooManyLargeBodies
-        self._taken += 1
+        self._taken[sender] += 1
         try:
             yield
         finally:
-            self._taken -= 1
+            self._taken -= Counter({sender: 1})  # keeps nobody who has none
 
 
 LARGE_BODIES = LargeBodies()
@@ -56,7 +59,9 @@ class JsonBody(Body):
         super().__init__(schema)
         self.max_bytes = max_bytes
 
-    async def read(self, scope: Scope, receive: Receive, resources: ExitStack) -> Received:
+    async def read(
+        self, scope: Scope, receive: Receive, resources: ExitStack, sender: str | None = None
+    ) -> Received:
         """Read, parse and check the body; `resources` are given back when it is answered."""
         self.expect(scope, self.max_bytes)
         raw = bytearray()
@@ -66,7 +71,7 @@ class JsonBody(Body):
             if len(raw) > self.max_bytes:
                 raise TooLarge(f"Send at most {self.max_bytes} bytes.")
             if len(raw) > JSON_LIMIT and not is_large:
-                resources.enter_context(LARGE_BODIES.place())
+                resources.enter_context(LARGE_BODIES.place(sender))
                 is_large = True
         if not raw:
             raise ContractViolation("Send a body: this operation needs one.")

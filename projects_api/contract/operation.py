@@ -98,11 +98,12 @@ class BoundOperation:
             spool = resources.enter_context(self._rules.spool(self._body.max_file_bytes))
             received = await self._body.read(call.scope, receive, spool)
         elif self._body:
+            sender = None
             arrived = call.scope.get("extensions", {}).get(BODY_ARRIVED)
             if arrived is None or not arrived():
                 # Nobody waits for a body whose sender may not send one.
-                await self._unit.execute(call, self._unit.admit)
-            received = await self._body.read(call.scope, receive, resources)
+                sender = await self._unit.execute(call, self._unit.admit)
+            received = await self._body.read(call.scope, receive, resources, sender)
         else:
             return
         call.values |= received.values

@@ -105,11 +105,11 @@ class TooManyLargeBodies(Problem):
     """As many large bodies are held in memory as may be."""
 
     status = 503
-    slug = "unavailable"
-    title = "The server is not ready"
+    slug = "too-many-large-bodies"
+    title = "Too many large bodies at once"
     detail = (
-        "As many large bodies are being answered as the server holds at once. Repeat the request "
-        "later, or send at most 1 MiB."
+        "As many large bodies are being answered as the server holds at once, of you or in all. "
+        "Repeat the request later, or send at most 1 MiB."
     )
 
     def __init__(self) -> None:

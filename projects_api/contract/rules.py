@@ -87,8 +87,8 @@ class Unit(Protocol):
     def execute(self, call: Call, work: Callable[[Call], Result]) -> Awaitable[Result]:
         """Do a request's work where it may take its time: at once, or in a thread."""
 
-    def admit(self, call: Call) -> object:
-        """Raise a problem where the caller may not even send a large body."""
+    def admit(self, call: Call) -> str | None:
+        """Raise a problem where the caller may not even send a large body; else say who it is."""
 
     def run(self, call: Call, answer: Callable[[Mapping[str, Any]], Answer]) -> Answer:
         """Admit the caller, raise the call's fault, and return what `answer` makes.

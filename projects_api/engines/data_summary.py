@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from projects_api.engines import heaps
 from projects_api.engines.columns import Column
 from projects_api.engines.decision import BINARY
 from projects_api.engines.inputs import bucket
 from projects_api.engines.interface import Task
 from projects_api.engines.moments import TIME
+from projects_api.engines.monitoring import heaps
 from projects_api.engines.table import Table
 
 _CATEGORIES = 100

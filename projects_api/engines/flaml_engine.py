@@ -18,6 +18,7 @@ import numpy as np
 import sklearn
 from flaml.automl.task.factory import task_factory
 from lightgbm.basic import LightGBMError
+from threadpoolctl import threadpool_limits
 
 from projects_api.engines import data_summary, model_files, table
 from projects_api.engines.calibration import Answers
@@ -67,7 +68,13 @@ def train(task: Task, folder: Path, progress: Progress) -> TrainingResult:
     sort_metric, stopping_metric = _metrics(task)
     learners = _choose_learners(task)
     clock = Clock(task.config.max_runtime_secs)
-    with warnings.catch_warnings(), sklearn.config_context(skip_parameter_validation=True):
+    with (
+        warnings.catch_warnings(),
+        sklearn.config_context(skip_parameter_validation=True),
+        # Its threads wait for each other at every step of a small optimisation: twenty times as
+        # long for the two numbers of a calibration. Boosters and forests have threads of their own.
+        threadpool_limits(1, user_api="blas"),
+    ):
         warnings.simplefilter("ignore")
         progress.report(0, stage="reading the table", seconds_left=clock.left())
         data = table.read(task, progress)

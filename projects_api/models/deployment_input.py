@@ -28,8 +28,8 @@ MAX_KEPT = 10_000
 class DeploymentInput(SQLModel, table=True):
     """One row that a deployment was asked about; `number` counts from 1 within the deployment.
 
-    `prediction` and `probabilities` are what it answered, as `engines.answers` keeps it, `truth`
-    what somebody told later, in the same way. Rows from before answers were kept have none.
+    `prediction` and `probabilities` are what it answered, as `engines.monitoring.answers` keeps it,
+    `truth` what somebody told later, in the same way. Rows from before answers were kept have none.
     """
 
     __tablename__ = "deployment_inputs"

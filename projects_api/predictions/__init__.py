@@ -16,7 +16,7 @@ import orjson
 
 from projects_api import schemas
 from projects_api.engines import MODEL_FORMATS, THRESHOLD
-from projects_api.engines.answers import as_kept
+from projects_api.engines.monitoring.answers import as_kept
 from projects_api.files.traces import held_folder, remove_abandoned
 from projects_api.predictions.faults import EngineMissing, ModelFault, RowsRefused, ThresholdRefused
 from projects_api.predictions.rows import Row, read_rows

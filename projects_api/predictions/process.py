@@ -6,8 +6,9 @@ from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
-from projects_api.engines import THRESHOLD, answers, drift
+from projects_api.engines import THRESHOLD
 from projects_api.engines.availability import why_unavailable
+from projects_api.engines.monitoring import answers, drift
 from projects_api.processes.child import Limits, serve_copies
 
 LIMITS = Limits(address_space_bytes=8 * 1024**3, written_file_bytes=64 * 1024**2, idle_seconds=1800)
@@ -75,7 +76,7 @@ def _measure_drift(
     if signature is not None and any(one["truth"] is not None for one in answered):
         if reason := why_unavailable("flaml"):
             return {"absent": reason}
-        from projects_api.engines import feedback  # noqa: PLC0415 - slow to import
+        from projects_api.engines.monitoring import feedback  # noqa: PLC0415 - slow to import
 
         measured["quality"] = feedback.measure(signature, metrics, answered)
     return {"drift": measured}

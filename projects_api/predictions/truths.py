@@ -15,9 +15,9 @@ _LABEL = 40
 def read_truths(
     signature: Mapping[str, Any], truths: Sequence[Mapping[str, Any]]
 ) -> dict[int, float]:
-    """Return what was true by the ids of rows, as `engines.answers` keeps it; the last one counts.
+    """Return what was true by the ids of rows, as `engines.monitoring.answers` keeps it.
 
-    Raises `RowsRefused` for what the model cannot say.
+    Of two truths of a row, the last one counts. Raises `RowsRefused` for what the model cannot say.
     """
     labels = signature["labels"]
     places = None if labels is None else label_places(labels)

@@ -28,9 +28,9 @@ def render(facts: Mapping[str, Any], folder: Path) -> dict[str, Path]:
     leaderboards, and `deployments`. A data set may have a `profile`, its columns as the API shows
     them. For a project, `detailed` are the experiments that it goes into; otherwise there is one
     experiment, and `model_id` tells which of its models the report is about, null for the best. For
-    a deployment there is `drift`, as `engines.drift.measure` gives it, with its thresholds and the
-    `spreads` of some inputs: their bins. What is null in a row is left out. The same facts give
-    the same bytes.
+    a deployment there is `drift`, as `engines.monitoring.drift.measure` gives it, with its
+    thresholds and the `spreads` of some inputs: their bins. What is null in a row is left out. The
+    same facts give the same bytes.
     """
     from projects_api.rendering.contents import compose  # noqa: PLC0415 - loads what is slow
     from projects_api.rendering.html import write_html  # noqa: PLC0415 - same

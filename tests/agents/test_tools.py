@@ -10,11 +10,13 @@ import requests
 
 from projects_api.agents import llms, shortening
 from projects_api.agents.tools import WAIT, tools
+from projects_api.agents.transports import MOST_REQUEST_BYTES
 from projects_api.openapi import contract
 from projects_api.settings import Settings
 from tests.agents.conftest import over_http, over_stdio
 from tests.conftest import running
 from tests.contract.documented import OPERATIONS
+from tests.handlers.conftest import assert_problem
 from tests.support.processes import PATIENCE
 from tools.contract_tree import examples, parameters
 
@@ -33,10 +35,18 @@ KNOWN_LATER = {
     "get_job": ("job_id", "create_report", "job_id"),
     "wait_for_job": ("job_id", "create_report", "job_id"),
     "predict_with_deployment": ("deployment_id", "create_deployment", "deployment_id"),
+    "predict_dataset_with_deployment": ("deployment_id", "create_deployment", "deployment_id"),
+    "give_feedback": ("deployment_id", "create_deployment", "deployment_id"),
 }
 """Arguments that are what another tool has answered."""
 NOBODYS = "019c75a0-0000-7000-8000-000000000000"
 ASKED = {"inputs": [{"amount": 600, "country": "DE"}]}
+BY_THE_MODEL = {
+    "predict": ASKED,
+    "predict_with_deployment": ASKED,
+    "give_feedback": {"truths": [{"row_id": 1, "truth": 1}]},
+}
+"""Arguments that only the seed's model knows."""
 
 
 def text_of(result) -> str:
@@ -139,9 +149,7 @@ class TestCalls:
             results = {}
             async with transport(standin["BASE_URL"], standin["API_KEY"]) as client:
                 for name in in_order():
-                    arguments = arguments_of(name) | (
-                        ASKED if name in {"predict", "predict_with_deployment"} else {}
-                    )
+                    arguments = arguments_of(name) | BY_THE_MODEL.get(name, {})
                     if name in KNOWN_LATER:
                         argument, asked, answered = KNOWN_LATER[name]
                         arguments[argument] = json.loads(text_of(results[asked]))[answered]
@@ -256,6 +264,54 @@ class TestKeys:
             method, f"{standin['BASE_URL']}/mcp", headers=headers, timeout=PATIENCE
         )
         assert answer.status_code == 405
+
+    @pytest.mark.parametrize("is_declared", [True, False])
+    def test_a_message_that_is_too_large_is_refused(self, standin, is_declared):
+        def pieces():
+            for _ in range(MOST_REQUEST_BYTES // 2**16):
+                yield b" " * 2**16
+            yield b"{}"
+
+        headers = {
+            "Authorization": f"Bearer {standin['API_KEY']}",
+            "Accept": "application/json, text/event-stream",
+            "Content-Type": "application/json",
+        }
+        answer = requests.post(
+            f"{standin['BASE_URL']}/mcp",
+            data=b"".join(pieces()) if is_declared else pieces(),
+            headers=headers,
+            timeout=PATIENCE,
+        )
+        assert_problem(answer, 413, "too-large")
+        assert str(MOST_REQUEST_BYTES) in answer.json()["detail"]
+
+    def test_a_message_is_json(self, standin):
+        headers = {"Authorization": f"Bearer {standin['API_KEY']}"}
+        for media_type in ({}, {"Content-Type": "text/plain"}):
+            answer = requests.post(
+                f"{standin['BASE_URL']}/mcp",
+                data=b"{}",
+                headers={**headers, **media_type},
+                timeout=PATIENCE,
+            )
+            assert_problem(answer, 415, "unsupported-media-type")
+
+    def test_a_message_at_the_limit_is_read(self, standin):
+        headers = {
+            "Authorization": f"Bearer {standin['API_KEY']}",
+            "Accept": "application/json, text/event-stream",
+            "Content-Type": "application/json",
+        }
+        ping = b'{"jsonrpc": "2.0", "id": 1, "method": "tools/list"}'
+        answer = requests.post(
+            f"{standin['BASE_URL']}/mcp",
+            data=ping.rjust(MOST_REQUEST_BYTES),
+            headers=headers,
+            timeout=PATIENCE,
+        )
+        assert answer.status_code == 200
+        assert "list_projects" in answer.text
 
     def test_it_is_not_there_unless_it_is_wanted(self, server):
         assert server.person().post("/mcp", json={}).status_code == 404

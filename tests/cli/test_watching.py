@@ -29,11 +29,17 @@ def test_a_job_is_watched_to_its_end(local):
             )
         assert local.run("watch", job_id, status=1).splitlines()[-1] == "failed: No room."
 
-        assert "projects-api: " in local.run("watch", new_id(), status=1)
-        assert "no id of a job" in local.run("watch", "seven", status=1)
-        assert "API key" in local.run("watch", job_id, "--api-key", "pak_none", status=1)
+        # Of one that was stopped, or that nobody tells of, nothing is known: another status.
+        with local.services.database.transaction() as connection:
+            connection.exec_driver_sql(
+                "UPDATE jobs SET status = 'cancelled', message = NULL WHERE id = ?", (job_id,)
+            )
+        assert local.run("watch", job_id, status=3).splitlines()[-1] == "cancelled"
+        assert "projects-api: " in local.run("watch", new_id(), status=3)
+        assert "no id of a job" in local.run("watch", "seven", status=2)
+        assert "API key" in local.run("watch", job_id, "--api-key", "pak_none", status=3)
         away = f"http://127.0.0.1:{free_port()}"
-        said = local.run("watch", job_id, "--base-url", away, status=1)
+        said = local.run("watch", job_id, "--base-url", away, status=3)
         assert said.startswith(f"projects-api: {away} does not answer")
         assert said.count("\n") == 1
 

@@ -2,12 +2,19 @@
 
 import asyncio
 import base64
+import gzip
 import json
 from urllib.parse import urlencode
 
 import pytest
 
-from projects_api.conformance.exchange import MOST_BODY_BYTES, Body, Budget, Exchange
+from projects_api.conformance.exchange import (
+    MOST_BODY_BYTES,
+    Body,
+    Budget,
+    Exchange,
+    decode_content,
+)
 from projects_api.conformance.har import NotARecording, read_har
 from projects_api.conformance.verdict import REQUEST, RESPONSE
 from tests.contract.documented import OPERATIONS
@@ -195,6 +202,13 @@ class TestNotJudged:
         verdict = judged(judge, project(answer=body))
         assert verdict.faults == []
         assert verdict.not_judged == ["the body of the response has more than 8388608 bytes"]
+
+    def test_a_body_that_is_too_large_when_it_is_unpacked(self):
+        for size, told in ((MOST_BODY_BYTES, ""), (MOST_BODY_BYTES + 1, "has more than")):
+            content, unknown = decode_content(body_of(gzip.compress(bytes(size))), "gzip")
+            assert unknown.startswith(told)
+            assert len(content) == (0 if told else size)
+            assert bool(unknown) == bool(told)
 
     def test_bodies_that_are_too_many(self, judge):
         body, budget = Body(), Budget(10)

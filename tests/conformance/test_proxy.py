@@ -161,6 +161,24 @@ def test_a_compressed_answer_passes_compressed_and_is_judged(tmp_path):
     assert any("response body /items: " in line for line in lines)
 
 
+def test_redirects_and_cookies_are_the_clients(tmp_path):
+    location = (b"location", b"/api/projects?offset=1")
+    upstream = Recorder(302, [location, (b"set-cookie", b"session=of-alice; Path=/")])
+    with serving(upstream) as url, checking(tmp_path, url) as checked:
+        for _ in range(2):
+            answer = requests.get(
+                f"{checked.url}/api/projects",
+                headers=AUTHORIZATION,
+                allow_redirects=False,
+                timeout=PATIENCE,
+            )
+            assert answer.status_code == 302
+            assert answer.headers["Location"] == "/api/projects?offset=1"
+            assert upstream.scope["query_string"] == b""
+            # What one client was given must not be sent for another one.
+            assert b"cookie" not in dict(upstream.received())
+
+
 class TestWithoutAnAnswer:
     def test_nobody_is_there(self, tmp_path):
         with checking(tmp_path, f"http://127.0.0.1:{free_port()}") as checked:

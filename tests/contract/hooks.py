@@ -180,16 +180,16 @@ _LEARN = {
 }
 
 
-def _live(generated, name, others):
-    """Put what lives in place of a generated id; the id decides on it, so that runs repeat.
+def _live(generated, name, others, choice=None):
+    """Put what lives in place of a generated id; the id decides on it, unless a choice was drawn.
 
     Of four ids one stays, one gives a shared project and what is in it, two give something else.
+    Hypothesis likes small choices, and what it has drawn before: those live.
     """
-    try:
-        number, choice = divmod(UUID(generated).int, 4)
-    except (ValueError, TypeError, AttributeError):
+    if not _is_id(generated):
         return {}
-    if choice == 0 or not SHARED:
+    number, choice = divmod(UUID(generated).int if choice is None else choice, 4)
+    if choice == 3 or not SHARED:
         return {}
     if choice == 1:
         return SHARED[number % len(SHARED)]
@@ -216,22 +216,30 @@ _KNOWN = {
 """What there is, by the name of its id; that of a project last, for others are in one."""
 
 
-@schemathesis.hook("map_path_parameters")
-@schemathesis.hook("map_query")
+@schemathesis.hook("flatmap_path_parameters")
+@schemathesis.hook("flatmap_query")
 def with_live_ids(context, parameters):
-    """Name what exists.
+    """Name what exists, whatever id was generated: the same one comes again and again.
 
     Schemathesis can learn ids by itself, but a strategy that changes while it is drawn from makes
     Hypothesis end an operation early, without a word: so that is off, in schemathesis.toml.
     """
-    parameters = parameters or {}
+    if not parameters:
+        return st.just(parameters)
+    return _choices.map(lambda choice: _with_live_ids(parameters, choice))
+
+
+_choices = st.sampled_from(range(4096))
+
+
+def _with_live_ids(parameters, choice):
     live = {}
     if member_id := parameters.get("member_id"):
-        live = _live(member_id, "pair", _members)
+        live = _live(member_id, "pair", _members, choice)
         if pair := live.get("pair"):
             live = dict(zip(("project_id", "member_id"), pair, strict=True))
     elif name := next((one for one in _KNOWN if one in parameters), None):
-        live = _live(parameters[name], name, _KNOWN[name])
+        live = _live(parameters[name], name, _KNOWN[name], choice)
     version = parameters.get("version")
     if isinstance(version, int) and version > 0 and version % 2 == 0:
         live = {**live, "version": 1}  # which every data set has
@@ -350,11 +358,14 @@ def with_live_models(context, form):
 @schemathesis.hook("map_case").apply_to(operation_id="predict_dataset")
 def with_rows_of_its_project(context, case):
     """Ask a shared model about a table beside it, whose columns it does not all know."""
-    version_id = {one["model_id"]: one["dataset_version_id"] for one in SHARED}.get(
-        case.path_parameters.get("model_id")
-    )
-    if version_id and isinstance(case.body, dict) and _is_id(case.body.get("dataset_version_id")):
-        case.body = {**case.body, "dataset_version_id": version_id}
+    body, model_id = case.body, case.path_parameters.get("model_id")
+    if not isinstance(body, dict) or not _is_id(body.get("dataset_version_id")):
+        return case
+    beside = {one["model_id"]: one["dataset_version_id"] for one in SHARED}
+    if model_id in beside or model_id in _models:
+        asked = model_id if model_id in beside else min(beside)
+        case.path_parameters = {**case.path_parameters, "model_id": asked}
+        case.body = {**body, "dataset_version_id": beside[asked]}
     return case
 
 

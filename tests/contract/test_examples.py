@@ -138,19 +138,19 @@ def send(person, operation_id: str, headers=None, **options) -> requests.Respons
     """Send an operation with every example that its parameters and its body have."""
     operation = OPERATIONS[operation_id]
     method, path = operation.path[-1], operation.path[-2]
-    query = {}
+    query, sent = {}, {"X-Request-Id": REQUEST_ID}
     for parameter in parameters(operation):
         for example in examples(parameter):
             if parameter["in"].value == "path":
                 path = path.replace(f"{{{parameter['name'].value}}}", str(example.value))
+            elif parameter["in"].value == "header":
+                sent[parameter["name"].value] = example.value
             else:
                 query[parameter["name"].value] = example.value
     if "requestBody" in operation and not options.keys() & {"json", "data", "files"}:
         options |= _body(operation["requestBody"]["content"])
     options["params"] = query | options.get("params", {})
-    return person.send(
-        method.upper(), path, headers={"X-Request-Id": REQUEST_ID, **(headers or {})}, **options
-    )
+    return person.send(method.upper(), path, headers={**sent, **(headers or {})}, **options)
 
 
 def _body(content: Place) -> dict:

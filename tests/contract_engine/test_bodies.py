@@ -6,7 +6,13 @@ from contextlib import ExitStack
 import orjson
 import pytest
 
-from projects_api.contract.bodies import LARGE_BODIES, MAX_LARGE, MAX_VALUES, JsonBody
+from projects_api.contract.bodies import (
+    LARGE_BODIES,
+    MAX_LARGE,
+    MAX_LARGE_OF_ONE,
+    MAX_VALUES,
+    JsonBody,
+)
 from projects_api.contract.body import JSON_LIMIT
 from projects_api.contract.checker import Checker
 from projects_api.contract.problems import TooLarge, TooManyLargeBodies
@@ -49,8 +55,8 @@ def test_the_largest_body_of_an_operation_that_takes_more():
 @pytest.mark.parametrize(("size", "is_refused"), [(JSON_LIMIT, False), (JSON_LIMIT + 1, True)])
 def test_only_large_bodies_take_a_place(size, is_refused):
     with ExitStack() as others:
-        for _ in range(MAX_LARGE):
-            others.enter_context(LARGE_BODIES.place())
+        for number in range(MAX_LARGE):
+            others.enter_context(LARGE_BODIES.place(f"other {number}"))
         if is_refused:
             with pytest.raises(TooManyLargeBodies):
                 read(size, limit=LARGE)
@@ -59,6 +65,18 @@ def test_only_large_bodies_take_a_place(size, is_refused):
     # Those that are refused, and those that end, give their places back.
     for _ in range(MAX_LARGE + 1):
         assert read(JSON_LIMIT + 1, limit=LARGE)
+
+
+def test_no_sender_takes_all_places():
+    with ExitStack() as own:
+        for _ in range(MAX_LARGE_OF_ONE):
+            own.enter_context(LARGE_BODIES.place("one"))
+        with pytest.raises(TooManyLargeBodies), LARGE_BODIES.place("one"):
+            pass
+        with LARGE_BODIES.place("another"):
+            pass
+    with LARGE_BODIES.place("one"):
+        pass
 
 
 @pytest.mark.parametrize("value", [b"0", b"{}", b"[]"])

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.stats import ks_2samp
 
-from projects_api.engines.answers import MAX_LABELS, as_kept, measure
-from projects_api.engines.drift import psi
 from projects_api.engines.evaluation import evaluate
+from projects_api.engines.monitoring.answers import MAX_LABELS, as_kept, measure
+from projects_api.engines.monitoring.drift import psi
 
 LABELS = {"labels": ["no", "yes"], "positive_label": "no"}
 NUMBERS = {"labels": None}

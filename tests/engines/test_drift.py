@@ -8,7 +8,7 @@ from scipy.stats import entropy, ks_2samp
 
 from projects_api.engines.columns import Column
 from projects_api.engines.data_summary import reference as summary_of
-from projects_api.engines.drift import MINIMUM_ROWS, bins, ks, measure, psi
+from projects_api.engines.monitoring.drift import MINIMUM_ROWS, bins, ks, measure, psi
 from projects_api.engines.table import Table
 
 CHANCE = np.random.default_rng(1)

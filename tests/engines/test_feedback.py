@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from projects_api.engines.feedback import measure
 from projects_api.engines.labels import find_place, label_places
+from projects_api.engines.monitoring.feedback import measure
 
 CHANCE = np.random.default_rng(3)
 

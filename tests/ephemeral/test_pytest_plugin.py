@@ -9,6 +9,7 @@ from importlib.metadata import entry_points
 import psutil
 import pytest
 
+from projects_api.pytest_plugin import ProjectsApiServer
 from tests.support.processes import PATIENCE, wait_until
 
 pytest_plugins = ["pytester"]
@@ -146,3 +147,10 @@ def test_it_is_installed_and_costs_nothing_until_it_is_used():
     script = f"import sys, {found.value}; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
     assert done.stdout.decode().strip() == "[]"
+
+
+def test_a_role_that_there_is_not_is_told_with_those_that_there_are():
+    server = ProjectsApiServer("http://localhost", {"owner": "o", "viewer": "v"}, "")
+    assert server.headers("viewer") == {"Authorization": "Bearer v"}
+    with pytest.raises(ValueError, match="no role 'king': name one of owner, viewer"):
+        server.headers("king")

@@ -77,6 +77,7 @@ class TestTheReadmeAndTheTutorial:
             ("README.md", "sh", "A session"),
             ("README.md", "python", "A session"),
             ("docs/tutorial.md", "python", "Share a project"),
+            ("docs/tutorial.md", "sh", "See what is wrong with the data"),
             ("docs/tutorial.md", "python", "Read a report"),
         ],
     )
@@ -99,6 +100,12 @@ class TestTheReadmeAndTheTutorial:
         assert '"permutation_importance":[{"feature":"' in text
         assert '{"predictions":[{"prediction":"left","probabilities":{"left":0.' in text
 
+    def test_the_models_beside_one_another(self, printed):
+        lines = [line.rsplit(" ", 1) for line in printed["sh: Compare the models"].splitlines()]
+        scores = [float(score) for _, score in lines]
+        assert len(scores) == 4
+        assert scores == sorted(scores, reverse=True)
+
     def test_the_model(self, printed):
         model, left, stays, ignored, *deployed = printed["python: Ask a model"].splitlines()
         assert float(model.split()[1]) > 0.9
@@ -108,6 +115,29 @@ class TestTheReadmeAndTheTutorial:
         assert [line.split()[0] for line in deployed[2:5]] == ["months", "calls", "plan"]
         assert {line.split()[2] for line in deployed[2:5]} == {"drift"}
         assert deployed[5].startswith("The deployment is not in production")
+
+
+def test_the_clicks_of_the_tutorial_are_on_the_consoles_pages():
+    """At most three from the project's page; each label stands there in the console."""
+    source = "".join(
+        file.read_text() for file in (ROOT / "projects_api/app/console_ui").rglob("*.js")
+    )
+    table = (ROOT / "docs/tutorial.md").read_text().partition("| to | by a request")[2]
+    rows = [line for line in table.splitlines()[2:15] if line.startswith("| ")]
+    assert len(rows) == 12
+    for row in rows:
+        clicks = row.split("|")[3]
+        labels = re.findall(r"\*([^*]+)\*", clicks)
+        assert labels, row
+        assert [label for label in labels if label not in source] == []
+        assert len(re.split(r", then |, |: ", clicks)) <= 4
+
+
+def test_pictures_are_small():
+    pictures = [*(ROOT / "docs/pictures").iterdir()]
+    assert len(pictures) == 3
+    assert {picture.suffix for picture in pictures} == {".png"}
+    assert max(picture.stat().st_size for picture in pictures) <= 150_000
 
 
 def test_every_section_of_the_page_about_ci_is_run_by_a_test():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from projects_api.engines import drift
+from projects_api.engines.monitoring import drift
 from projects_api.rendering import render
 from tests.rendering import facts as made
 from tests.rendering.test_rendering import Reader, read_pdf

@@ -19,7 +19,7 @@ import pytest
 from projects_api.tables.facts import NotATable
 from tests.tables.reading_of import convert, read, read_again
 
-TABLES = int(os.environ.get("GENERATED_TABLES", "2000"))
+TABLES = int(os.environ.get("GENERATED_TABLES", "600"))
 SEED = int(os.environ.get("GENERATED_SEED", "0"))
 BATCHES = 20
 ENTIRELY = 4 if TABLES > 10_000 else 10

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from projects_api.engines import drift
+from projects_api.engines.monitoring import drift
 from projects_api.files.content import describe
 from projects_api.jobs import report_facts
 from projects_api.jobs.running_job import JobFailed, RunningJob

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from projects_api.engines.answers import Answer
 from projects_api.engines.decision import Decision
 from projects_api.engines.evaluation import BY_CHOICE, score
 from projects_api.engines.labels import find_place, label_places
+from projects_api.engines.monitoring.answers import Answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
-from projects_api.engines import drift, heaps
 from projects_api.engines.labels import find_place, label_places, label_text
+from projects_api.engines.monitoring import drift, heaps
 
 MAX_LABELS = 100
 """Of a model with more labels no probabilities are kept: what is kept of a row has a bound."""

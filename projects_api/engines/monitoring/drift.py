@@ -13,8 +13,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from projects_api.engines import heaps
 from projects_api.engines.inputs import bucket
+from projects_api.engines.monitoring import heaps
 
 MINIMUM_ROWS = 300
 """With fewer rows, chance alone makes an index that looks like drift."""
