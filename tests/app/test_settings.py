@@ -174,7 +174,7 @@ def test_a_command_says_why_it_refuses(tmp_path, command):
 @pytest.mark.parametrize(
     ("variables", "words", "reason"),
     [
-        ({"PORT": "abc"}, ["serve"], "PROJECTS_API_PORT: Input should be a valid integer"),
+        ({"PORT": "abc"}, ["serve"], "PROJECTS_API_PORT: must be a whole number"),
         ({"DATA_DIR": "/proc/nope"}, ["users", "list"], "no database /proc/nope/projects.db"),
         ({"DATA_DIR": "/proc/nope"}, ["doctor"], "/proc/nope"),
         ({"TLS_KEY": "k.pem", "TLS_CERTIFICATE": "c.pem"}, ["serve"], "there is no file c.pem"),
