@@ -68,6 +68,26 @@ def disable_user(email: str) -> None:
     typer.echo(f"{count} keys of {email} are revoked.")
 
 
+@users.command("deactivate")
+def deactivate_user(email: str) -> None:
+    """Have no key of a person work, new ones included, until the person is activated."""
+    from projects_api.models import user
+
+    with opened_database() as database, database.transaction() as connection:
+        user.deactivate(connection, _known(connection, email))
+    typer.echo(f"No key of {email} works until `projects-api users activate {email}`.")
+
+
+@users.command("activate")
+def activate_user(email: str) -> None:
+    """Have the keys of a person work again who was deactivated; revoked ones stay revoked."""
+    from projects_api.models import user
+
+    with opened_database() as database, database.transaction() as connection:
+        user.activate(connection, _known(connection, email))
+    typer.echo(f"The keys of {email} work, but for those that are revoked or have expired.")
+
+
 @users.command("remove")
 def remove_user(
     email: str,

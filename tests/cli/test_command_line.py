@@ -40,7 +40,7 @@ COMMANDS = {
     ("serve",): ["--host", "--port", "--workers", "--reload"],
     ("worker",): ["--concurrency"],
     ("db",): ["upgrade"],
-    ("users",): ["add", "list", "disable", "remove"],
+    ("users",): ["add", "list", "disable", "deactivate", "activate", "remove"],
     ("users", "remove"): ["email", "--heir"],
     ("users", "add"): ["email", "--name"],
     ("keys",): ["create", "list", "revoke", "rotate"],
@@ -316,6 +316,41 @@ class TestPeopleAndKeys:
                     ("admin@example.com", "owner")
                 ]
 
+    def test_who_is_deactivated_keeps_keys_that_do_not_work(self, deployment):
+        with deployment.serve() as process:
+            operator = person_of(process)
+            user_id = deployment.run("users", "add", "eve@example.com").strip()
+            eve = with_key(process, deployment.run("keys", "create", "eve@example.com"))
+            revoked = with_key(process, deployment.run("keys", "create", "eve@example.com"))
+            key_id = revoked.get("/api/keys").json()["items"][0]["id"]
+
+            def since() -> str | None:
+                found = operator.get(f"/api/admin/people/{user_id}").json()
+                return found["person"]["deactivated_at"]
+
+            assert since() is None
+            deployment.run("users", "deactivate", "EVE@example.com")
+            moment = since()
+            assert moment is not None
+            late = with_key(process, deployment.run("keys", "create", "eve@example.com"))
+            assert eve.get("/api/projects").status_code == 401
+            assert late.get("/api/projects").status_code == 401
+            assert operator.get("/api/projects").status_code == 200
+            deployment.run("users", "deactivate", "eve@example.com")
+            assert since() == moment
+            deployment.run("keys", "revoke", key_id)
+            deployment.run("users", "activate", "eve@example.com")
+            assert since() is None
+            people = (eve, revoked, late)
+            assert sorted(one.get("/api/projects").status_code for one in people) == [200, 200, 401]
+            # It is the same deactivation that the API ends, and the other way round.
+            deployment.run("users", "deactivate", "eve@example.com")
+            operator.post(f"/api/admin/people/{user_id}/activate").raise_for_status()
+            assert late.get("/api/projects").status_code == 200
+            operator.post(f"/api/admin/people/{user_id}/deactivate").raise_for_status()
+            deployment.run("users", "activate", "eve@example.com")
+            assert late.get("/api/projects").status_code == 200
+
     def test_a_key_that_takes_the_place_of_another(self, deployment):
         with deployment.serve() as process:
             words = ("keys", "create", "admin@example.com", "--scopes", "read", "--name", "CI")
@@ -360,6 +395,8 @@ class TestPeopleAndKeys:
             (["audit", "--days", "1e9"], 2, "36500"),
             (["users", "remove", "b@example.com"], 1, "projects-api users list"),
             (["users", "disable", "b@example.com"], 1, "projects-api users list"),
+            (["users", "deactivate", "b@example.com"], 1, "projects-api users list"),
+            (["users", "activate", "b@example.com"], 1, "projects-api users list"),
             (["demo", "--email", "b@example.com"], 1, "projects-api users add b@example.com"),
         ],
     )

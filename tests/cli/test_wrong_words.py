@@ -67,7 +67,7 @@ WRONG = [
     ["users", "add", "x"],
     ["users", "add", ME],
     ["users", "add", "new@example.com", "--name", "two\nlines"],
-    *(["users", action, "nobody"] for action in ("disable", "remove")),
+    *(["users", action, "nobody"] for action in ("disable", "deactivate", "activate", "remove")),
     ["demo", "--email", "nobody@example.com"],
     *(["audit", "--days", days] for days in ("-1", "nan", "many")),
     *(["audit", *words] for words in (("--limit", "0"), ("--user", "x"), ("--project", "x"))),

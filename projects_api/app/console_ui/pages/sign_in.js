@@ -29,7 +29,7 @@ export function SignIn({ refused, signIn }) {
     }}>
       ${refused && !tried && html`<${Problem} problem=${REFUSED} />`}
       <${Field} label="API key" name="given" type="password" required autocomplete="off"
-        hint="It begins with pak_. The server printed one when it was started first; its operator makes others with “projects-api keys”. It is kept until this tab is closed." />
+        hint="It begins with pak_. The server printed one when it was started first; its operator makes others with “projects-api keys”; who has one makes more on the page “Keys”. It is kept until this tab is closed." />
     <//>
   </div>
   `;
