@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import TypeVar
@@ -14,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from projects_api.database import Database, schema
 from projects_api.database.copies import CopyFailed, copy_in, copy_out, is_empty
 from projects_api.files.content import describe
+from projects_api.files.progress import ByteProgress, Report, StageReport, tell_nobody
 from projects_api.files.spool import Spool
 from projects_api.models import artifact, blob
 from projects_api.models.base import now
@@ -24,6 +26,7 @@ from projects_api.storage.store import ArtifactStore
 FORMAT_VERSION = 1
 RENEW_SECONDS = 3600.0
 _SUMMARY, _DATABASE, _ARTIFACTS = "backup.json", "database", "artifacts"
+_COPYING = "Copying the files"
 _ATTEMPTS = 5
 Contents = Mapping[str, int]
 Result = TypeVar("Result")
@@ -46,10 +49,11 @@ class Summary:
     bytes: int
 
 
-def back_up(settings: Settings, folder: Path) -> Summary:
+def back_up(settings: Settings, folder: Path, report: StageReport = tell_nobody) -> Summary:
     """Write a backup into an empty folder while the server goes on; raises BackupRefused.
 
     What the copy of the database refers to is kept from collection until it is copied, too.
+    `report` is told what is copied, and how far that is.
     """
     folder.mkdir(0o700, parents=True, exist_ok=True)
     if any(folder.iterdir()):
@@ -57,10 +61,12 @@ def back_up(settings: Settings, folder: Path) -> Summary:
     store = ArtifactStore(settings.artifacts)
     with closing(Database(settings.database)) as database:
         copy = folder / _DATABASE
+        report("Copying the database", 0)
         revision, lease, contents = _attempt(lambda: copy_out(database, copy, _hold))
         try:
             target = ArtifactStore(str(folder / _ARTIFACTS))
-            faults = copy_contents(store, target, contents, _Renewal(database, lease))
+            renew = _Renewal(database, lease)
+            faults = copy_contents(store, target, contents, renew, partial(report, _COPYING))
         finally:
             with database.transaction() as connection:
                 blob.release(connection, lease)
@@ -75,8 +81,11 @@ def back_up(settings: Settings, folder: Path) -> Summary:
     return summary
 
 
-def restore(settings: Settings, folder: Path) -> Summary:
-    """Put a backup into an empty database and an empty store, and compare; raises BackupRefused."""
+def restore(settings: Settings, folder: Path, report: StageReport = tell_nobody) -> Summary:
+    """Put a backup into an empty database and an empty store, and compare; raises BackupRefused.
+
+    `report` is told what is done, and how far that is.
+    """
     summary = _read_summary(folder)
     store, source = ArtifactStore(settings.artifacts), ArtifactStore(str(folder / _ARTIFACTS))
     with closing(Database(settings.database)) as database:
@@ -84,15 +93,16 @@ def restore(settings: Settings, folder: Path) -> Summary:
         # Files first: no row ever refers to what is not there.
         found = dict(source.list())
         _compare_sums(summary, found, "the folder has")
-        faults = copy_contents(source, store, found)
+        faults = copy_contents(source, store, found, report=partial(report, _COPYING))
         if faults:
             raise BackupRefused(" ".join(faults))
+        report("Copying the database", 0)
         _attempt(lambda: copy_in(database, folder / _DATABASE))
         schema.upgrade(database)
         with database.transaction() as connection:
             connection.execute(delete(blob.blob_leases))  # Their owners do not live here.
             contents = artifact.list_used_contents(connection)
-    _compare(summary, contents, store)
+    _compare(summary, contents, store, partial(report, "Comparing the files"))
     return summary
 
 
@@ -101,15 +111,21 @@ def copy_contents(
     target: ArtifactStore,
     contents: Contents,
     go_on: Callable[[], None] = lambda: None,
+    report: Report = lambda _percent: None,
 ) -> list[str]:
-    """Copy contents, each compared with its SHA-256; return what is wrong with some."""
+    """Copy contents, each compared with its SHA-256; return what is wrong with some.
+
+    `go_on` is called again and again, and `report` is told how far it is, in percent.
+    """
     faults = []
+    progress = ByteProgress(sum(contents.values()), report)
     for sha256 in contents:
         go_on()
         try:
             with Spool(target.spool_folder) as spool:
                 for chunk in source.read(sha256):
                     spool.write(chunk)
+                    progress.add(len(chunk))
                 target.put(spool.content(), spool.path)
         except LOST:
             faults.append(f"The content {sha256} is missing or damaged.")
@@ -185,9 +201,13 @@ def _compare_sums(summary: Summary, contents: Contents, what: str) -> None:
         )
 
 
-def _compare(summary: Summary, contents: Contents, store: ArtifactStore) -> None:
+def _compare(summary: Summary, contents: Contents, store: ArtifactStore, report: Report) -> None:
     _compare_sums(summary, contents, "what was restored refers to")
-    stored = dict(store.list())
-    wrong = [one for one in contents if one not in stored or not store.verify(one)]
+    stored, progress = dict(store.list()), ByteProgress(sum(contents.values()), report)
+    wrong = []
+    for sha256, size in contents.items():
+        if sha256 not in stored or not store.verify(sha256):
+            wrong.append(sha256)
+        progress.add(size)
     if wrong:
         raise BackupRefused(f"Missing or damaged after all: {', '.join(wrong)}.")

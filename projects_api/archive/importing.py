@@ -4,8 +4,9 @@ An archive is anybody's bytes. It is refused as early as it can be, nothing of i
 of it was looked at, and every id in it becomes a new one.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -24,6 +25,7 @@ from projects_api.archive.reader import (
 from projects_api.archive.rows import insert_members, insert_project
 from projects_api.database import Database
 from projects_api.files.content import Content
+from projects_api.files.progress import ByteProgress, Report, StageReport, tell_nobody
 from projects_api.models import job, user
 from projects_api.models.base import new_id, now
 from projects_api.storage.artifacts import Artifacts
@@ -34,8 +36,6 @@ READ_AT_ONCE_BYTES = 4 * 1024 * 1024
 INTERRUPTED = "It had not ended when its project was exported."
 LEFT_OUT = "Documents do not come with an imported project, for they could be anybody's."
 _DOCUMENTS = {"path": None, "artifact_id": None, "pdf_path": None, "pdf_artifact_id": None}
-
-Report = Callable[[float], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +129,7 @@ def import_archive(
     *,
     owner_id: str,
     name: str | None = None,
+    report: StageReport = tell_nobody,
 ) -> tuple[str, list[str]]:
     """Make a project of an archive at once; return its id, and what `insert_unpacked` does.
 
@@ -136,8 +137,8 @@ def import_archive(
     """
     project_id = new_id()
     with TemporaryDirectory(prefix="projects-api-") as folder:
-        unpacked = unpack(path, Path(folder))
-        read_tables(unpacked)
+        unpacked = unpack(path, Path(folder), report=partial(report, "Checking the files"))
+        read_tables(unpacked, partial(report, "Reading the tables"))
         with database.connect(writing=True) as connection:
             with artifacts.keep(connection, unpacked.contents):
                 strangers = insert_unpacked(
@@ -236,11 +237,8 @@ def _checked_manifest(archive: ArchiveReader, max_bytes: int | None) -> Manifest
 def _extract(
     archive: ArchiveReader, listed: Mapping[str, ListedFile], folder: Path, report: Report
 ) -> Iterator[tuple[str, tuple[Path, Content]]]:
-    total = sum(file.size for file in listed.values()) or 1
-    done = 0
+    progress = ByteProgress(sum(file.size for file in listed.values()), report)
     for number, (name, file) in enumerate(listed.items()):
         # Under a number: the names in an archive are anybody's.
         target = folder / str(number)
-        yield name, (target, archive.extract(name, file, target))
-        done += file.size
-        report(100 * done / total)
+        yield name, (target, archive.extract(name, file, target, progress))

@@ -18,6 +18,7 @@ import orjson
 
 from projects_api.archive.writer import FORMAT_VERSION, MANIFEST
 from projects_api.files.content import Content, Digest
+from projects_api.files.progress import ByteProgress, Report
 
 MAX_MANIFEST_BYTES = 64 * 1024 * 1024
 """The largest manifest that is read back; it describes about 100,000 files."""
@@ -169,11 +170,13 @@ class ArchiveReader:
         if digest.content().sha256 != file.sha256:
             raise ArchiveRefused(f"{shown(name)} has another SHA-256 than the manifest says.")
 
-    def extract(self, name: str, file: ListedFile, target: Path) -> Content:
+    def extract(self, name: str, file: ListedFile, target: Path, progress: ByteProgress) -> Content:
         """Write a file to a path of the caller's choice; raises ArchiveRefused, or OSError."""
         digest = Digest()
         with target.open("wb") as written:
-            written.writelines(self.read(name, file, digest))
+            for chunk in self.read(name, file, digest):
+                written.write(chunk)
+                progress.add(len(chunk))
         return digest.content()
 
 
@@ -191,15 +194,15 @@ def open_archive(path: Path) -> Iterator[ArchiveReader]:
             yield ArchiveReader(archive, path.stat().st_size)
 
 
-def verify_archive(path: Path) -> list[str]:
+def verify_archive(path: Path, report: Report = lambda _percent: None) -> list[str]:
     """Compare an archive with its manifest; return the faults as sentences, none when it is good.
 
-    Nothing is extracted, and no more is decompressed than the archive declares. Raises OSError
-    when the file cannot be read.
+    Nothing is extracted, and no more is decompressed than the archive declares. `report` is told
+    how far that is, in percent. Raises OSError when the file cannot be read.
     """
     try:
         with open_archive(path) as archive:
-            return list(_all_faults(archive))
+            return list(_all_faults(archive, report))
     except ArchiveRefused as refused:
         return refused.faults
 
@@ -210,7 +213,7 @@ def shown(value: Any) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
-def _all_faults(archive: ArchiveReader) -> Iterator[str]:
+def _all_faults(archive: ArchiveReader, report: Report) -> Iterator[str]:
     yield from archive.directory_faults()
     try:
         files = archive.read_manifest().files
@@ -219,10 +222,12 @@ def _all_faults(archive: ArchiveReader) -> Iterator[str]:
         return
     different = archive.file_faults(files)
     yield from different.values()
-    for name in files.keys() - different.keys():
+    alike = files.keys() - different.keys()
+    progress = ByteProgress(sum(files[name].size for name in alike), report)
+    for name in alike:
         try:
-            for _ in archive.read(name, files[name], Digest()):
-                pass
+            for chunk in archive.read(name, files[name], Digest()):
+                progress.add(len(chunk))
         except ArchiveRefused as refused:
             yield from refused.faults
 

@@ -3,6 +3,7 @@
 # Commands import what they need when they run: `--help` should not wait for a database library.
 # ruff: noqa: PLC0415
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from projects_api.cli.common import (
     fail,
     used_settings_or_end,
 )
+from projects_api.cli.progress import drawn
 
 
 def verify(
@@ -21,7 +23,8 @@ def verify(
     """Check an exported archive against its manifest."""
     from projects_api.archive.reader import verify_archive
 
-    faults = verify_archive(file)
+    with drawn() as report:
+        faults = verify_archive(file, partial(report, "Checking the files"))
     for fault in faults:
         typer.echo(f"{file}: {fault}", err=True)
     if faults:
@@ -49,9 +52,15 @@ def import_file(
     if owner_id is None:
         fail(f"{owner} is not registered: `projects-api users add {owner}`")
     try:
-        project_id, strangers = import_archive(
-            services.database, services.artifacts, file, owner_id=owner_id, name=name
-        )
+        with drawn() as report:
+            project_id, strangers = import_archive(
+                services.database,
+                services.artifacts,
+                file,
+                owner_id=owner_id,
+                name=name,
+                report=report,
+            )
     except ArchiveRefused as refused:
         fail(f"{file} cannot be imported. {refused}")
     for email in strangers:

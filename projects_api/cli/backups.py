@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from projects_api.cli.common import fail, fault_text, reason, settings_or_end, used_settings_or_end
+from projects_api.cli.progress import drawn
 
 Folder = Annotated[Path, typer.Argument(help="The folder of the backup.", file_okay=False)]
 
@@ -20,7 +21,9 @@ def backup(folder: Folder) -> None:
     from projects_api.app.backup import back_up
 
     with _faults_told():
-        made = back_up(used_settings_or_end(), folder)
+        settings = used_settings_or_end()
+        with drawn() as report:
+            made = back_up(settings, folder, report)
         typer.echo(f"{folder} has the database and {made.contents} files of {made.bytes} bytes.")
 
 
@@ -29,7 +32,9 @@ def restore(folder: Folder) -> None:
     from projects_api.app.backup import restore as put_back
 
     with _faults_told():
-        made = put_back(settings_or_end(), folder)
+        settings = settings_or_end()
+        with drawn() as report:
+            made = put_back(settings, folder, report)
         typer.echo(
             f"The database of {made.made_at} is back, with {made.contents} files of {made.bytes} "
             "bytes, each compared with its SHA-256."

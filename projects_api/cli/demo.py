@@ -11,6 +11,7 @@ from projects_api.cli.common import (
     fail,
     used_settings_or_end,
 )
+from projects_api.cli.progress import drawn
 
 
 def demo(
@@ -30,10 +31,12 @@ def demo(
     email = email or settings.first_user
     upgrade(services.database)
     try:
-        typer.echo(f"PROJECT_ID={create_demo_project(services, email)}")
+        with drawn() as report:
+            project_id = create_demo_project(services, email, report)
     except UnknownOwnerError:
         fail(f"{email} is not registered: `projects-api users add {email}`")
     except JobNotDoneError as error:
         fail(str(error))
     except ImportError as error:
         fail(f"{error}: install `projects-api[ml]`")
+    typer.echo(f"PROJECT_ID={project_id}")

@@ -67,6 +67,7 @@ def _follow(client: "httpx.Client", job_id: str) -> dict[str, Any]:
 
 
 def _draw(client: "httpx.Client", job_id: str) -> dict[str, Any]:
+    from rich.markup import escape
     from rich.progress import Progress
 
     with Progress(transient=True) as progress:
@@ -74,7 +75,7 @@ def _draw(client: "httpx.Client", job_id: str) -> dict[str, Any]:
         job = _ask(client, job_id, 0)
         while job["status"] not in _OVER:
             stage = job["stage"] or job["status"]
-            progress.update(bar, completed=job["progress"], description=stage)
+            progress.update(bar, completed=job["progress"], description=escape(stage))
             job = _ask(client, job_id, WAIT_SECONDS)
     return job
 

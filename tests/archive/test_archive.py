@@ -368,6 +368,16 @@ class TestVerification:
     def test_a_good_archive_has_no_faults(self, good):
         assert verify_archive(good) == []
 
+    def test_how_far_it_is_follows_the_bytes(self, good):
+        told: list[float] = []
+        assert verify_archive(good, told.append) == []
+        with ZipFile(good) as read:
+            sizes = [one.file_size for one in read.infolist() if one.filename != "manifest.json"]
+        assert told == sorted(set(told))
+        assert told[-1] == 100
+        # A large one is read in pieces, and each that is a percent or more is told.
+        assert len(told) >= min(99, max(sizes) // (256 * 1024))
+
     @pytest.mark.parametrize("data", [b"", b"PK\x05\x06", b"no archive", BINARY])
     def test_no_archive(self, tmp_path, data):
         path = tmp_path / "x.zip"

@@ -1,5 +1,6 @@
-"""What a person at a terminal sees of a server that starts."""
+"""What a person at a terminal sees: of a server that starts, and of work that takes long."""
 
+import hashlib
 import os
 import re
 import select
@@ -7,9 +8,10 @@ import signal
 import subprocess
 from contextlib import contextmanager, suppress
 
+import pytest
 import requests
 
-from tests.support.processes import COMMAND, PATIENCE, free_port, wait_until
+from tests.support.processes import COMMAND, PATIENCE, free_port, person_of, wait_until
 
 BROWSER = {"Accept": "text/html"}
 
@@ -81,3 +83,82 @@ def test_a_log_for_programs_is_had_on_a_terminal_too(local):
     port = free_port()
     with served(local, port, PROJECTS_API_LOG_FORMAT="json") as (terminal, _):
         assert '{"event":"Application startup complete."' in terminal.text()
+
+
+@contextmanager
+def terminal_of_errors():
+    terminal = Terminal()
+    try:
+        yield terminal
+    finally:
+        os.close(terminal.ours)
+        os.close(terminal.theirs)
+
+
+def finished(deployment, *words: str, errors: int) -> str:
+    """Run a command whose errors go to a file; give what it prints otherwise."""
+    done = subprocess.run(
+        [COMMAND, *words],
+        cwd=deployment.folder,
+        env={**deployment.environment, "COLUMNS": "100", "TERM": "xterm"},
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        timeout=PATIENCE,
+        check=True,
+    )
+    return done.stdout.decode()
+
+
+@pytest.fixture
+def full(local):
+    """An installation with a file of 2 MB, and the project of that file as an archive."""
+    rows = "".join(
+        f"{hashlib.sha256(bytes([n % 256, n // 256])).hexdigest()}\n" for n in range(30_000)
+    )
+    with local.serve() as process:
+        me = person_of(process)
+        project_id = me.create_project()
+        me.upload(project_id, f"digest\n{rows}".encode())
+        export = me.get(f"/api/projects/{project_id}/export").content
+    (local.folder / "export.zip").write_bytes(export)
+    return local
+
+
+WORK = {
+    "verify": (["verify", "export.zip"], "Checking the files", "export.zip is whole.\n"),
+    "import": (
+        ["import", "export.zip", "--owner", "admin@example.com"],
+        "Reading the tables",
+        "PROJECT_ID=",
+    ),
+    "backup": (["backup", "copy"], "Copying the files", "copy has the database and 1 files"),
+}
+
+
+@pytest.mark.parametrize("name", WORK)
+def test_long_work_shows_how_far_it_is_beside_what_it_prints(full, name):
+    words, stage, printed = WORK[name]
+    with terminal_of_errors() as terminal:
+        output = finished(full, *words, errors=terminal.theirs)
+        shown = terminal.text()
+    assert output.startswith(printed)
+    assert output.count("\n") == 1
+    # The last that a bar shows before it is gone: all of it.
+    assert re.search(rf"{stage} \S+ 100%", shown), shown
+
+
+def test_what_is_put_back_shows_how_far_it_is(full, tmp_path):
+    finished(full, "backup", str(tmp_path / "copy"), errors=subprocess.DEVNULL)
+    place = {"DATABASE_URL": f"sqlite:///{tmp_path}/new.db", "ARTIFACT_URL": str(tmp_path / "new")}
+    full.variables |= {f"PROJECTS_API_{name}": value for name, value in place.items()}
+    with terminal_of_errors() as terminal:
+        finished(full, "restore", str(tmp_path / "copy"), errors=terminal.theirs)
+        assert re.search(r"Comparing the files \S+ 100%", terminal.text())
+
+
+@pytest.mark.parametrize("name", WORK)
+def test_nothing_is_drawn_where_nobody_looks(full, name):
+    words, _, printed = WORK[name]
+    with (full.folder / "errors").open("wb") as errors:
+        assert finished(full, *words, errors=errors.fileno()).startswith(printed)
+    assert (full.folder / "errors").read_text() == ""

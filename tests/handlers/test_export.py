@@ -39,7 +39,12 @@ class TestExportProject:
             assert manifest[part] == []
 
     def test_everything(self, server, owner, tmp_path):
-        project_id = create_demo_project(server.services, owner.email)
+        told: list[tuple[str, float]] = []
+        project_id = create_demo_project(
+            server.services, owner.email, lambda stage, percent: told.append((stage, percent))
+        )
+        assert told[0] == ("Uploading the table", 0)
+        assert max(percent for _, percent in told) > 0
         owner.upload(project_id, b"a,b\n1,2\n", name="../../evil/../name.csv")
         about = {"kind": "project", "entity_id": project_id, "name": "Not yet rendered"}
         with server.services.database.transaction() as connection:
