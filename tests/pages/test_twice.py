@@ -159,3 +159,10 @@ def test_folders_of_the_tests_are_all_described():
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
     tested = settings["tool"]["pytest"]["ini_options"]["testpaths"]
     assert {path.removeprefix("tests/") for path in tested} == folders
+
+
+def test_what_a_comparison_says_of_this_server_leads_to_what_shows_it():
+    (_, _, *compared) = rows("docs/comparison.md")
+    assert len(compared) > 15
+    unproved = [name for name, ours, *_ in compared if not re.search(r"\]\([^)]+\)", ours)]
+    assert unproved == []
