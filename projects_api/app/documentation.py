@@ -14,6 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from projects_api.agents.llms import llms_text
+from projects_api.app.samples import code_samples
 from projects_api.contract.conditional import matches
 from projects_api.contract.routing import Page
 
@@ -21,6 +22,7 @@ _USER_INTERFACE = Path(__file__).parent / "docs_ui"
 _ASSETS = {
     "favicon-32x32.png": "image/png",
     "initializer.js": "text/javascript",
+    "page.css": "text/css",
     "swagger-ui-bundle.js": "text/javascript",
     "swagger-ui.css": "text/css",
 }
@@ -92,6 +94,7 @@ def documentation_routes(
         "/llms.txt": _document(page.encode(), "text/plain; charset=utf-8"),
         "/openapi.yaml": _document(contract_yaml, "application/yaml"),
         "/openapi.json": _ServedContract(contract, public_url),
+        "/docs/samples.json": _document(orjson.dumps(code_samples(contract)), "application/json"),
         "/docs": _document(
             (_USER_INTERFACE / "index.html").read_bytes(), "text/html; charset=utf-8", _PAGE_POLICY
         ),

@@ -89,3 +89,26 @@ def test_colours_are_those_of_the_system(opened, look, is_dark):
         )
         painted = shades if len(shades) == 3 else ground
         assert (len(painted) == 3 and sum(map(int, painted)) < 384) == is_dark
+
+
+@pytest.mark.parametrize(("look", "is_dark"), [("light", False), ("dark", True)])
+def test_samples_stand_beside_each_operation(opened, look, is_dark):
+    with opened("", look) as visitor:
+        page = visitor.page
+        page.goto(f"{visitor.base_url}/docs")
+        served = page.request.get(f"{visitor.base_url}/docs/samples.json").json()
+        for operation, tag in (("create_project", "projects"), ("list_datasets", "datasets")):
+            block = page.locator(f"#operations-{tag}-{operation}")
+            block.locator(".opblock-summary-control").click()
+            shown = block.locator(".code-samples details")
+            expect(shown).to_have_count(3)
+            for number, (language, code) in enumerate(served[operation].items()):
+                one = shown.nth(number)
+                one.locator("summary").click()
+                expect(one.locator("summary")).to_have_text(language)
+                expect(one.locator("pre")).to_be_visible()
+                assert one.locator("pre").text_content() == code
+                text = one.locator("summary").evaluate(
+                    "summary => getComputedStyle(summary).color.match(/[0-9]+/g).map(Number)"
+                )
+                assert (sum(text) > 384) == is_dark

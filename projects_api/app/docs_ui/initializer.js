@@ -74,6 +74,41 @@ const leaveOutEmpty = ({ React }) => ({
   },
 });
 
+const samples = fetch("docs/samples.json").then((answer) => (answer.ok ? answer.json() : {}));
+
+/** How a program sends each request, ahead of what it answers. */
+const showSamples = ({ React }) => {
+  const e = React.createElement;
+  const Samples = ({ operation }) => {
+    const [byLanguage, keep] = React.useState({});
+    React.useEffect(() => {
+      samples.then((all) => keep(all[operation] || {}));
+    }, [operation]);
+    return e(
+      "div",
+      { className: "code-samples" },
+      e("div", { className: "opblock-section-header" }, e("h4", null, "Code samples")),
+      Object.entries(byLanguage).map(([language, code]) =>
+        e(
+          "details",
+          { key: language },
+          e("summary", null, language),
+          e("pre", { className: "example microlight", tabIndex: 0 }, code),
+        ),
+      ),
+    );
+  };
+  return {
+    wrapComponents: {
+      responses: (Original, { specSelectors }) => (given) => {
+        const place = ["paths", given.path, given.method, "operationId"];
+        const operation = specSelectors.specJson().getIn(place);
+        return e("div", null, e(Samples, { operation }), e(Original, given));
+      },
+    },
+  };
+};
+
 // All addresses are relative to the page, so that it works behind a proxy that adds a prefix.
 const page = SwaggerUIBundle({
   url: "openapi.json",
@@ -84,7 +119,7 @@ const page = SwaggerUIBundle({
   // The page is for this server only: neither a foreign validator nor a contract from elsewhere.
   validatorUrl: null,
   queryConfigEnabled: false,
-  plugins: [keepKey, leaveOutEmpty],
+  plugins: [keepKey, leaveOutEmpty, showSamples],
   responseInterceptor: (response) => {
     if (response.ok && new URL(response.url).pathname.endsWith("/openapi.json")) {
       response.text = JSON.stringify(withoutSamples(JSON.parse(response.text)));
