@@ -2,6 +2,7 @@
 
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import delete
@@ -10,6 +11,7 @@ from projects_api.app.backup import copy_contents
 from projects_api.database import Database, schema, transfer
 from projects_api.database.copies import is_empty
 from projects_api.database.transfer import Summary
+from projects_api.files.progress import Report, StageReport, tell_nobody
 from projects_api.models import artifact, blob
 from projects_api.settings import Settings
 from projects_api.storage.store import ArtifactStore
@@ -33,11 +35,11 @@ class Moved:
         return sum(summary.rows for summary in self.tables.values())
 
 
-def move(source: Settings, target: Settings) -> Moved:
+def move(source: Settings, target: Settings, report: StageReport = tell_nobody) -> Moved:
     """Copy rows and files, and compare both; raises MoveRefused, and then no row was copied.
 
     Nothing is changed in the source, and nobody can change it meanwhile. What a content refers
-    to is there before the row that says so.
+    to is there before the row that says so. `report` is told what is copied, and how far that is.
     """
     with closing(Database(source.database)) as old, closing(Database(target.database)) as new:
         if _place(old) == _place(new):
@@ -49,7 +51,8 @@ def move(source: Settings, target: Settings) -> Moved:
         schema.upgrade(new)
         with transfer.held_still(old) as reader:
             contents = artifact.list_used_contents(reader)
-            _copy_files(source, target, contents)
+            _copy_files(source, target, contents, partial(report, "Copying the files"))
+            report("Copying the rows", 0)
             with new.transaction() as writer:
                 if transfer.has_rows(writer):
                     raise MoveRefused("The new database is not empty. Name another one.")
@@ -72,11 +75,12 @@ def _revision(database: Database) -> str | None:
         return schema.current(connection)
 
 
-def _copy_files(source: Settings, target: Settings, contents: dict[str, int]) -> None:
+def _copy_files(
+    source: Settings, target: Settings, contents: dict[str, int], report: Report
+) -> None:
     if source.artifacts == target.artifacts:
         return
-    faults = copy_contents(
-        ArtifactStore(source.artifacts), ArtifactStore(target.artifacts), contents
-    )
+    stores = ArtifactStore(source.artifacts), ArtifactStore(target.artifacts)
+    faults = copy_contents(*stores, contents, report=report)
     if faults:
         raise MoveRefused(" ".join(faults))

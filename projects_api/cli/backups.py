@@ -66,7 +66,8 @@ def migrate(
     source = used_settings_or_end()
     with _faults_told():
         target = type(source)(database_url=to, artifact_url=artifacts or source.artifacts)
-        moved = move(source, target)
+        with drawn() as report:
+            moved = move(source, target, report)
     for name, summary in moved.tables.items():
         typer.echo(f"{summary.rows:>12,} {name}")
     typer.echo(

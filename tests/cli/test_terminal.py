@@ -156,6 +156,13 @@ def test_what_is_put_back_shows_how_far_it_is(full, tmp_path):
         assert re.search(r"Comparing the files \S+ 100%", terminal.text())
 
 
+def test_what_moves_shows_how_far_it_is(full, tmp_path):
+    to = ("--to", f"sqlite:///{tmp_path}/moved.db", "--artifacts", str(tmp_path / "moved"))
+    with terminal_of_errors() as terminal:
+        assert "compared with those" in finished(full, "migrate", *to, errors=terminal.theirs)
+        assert re.search(r"Copying the rows \S+ ", terminal.text())
+
+
 @pytest.mark.parametrize("name", WORK)
 def test_nothing_is_drawn_where_nobody_looks(full, name):
     words, _, printed = WORK[name]
