@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from projects_api.cli.arguments import key_or_end, server_or_end
-from projects_api.cli.common import fail
+from projects_api.cli.common import USAGE, fail
 
 
 def mcp(
@@ -17,7 +17,7 @@ def mcp(
 ) -> None:
     """Serve the tools of the Model Context Protocol to who started this, over stdin and stdout."""
     if not url or not key:
-        fail("name the server by --url and --key (or BASE_URL and API_KEY)")
+        fail("name the server by --url and --key (or BASE_URL and API_KEY)", USAGE)
     url, key = server_or_end(url), key_or_end(key)
     if find_spec("mcp") is None:
         fail("this needs the extra mcp: pip install 'projects-api[mcp]'")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from projects_api.cli.arguments import MOST_PORT, server_or_end, write_or_end
-from projects_api.cli.common import fail, reason
+from projects_api.cli.common import USAGE, fail, reason
 from projects_api.cli.listening import check_port
 
 if TYPE_CHECKING:
@@ -45,12 +45,12 @@ def check(
 ) -> None:
     """Judge a client and a server by the contract, as a proxy between them or by a recording."""
     if only not in {"", *SIDES}:
-        fail("--only takes request or response")
+        fail("--only takes request or response", USAGE)
     sides = frozenset({only} if only else SIDES)
     judge = _judge(contract)
     if recording:
         if har:
-            fail("--har records what passes a proxy: name no recording beside it")
+            fail("--har records what passes a proxy: name no recording beside it", USAGE)
         report = _of_recording(judge, recording, upstream, sides)
     else:
         report = _of_proxy(
@@ -112,7 +112,7 @@ def _of_proxy(
     from projects_api.conformance.run import run_proxy
 
     if not upstream:
-        fail("name a recording, or the server by --upstream http://...")
+        fail("name a recording, or the server by --upstream http://...", USAGE)
     upstream = server_or_end(upstream)
     check_port(host, port)
     if find_spec("aiohttp") is None:

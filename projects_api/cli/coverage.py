@@ -11,7 +11,7 @@ import orjson
 import typer
 
 from projects_api.cli.arguments import key_or_end, server_or_end, write_or_end
-from projects_api.cli.common import fail, reason
+from projects_api.cli.common import USAGE, fail, reason
 
 if TYPE_CHECKING:
     from projects_api.ephemeral.coverage import Coverage
@@ -44,7 +44,7 @@ def coverage(
     from projects_api.ephemeral.coverage_report import Report
 
     if unknown := set(kind or ()) - set(KINDS):
-        fail(f"--kind takes {', '.join(KINDS)}, and not {', '.join(sorted(unknown))}")
+        fail(f"--kind takes {', '.join(KINDS)}, and not {', '.join(sorted(unknown))}", USAGE)
     report = Report(_of_files(records) if records else _of_server(url, key), kind or KINDS)
     typer.echo(report.text())
     if html:
@@ -80,7 +80,7 @@ def _of_server(url: str, key: str) -> "Coverage":
     from projects_api.ephemeral.coverage import Coverage
 
     if not url or not key:
-        fail("name records, or the server by --url and --key (or BASE_URL and API_KEY)")
+        fail("name records, or the server by --url and --key (or BASE_URL and API_KEY)", USAGE)
     url = server_or_end(url)
     headers = {"Authorization": f"Bearer {key_or_end(key)}"}
     request = Request(f"{url}/_ephemeral/coverage", headers=headers)  # noqa: S310 - checked above

@@ -1,9 +1,10 @@
 """Calibration: probabilities that are true of unseen rows, where a model's own are not.
 
 What the models of a cross validation said of the rows that they had not seen tells how far their
-probabilities are from what happens, and how to mend that: by Platt's sigmoid or by isotonic
-regression, as scikit-learn fits them. Mended are those whose log loss gets smaller on folds that
-had no part in the mending. `Calibrated` is stored in model files by its name.
+probabilities are from what happens, and how to mend that: by Platt's sigmoid of the log-odds or by
+isotonic regression, as scikit-learn fits them. Of the probability itself, a sigmoid would leave a
+model that can never be sure, whatever it sees. Mended are those whose log loss gets smaller on
+folds that had no part in the mending. `Calibrated` is stored in model files by its name.
 """
 
 from collections.abc import Sequence
@@ -16,14 +17,16 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
 
+from projects_api.engines.decision import BINARY
 from projects_api.engines.evaluation import score
 
 _BINS = 10
-_LEAST_ROWS = {"sigmoid": 100, "isotonic": 1000}
+_LEAST_ROWS = {"logistic": 100, "isotonic": 1000}
 """Of fewer, what is learnt says more of them than of others."""
 _LEAST_OF_LABEL = 10
 _LEAST_GAIN = 0.002  # of the log loss: what is within chance is left alone
 _PARTS = 5
+_LEAST_PROBABILITY = 1e-12  # whose log-odds are finite
 Answers = Sequence[tuple[np.ndarray, np.ndarray]]
 """Of each fold, the right labels by their places and the probabilities that were said."""
 
@@ -31,8 +34,9 @@ Answers = Sequence[tuple[np.ndarray, np.ndarray]]
 class Calibrated(ClassifierMixin, BaseEstimator):
     """A model and what mends its probabilities: a curve for each label, or for the second of two.
 
-    A curve of the method `sigmoid` is a pair of slope and intercept, one of `isotonic` the points
-    between which it is straight.
+    A curve of the method `logistic` is a pair of slope and intercept for the log-odds, one of
+    `isotonic` the points between which it is straight. Older files have `sigmoid`: a slope and an
+    intercept for the probability itself.
     """
 
     def __init__(self, model: Any, method: str, curves: list[np.ndarray]) -> None:
@@ -102,6 +106,20 @@ class _Said(ClassifierMixin, BaseEstimator):
         return probabilities
 
 
+class _SaidByOdds(_Said):
+    """The same by log-odds, which scikit-learn prefers where it fits a sigmoid."""
+
+    def decision_function(self, probabilities: np.ndarray) -> np.ndarray:
+        """Return log-odds of each label, or of the second one of two."""
+        odds = _log_odds(probabilities)
+        return odds[:, 1] if self.label_count == BINARY else odds
+
+
+def _log_odds(said: np.ndarray) -> np.ndarray:
+    said = np.clip(said, _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)
+    return np.asarray(np.log(said) - np.log1p(-said))
+
+
 def mend(said: np.ndarray, method: str, curves: Sequence[np.ndarray]) -> np.ndarray:
     """Map probabilities by curves, and let them add up to one again, as scikit-learn does."""
     count = said.shape[1]
@@ -118,9 +136,10 @@ def mend(said: np.ndarray, method: str, curves: Sequence[np.ndarray]) -> np.ndar
 
 
 def _map(said: np.ndarray, method: str, curve: np.ndarray) -> np.ndarray:
-    if method == "sigmoid":
+    if method in {"logistic", "sigmoid"}:
         slope, intercept = curve
-        return np.asarray(expit(-(slope * said + intercept)))
+        score = _log_odds(said) if method == "logistic" else said
+        return np.asarray(expit(-(slope * score + intercept)))
     return np.asarray(np.interp(said, curve[0], curve[1]))
 
 
@@ -128,10 +147,14 @@ def learn_curves(
     target: np.ndarray, said: np.ndarray, method: str, weights: np.ndarray | None = None
 ) -> list[np.ndarray]:
     """Learn how to mend probabilities by what is right."""
-    model = CalibratedClassifierCV(FrozenEstimator(_Said(said.shape[1])), method=method, cv=2)
+    by_odds = method == "logistic"
+    kind = _SaidByOdds if by_odds else _Said
+    model = CalibratedClassifierCV(
+        FrozenEstimator(kind(said.shape[1])), method="sigmoid" if by_odds else method, cv=2
+    )
     model.fit(said, target, sample_weight=weights)
     calibrators = model.calibrated_classifiers_[0].calibrators
-    if method == "sigmoid":
+    if method != "isotonic":
         return [np.array([one.a_, one.b_]) for one in calibrators]
     return [np.stack([one.X_thresholds_, one.y_thresholds_]) for one in calibrators]
 

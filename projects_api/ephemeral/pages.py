@@ -48,7 +48,7 @@ def one_of(known: Callable[[], list[str]]) -> AfterValidator:
     def check(name: str) -> str:
         if name in known():
             return name
-        alike = difflib.get_close_matches(name, known(), n=1, cutoff=0)
+        alike = difflib.get_close_matches(name, known(), n=1)
         raise ValueError(f"there is no {name!r}" + (f"; is it {alike[0]!r}?" if alike else ""))
 
     return AfterValidator(check)
@@ -119,7 +119,7 @@ class NewRule(BaseModel):
     fault: Annotated[str, AfterValidator(_known_fault)]
     operation: Annotated[str, one_of(lambda: _operations("/api/"))] | None = None
     role: RoleName | None = None
-    times: int | None = Field(1, ge=1)
+    times: int | None = Field(1, ge=1, strict=True)
 
 
 class JournalPage:
@@ -235,8 +235,9 @@ def parse(form: type[Form], values: Mapping[str, Any], location: str) -> Form:
             }
             for one in error.errors(include_url=False, include_context=False)
         ]
-        named = "; ".join(f"`{one['pointer'][1:]}`: {one['message']}" for one in wrong)
-        raise ContractViolation(f"What was sent is wrong: {named}.", errors=wrong) from error
+        named = "; ".join(f"`{one['pointer'][1:]}`: {one['message'].rstrip('.')}" for one in wrong)
+        end = "" if named.endswith("?") else "."
+        raise ContractViolation(f"What was sent is wrong: {named}{end}", errors=wrong) from error
 
 
 def as_json(document: Any, status: int = 200) -> Response:

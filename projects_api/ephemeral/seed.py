@@ -38,6 +38,8 @@ PEOPLE = {
     OPERATOR: Person("olga@example.com", "Olga Novak"),
 }
 """By their role in the project, of which the stranger and the server's operator have none."""
+LAPTOP_KEY_ID = "019c46ac-1180-7e92-b6f3-5a0d7c9e8b21"
+"""A key of the owner that nobody asks with: it can be looked at, and deleted."""
 
 _PERSON = ("id", "email", "name", "created_at")
 
@@ -68,6 +70,10 @@ def seed_database(services: Services, archive: Path | None, folder: Path) -> See
             role: _introduce(connection, person, role, project_id)
             for role, person in PEOPLE.items()
         }
+        owner_id = user.find_id(connection, PEOPLE["owner"].email)
+        if owner_id:
+            own = {"user_id": owner_id, "name": "laptop", "scopes": ("read",)}
+            api_key.make(connection, key_id=LAPTOP_KEY_ID, **own)
     return Seed(keys, project_id, files)
 
 

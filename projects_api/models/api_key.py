@@ -124,9 +124,10 @@ def make(
     name: str,
     scopes: tuple[str, ...] = SCOPES,
     expires_at: str | None = None,
+    key_id: str | None = None,
 ) -> Issued:
-    """Make a key."""
-    key_id = new_id()
+    """Make a key, with an id of its own unless one is given."""
+    key_id = key_id or new_id()
     lookup = secrets.token_hex(8)
     secret = secrets.token_urlsafe(32)
     connection.execute(

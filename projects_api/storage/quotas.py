@@ -14,8 +14,8 @@ from sqlalchemy import Connection
 from projects_api.models import usage, user
 
 _FOR_WHOM = {
-    "person": "the files that you brought or had made",
-    "project": "the files of this project",
+    "person": ("the files that you brought or had made", "that you may keep"),
+    "project": ("the files of this project", "of a project on this server"),
 }
 
 
@@ -23,9 +23,10 @@ class QuotaExceeded(Exception):
     """What is to be kept does not fit; the text says so to who brings it, and what to do."""
 
     def __init__(self, whose: str, needed: int, quota: int) -> None:
+        files, of_whom = _FOR_WHOM[whose]
         super().__init__(
-            f"With this, {_FOR_WHOM[whose]} would have {needed} bytes, and {quota} is the most on "
-            "this server. Delete data sets, experiments or projects that are not needed any more "
+            f"With this, {files} would have {needed} bytes, and {quota} is the most {of_whom}. "
+            "Delete data sets, experiments or projects that are not needed any more "
             "(GET /api/usage lists them by size), or ask the server's operator for a larger quota."
         )
 

@@ -192,9 +192,9 @@ def _live(generated, name, others, choice=None):
     number, choice = divmod(UUID(generated).int if choice is None else choice, 16)
     if choice == 15 or not SHARED:
         return {}
-    if choice % 4 == 1:
+    if choice % 4 == 1 or not others:
         return SHARED[number % len(SHARED)]
-    return {name: list(others)[number % len(others)]} if others else {}
+    return {name: list(others)[number % len(others)]}
 
 
 def _is_id(value):

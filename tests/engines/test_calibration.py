@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import expit, logit
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
@@ -69,6 +71,61 @@ def test_a_mended_model_says_what_scikit_learns_does(method, labels, weighted):
     np.testing.assert_allclose(found, wanted.predict_proba(others), atol=1e-12)
     assert (ours.predict(others) == wanted.predict(others)).all()
     assert abs(found - model.predict_proba(others)).max() > 0.01
+
+
+class ByOdds(ClassifierMixin, BaseEstimator):
+    """A fitted model that tells log-odds, as boosters do inside."""
+
+    def __init__(self, model):
+        self.model = model
+
+    def fit(self, _values, _target):
+        return self
+
+    def __sklearn_is_fitted__(self):
+        return True
+
+    @property
+    def classes_(self):
+        return self.model.classes_
+
+    def predict(self, values):
+        return self.model.predict(values)
+
+    def decision_function(self, values):
+        odds = logit(np.clip(self.model.predict_proba(values), 1e-12, 1 - 1e-12))
+        return odds[:, 1] if odds.shape[1] == 2 else odds
+
+
+@pytest.mark.parametrize("labels", [2, 4])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_log_odds_are_mended_as_scikit_learn_does(labels, weighted):
+    chance = np.random.default_rng(4)
+    values = chance.normal(size=(1500, 4))
+    target = (values[:, 0] + chance.normal(size=1500) > 0).astype(int)
+    if labels > 2:
+        target = target + 2 * (values[:, 1] > 0)
+    weights = chance.uniform(0.2, 5, 500) if weighted else None
+    model = RandomForestClassifier(30, random_state=1).fit(values[:500], target[:500])
+    seen, right, others = values[500:1000], target[500:1000], values[1000:]
+    wanted = CalibratedClassifierCV(FrozenEstimator(ByOdds(model)), method="sigmoid")
+    wanted.fit(seen, right, sample_weight=weights)
+    curves = learn_curves(right, model.predict_proba(seen), "logistic", weights)
+    found = Calibrated(model, "logistic", curves).predict_proba(others)
+    np.testing.assert_allclose(found, wanted.predict_proba(others), atol=1e-9)
+
+
+def test_what_is_mended_can_still_be_sure():
+    """A sigmoid of the probability ends at 0.05 and 0.95 here, whatever is asked."""
+    said, right = said_and_right(2)
+    calibration, _ = calibrate(*folds_of(said, right))
+    assert calibration
+    assert calibration.method == "logistic"
+    sure = np.array([[1 - one, one] for one in expit(3 * np.array([-12.0, 0, 2, 12]))])
+    mended = mend(sure, calibration.method, calibration.curves)[:, 1]
+    np.testing.assert_allclose(mended, expit([-12, 0, 2, 12]), atol=0.02)
+    assert mended[0] < 1e-3
+    assert mended[-1] > 0.999
 
 
 @pytest.mark.parametrize("labels", [2, 3])
@@ -144,7 +201,7 @@ def test_the_error_is_the_mean_gap_of_ten_bins(weighted):
     assert calibration_error([(right, said)], [given]) == pytest.approx(wanted)
 
 
-@pytest.mark.parametrize("method", ["sigmoid", "isotonic"])
+@pytest.mark.parametrize("method", ["logistic", "sigmoid", "isotonic"])
 @pytest.mark.parametrize("labels", [2, 3])
 def test_a_model_file_keeps_it(tmp_path, method, labels):
     said, right = said_and_right(labels, 400)

@@ -473,7 +473,7 @@ def test_head_is_get_without_its_body(people, shared_world, operation):
         pytest.skip("it is a POST")
     person = allowed(people, operation)
     got, told = person.get(path, **options), person.send("HEAD", path, **options)
-    while person.get(path, **options).content != got.content:  # when a key was used, was noted
+    if person.get(path, **options).content != got.content:  # when a key was used, was noted
         got, told = person.get(path, **options), person.send("HEAD", path, **options)
     assert (told.status_code, told.content) == (got.status_code, b"")
     # Of an answer whose length is not known ahead only the body says how it is cut up.
