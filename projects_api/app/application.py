@@ -13,11 +13,11 @@ from starlette.types import ASGIApp
 
 from projects_api import tracing
 from projects_api.app.compression import CompressionMiddleware
-from projects_api.app.console import BrowserErrorsMiddleware, console_routes
 from projects_api.app.cross_origin import CrossOriginMiddleware
-from projects_api.app.documentation import documentation_routes
 from projects_api.app.maintenance import maintain, note_key_uses, renew_claims
 from projects_api.app.observability import ObservabilityMiddleware
+from projects_api.app.pages.console import BrowserErrorsMiddleware, console_routes
+from projects_api.app.pages.documentation import documentation_routes
 from projects_api.app.pools import keep_noting, note_pools
 from projects_api.app.proxies import PrefixMiddleware, ProxiesMiddleware
 from projects_api.app.scraping import MetricsPage

@@ -72,8 +72,13 @@ def seed_database(services: Services, archive: Path | None, folder: Path) -> See
         }
         owner_id = user.find_id(connection, PEOPLE["owner"].email)
         if owner_id:
-            own = {"user_id": owner_id, "name": "laptop", "scopes": ("read",)}
-            api_key.make(connection, key_id=LAPTOP_KEY_ID, **own)
+            api_key.make(
+                connection,
+                key_id=LAPTOP_KEY_ID,
+                user_id=owner_id,
+                name="laptop",
+                scopes=("read",),
+            )
     return Seed(keys, project_id, files)
 
 

@@ -11,8 +11,8 @@ import pytest
 import requests
 from starlette.applications import Starlette
 
-from projects_api.app import documentation
-from projects_api.app.documentation import documentation_routes
+from projects_api.app.pages import documentation
+from projects_api.app.pages.documentation import documentation_routes
 from projects_api.contract.problems import MethodNotAllowed
 from projects_api.openapi import contract
 
@@ -34,7 +34,7 @@ DOCUMENTS = {
     "/docs/swagger-ui.css": "text/css",
     "/docs/favicon-32x32.png": "image/png",
 }
-FOLDER = Path(documentation.__file__).parent / "docs_ui"
+FOLDER = Path(documentation.__file__).parents[1] / "docs_ui"
 
 
 def call(
@@ -83,13 +83,26 @@ class TestDocuments:
         assert first.status_code == 200
         assert first.headers["content-type"] == media_type
         assert first.headers["cache-control"] == "public, no-cache"
-        assert int(first.headers["content-length"]) == len(first.content) > 0
+        plain = call("GET", path, **{"accept-encoding": "identity"})
+        assert int(plain.headers["content-length"]) == len(plain.content) > 0
+        assert plain.content == first.content
         tag = first.headers["etag"]
         again = call("GET", path, **{"if-none-match": f'"other", W/{tag}'})
         assert (again.status_code, again.content) == (304, b"")
         assert again.headers["etag"] == tag
         assert "content-length" not in again.headers
         assert call("GET", path, **{"if-none-match": '"other"'}).status_code == 200
+
+    @pytest.mark.parametrize("path", ["/docs/swagger-ui.css", "/docs/swagger-ui-bundle.js"])
+    def test_what_is_large_is_packed_for_who_takes_it_so(self, path):
+        packed = call("GET", path, **{"accept-encoding": "gzip"})
+        plain = call("GET", path, **{"accept-encoding": "gzip;q=0"})
+        assert packed.headers["content-encoding"] == "gzip"
+        assert "content-encoding" not in plain.headers
+        assert packed.content == plain.content
+        assert int(packed.headers["content-length"]) < len(plain.content) / 3
+        assert packed.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
+        assert packed.headers["etag"] != plain.headers["etag"]
 
     def test_tags_differ(self):
         assert len({call("GET", path).headers["etag"] for path in DOCUMENTS}) == len(DOCUMENTS)
@@ -213,6 +226,6 @@ class TestPackagedFiles:
             assert b"sourceMappingURL=" not in (FOLDER / name).read_bytes()[-200:]
 
     def test_version_is_the_one_that_the_tool_pins(self):
-        tool = Path(documentation.__file__).parents[2] / "tools" / "update_docs_ui.py"
+        tool = Path(documentation.__file__).parents[3] / "tools" / "update_docs_ui.py"
         (version,) = re.findall(r'^VERSION = "([0-9.]+)"$', tool.read_text(), re.MULTILINE)
         assert version.encode() in (FOLDER / "swagger-ui-bundle.js").read_bytes()

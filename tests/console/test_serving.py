@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from projects_api.app import console
+from projects_api.app.pages import console
 from tools import make_console
 
 FOLDER = Path(console.__file__).parent / "console_ui"

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from projects_api.app.samples import code_samples
+from projects_api.app.pages.samples import code_samples
 from projects_api.openapi import contract
 
 SAMPLES = code_samples(contract())

@@ -2,23 +2,21 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import orjson
 from starlette.datastructures import Headers
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import RedirectResponse
 from starlette.types import Receive, Scope, Send
 
 from projects_api.agents.llms import llms_text
-from projects_api.app.samples import code_samples
-from projects_api.contract.conditional import matches
+from projects_api.app.pages.samples import code_samples
+from projects_api.app.pages.served import ServedFile
 from projects_api.contract.routing import Page
 
-_USER_INTERFACE = Path(__file__).parent / "docs_ui"
+_USER_INTERFACE = Path(__file__).parents[1] / "docs_ui"
 _ASSETS = {
     "favicon-32x32.png": "image/png",
     "initializer.js": "text/javascript",
@@ -33,22 +31,6 @@ _PAGE_POLICY = (
 )
 
 _LOOPBACK = re.compile(r"(localhost|127(\.[0-9]{1,3}){3}|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class _Document:
-    """An ASGI application of one text that never changes while the server runs."""
-
-    content: bytes
-    headers: dict[str, str]
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        condition = Headers(scope=scope).get("if-none-match", "")
-        if matches(condition, self.headers["etag"], weak=True):
-            response = Response(status_code=304, headers=self.headers)
-        else:
-            response = Response(self.content, headers=self.headers)
-        await response(scope, receive, send)
 
 
 class _ServedContract:
@@ -73,9 +55,9 @@ class _ServedContract:
         host = Headers(scope=scope).get("host", "")
         return f"{scope['scheme']}://{host}" if _LOOPBACK.fullmatch(host) else "/"
 
-    def _write(self, url: str) -> _Document:
+    def _write(self, url: str) -> ServedFile:
         served = {**self._contract, "servers": [{"url": url}]}
-        return _document(orjson.dumps(served), "application/json")
+        return ServedFile(orjson.dumps(served), "application/json")
 
 
 def documentation_routes(
@@ -90,29 +72,19 @@ def documentation_routes(
     As YAML the contract is given to the byte, as JSON with the server's own address.
     """
     page = llms_text(contract, (public_url or "").rstrip("/"), has_mcp=has_mcp)
-    documents: dict[str, _Document | _ServedContract] = {
-        "/llms.txt": _document(page.encode(), "text/plain; charset=utf-8"),
-        "/openapi.yaml": _document(contract_yaml, "application/yaml"),
+    documents: dict[str, ServedFile | _ServedContract] = {
+        "/llms.txt": ServedFile(page.encode(), "text/plain; charset=utf-8"),
+        "/openapi.yaml": ServedFile(contract_yaml, "application/yaml"),
         "/openapi.json": _ServedContract(contract, public_url),
-        "/docs/samples.json": _document(orjson.dumps(code_samples(contract)), "application/json"),
-        "/docs": _document(
-            (_USER_INTERFACE / "index.html").read_bytes(), "text/html; charset=utf-8", _PAGE_POLICY
+        "/docs/samples.json": ServedFile(orjson.dumps(code_samples(contract)), "application/json"),
+        "/docs": ServedFile(
+            (_USER_INTERFACE / "index.html").read_bytes(),
+            "text/html; charset=utf-8",
+            policy=_PAGE_POLICY,
         ),
     }
     for name, media_type in _ASSETS.items():
-        documents[f"/docs/{name}"] = _document((_USER_INTERFACE / name).read_bytes(), media_type)
+        documents[f"/docs/{name}"] = ServedFile((_USER_INTERFACE / name).read_bytes(), media_type)
     pages = [Page(path, document, methods=["GET"]) for path, document in documents.items()]
     # Relative, for a proxy may have put a path before this one.
     return [*pages, Page("/docs/", RedirectResponse("../docs"), methods=["GET"])]
-
-
-def _document(content: bytes, media_type: str, policy: str | None = None) -> _Document:
-    headers = {
-        "content-type": media_type,
-        "etag": f'"{sha256(content).hexdigest()[:32]}"',
-        # The names stay the same from release to release: keep, but ask each time.
-        "cache-control": "public, no-cache",
-    }
-    if policy:
-        headers["content-security-policy"] = policy
-    return _Document(content, headers)

@@ -1,18 +1,15 @@
 """The console: a page for browsers, which is a client of the contract like any other."""
 
-import gzip
-from hashlib import sha256
 from pathlib import Path
 
 from starlette.datastructures import Headers
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from projects_api.contract.conditional import matches
+from projects_api.app.pages.served import ServedFile
 from projects_api.contract.problems import NotFound
 from projects_api.contract.routing import Page
 
-_FOLDER = Path(__file__).parent / "console_ui"
+_FOLDER = Path(__file__).parents[1] / "console_ui"
 _MEDIA_TYPES = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
@@ -25,38 +22,6 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-_UNPACKED_BELOW = 256
-"""Bytes below which packing saves nothing."""
-
-
-class _Asset:
-    """An ASGI application of one file, kept packed, too, for those who take it so."""
-
-    def __init__(self, content: bytes, media_type: str) -> None:
-        self._content = content
-        self._packed = gzip.compress(content, mtime=0) if len(content) > _UNPACKED_BELOW else b""
-        digest = sha256(content).hexdigest()[:32]
-        self._headers = {
-            "content-type": media_type,
-            # The names stay the same from release to release: keep, but ask each time.
-            "cache-control": "public, no-cache",
-            "content-security-policy": _POLICY,
-            "vary": "Accept, Accept-Encoding",
-        }
-        self._tags = {False: f'"{digest}"', True: f'"{digest}-gzip"'}
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        asked = Headers(scope=scope)
-        packs = bool(self._packed) and "gzip" in asked.get("accept-encoding", "")
-        headers = self._headers | {"etag": self._tags[packs]}
-        if matches(asked.get("if-none-match", ""), headers["etag"], weak=True):
-            response = Response(status_code=304, headers=headers)
-        elif packs:
-            packed = headers | {"content-encoding": "gzip"}
-            response = Response(self._packed, headers=packed)
-        else:
-            response = Response(self._content, headers=headers)
-        await response(scope, receive, send)
 
 
 def console_routes() -> list[Page]:
@@ -74,7 +39,7 @@ def console_routes() -> list[Page]:
 class _ForBrowsers:
     """Gives a page to who asks for HTML; to anybody else nothing is here."""
 
-    def __init__(self, page: _Asset) -> None:
+    def __init__(self, page: ServedFile) -> None:
         self._page = page
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -142,5 +107,6 @@ def _wants_html(scope: Scope) -> bool:
     return "text/html" in Headers(scope=scope).get("accept", "")
 
 
-def _asset(path: Path) -> _Asset:
-    return _Asset(path.read_bytes(), _MEDIA_TYPES[path.suffix])
+def _asset(path: Path) -> ServedFile:
+    content, media_type = path.read_bytes(), _MEDIA_TYPES[path.suffix]
+    return ServedFile(content, media_type, policy=_POLICY, vary="Accept, Accept-Encoding")
