@@ -116,6 +116,16 @@ class Settings(BaseSettings):
     """Connections of one address; a proxy before the server is one address."""
     shutdown_seconds: int = Field(default=30, ge=0)
     """Seconds that running requests get to finish when the server stops."""
+    webhooks_allow_private: bool = False
+    """Let webhooks lead into private networks and to this machine, over plain HTTP, too."""
+    webhook_attempts: int = Field(default=10, ge=1, le=20)
+    """How often an event is sent to a webhook at most."""
+    webhook_retry_seconds: float = Field(default=10.0, ge=0, le=3600)
+    """Seconds after the first attempt in vain; each later wait is four times as long."""
+    webhook_poll_seconds: float = Field(default=1.0, ge=0.01, le=60)
+    """Seconds between two looks for an event that is to be sent."""
+    webhook_days: float = Field(default=30, ge=0, le=MOST_DAYS)
+    """Days after which a delivery that has ended is forgotten; 0 keeps all."""
     mcp: bool = False
     """Serve the tools of the Model Context Protocol at `/mcp`; the extra `mcp`."""
     traces: bool = False

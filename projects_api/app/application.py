@@ -16,7 +16,12 @@ from projects_api.app.compression import CompressionMiddleware
 from projects_api.app.console import BrowserErrorsMiddleware, console_routes
 from projects_api.app.cross_origin import CrossOriginMiddleware
 from projects_api.app.documentation import documentation_routes
-from projects_api.app.maintenance import maintain, note_key_uses, renew_claims
+from projects_api.app.maintenance import (
+    maintain,
+    note_key_uses,
+    renew_claims,
+    send_webhooks,
+)
 from projects_api.app.observability import ObservabilityMiddleware
 from projects_api.app.pools import keep_noting, note_pools
 from projects_api.app.proxies import PrefixMiddleware, ProxiesMiddleware
@@ -140,7 +145,7 @@ def _outer_layers(
     return layers
 
 
-_LOOPS = (maintain, renew_claims, note_key_uses, keep_noting)
+_LOOPS = (maintain, renew_claims, note_key_uses, keep_noting, send_webhooks)
 
 
 @asynccontextmanager

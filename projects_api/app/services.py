@@ -23,6 +23,8 @@ from projects_api.storage.quotas import Quotas
 from projects_api.storage.readiness import Readiness, SharedAnswer
 from projects_api.storage.store import ArtifactStore
 from projects_api.tables import limit_cells
+from projects_api.webhooks.destinations import Destinations
+from projects_api.webhooks.sending import Sender
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,23 @@ class Services:
         return KeyUses(self.database)
 
     @cached_property
+    def destinations(self) -> Destinations:
+        """What judges where webhooks may lead."""
+        return Destinations(allow_private=self.settings.webhooks_allow_private)
+
+    @cached_property
+    def sender(self) -> Sender:
+        """What tells webhooks of events."""
+        settings = self.settings
+        return Sender(
+            self.database,
+            self.destinations,
+            attempts=settings.webhook_attempts,
+            retry_seconds=settings.webhook_retry_seconds,
+            poll_seconds=settings.webhook_poll_seconds,
+        )
+
+    @cached_property
     def sampling(self) -> SharedAnswer:
         """Where the database is asked for metrics, which nobody else waits behind."""
         return SharedAnswer()
@@ -121,6 +140,7 @@ class Services:
             offered={
                 "artifacts": self.artifacts,
                 "database": self.database,
+                "destinations": self.destinations,
                 "predictions": self.predictions,
                 "readiness": self.readiness,
             },
@@ -134,6 +154,7 @@ class Services:
         self.sampling.close()
         self.waiters.close()
         self.predictions.close()
+        self.destinations.close()
         self.refusals.close()
         with suppress(SQLAlchemyError):  # the moment of a key's last use is not worth a failed end
             self.key_uses.write()

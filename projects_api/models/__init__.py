@@ -7,6 +7,7 @@ from projects_api.models import (
     blob,
     dataset,
     dataset_version,
+    delivery,
     deployment,
     deployment_input,
     experiment,
@@ -21,6 +22,7 @@ from projects_api.models import (
     trained_model,
     usage,
     user,
+    webhook,
 )
 
 __all__ = [
@@ -30,6 +32,7 @@ __all__ = [
     "blob",
     "dataset",
     "dataset_version",
+    "delivery",
     "deployment",
     "deployment_input",
     "experiment",
@@ -44,4 +47,5 @@ __all__ = [
     "trained_model",
     "usage",
     "user",
+    "webhook",
 ]
