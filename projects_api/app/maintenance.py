@@ -9,6 +9,7 @@ import structlog
 from anyio import to_thread
 
 from projects_api.access.key_uses import INTERVAL_SECONDS
+from projects_api.app.drift_watching import watch_drift
 from projects_api.app.services import Services
 from projects_api.database.endurance import Endurance
 from projects_api.metrics import metrics
@@ -72,6 +73,7 @@ def _counted() -> Iterator[None]:
 
 def _run(services: Services) -> int:
     _prepare_predictions(services)
+    watch_drift(services)
     with services.database.transaction() as connection:
         stored_answer.remove_expired(connection)
     forgotten = _forget(services, services.settings.job_days, job.remove_old)

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from projects_api.contract.resolver import operations
-from projects_api.models import api_key
+from projects_api.models import api_key, delivery
 from projects_api.models.base import to_text
 from projects_api.openapi import contract
 from tests.archives import empty_export
@@ -133,6 +133,7 @@ STARTS = {
     "predict_dataset",
     "predict_dataset_with_deployment",
     "stop_experiment",
+    "redeliver",
 }
 
 
@@ -153,6 +154,8 @@ class World:
     other_email: str
     key_id: str
     waiting_id: str
+    webhook_id: str
+    delivery_id: str
 
 
 REQUESTS: dict[str, Callable[[World], tuple[str, str, dict[str, Any]]]] = {
@@ -422,7 +425,18 @@ def make_world(server, people, training) -> World:
         people["other"].email,
         owner.post("/api/keys", json={"name": "K", "scopes": ["read"]}).json()["key_id"],
         server.add_job(None, people["other"].user_id),
+        *add_delivery(server, owner, project_id),
     )
+
+
+def add_delivery(server, owner, project_id: str) -> tuple[str, str]:
+    """Register a webhook and keep a delivery; give the ids of both."""
+    body = {"url": "https://8.8.8.8/", "events": ["dataset.deleted"]}
+    made = owner.post(f"/api/projects/{project_id}/webhooks", json=body).json()
+    with server.services.database.transaction() as connection:
+        delivery.emit(connection, project_id, "dataset.deleted", dataset_id=made["webhook_id"])
+        items, _ = delivery.list_page(connection, made["webhook_id"], limit=1, offset=0)
+    return made["webhook_id"], items[0]["id"]
 
 
 @pytest.fixture

@@ -55,7 +55,7 @@ class Receiver:
                     answer = receiver.answers.pop(0) if more else receiver.answers[0]
                 answer(self)
 
-            do_GET = do_POST
+            do_GET = do_POST  # noqa: N815 - the name that the base class calls
 
             def log_message(self, *_arguments: object) -> None:
                 pass

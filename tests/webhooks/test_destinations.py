@@ -11,13 +11,13 @@ from projects_api.webhooks.destinations import AddressRefused, Destinations, is_
 from projects_api.webhooks.posting import Poster
 from tests.webhooks.receiver import Receiver
 
-SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw3n1kq0bT5xY="  # noqa: S105 - nobody's
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw3n1kq0bT5xY="
 
 
 @pytest.mark.parametrize(
     "address",
     [
-        *("127.0.0.1", "127.8.9.10", "::1", "0.0.0.0", "::"),  # noqa: S104 - judged, not bound
+        *("127.0.0.1", "127.8.9.10", "::1", "0.0.0.0", "::"),
         *("10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.1.1", "fc00::1", "fd12::1"),
         *("169.254.169.254", "fe80::1", "fe80::1%eth0", "100.64.0.1", "100.127.255.254"),
         *("::ffff:127.0.0.1", "::ffff:8.8.8.8", "::ffff:10.0.0.1", "::127.0.0.1"),

@@ -7,8 +7,11 @@ import pytest
 from sqlalchemy import func, select, update
 from standardwebhooks import Webhook
 
+from projects_api.app.drift_watching import watch_drift
 from projects_api.app.maintenance import _forget
+from projects_api.jobs.kinds import train
 from projects_api.models import delivery as deliveries
+from projects_api.models import deployment_input, drift_watch
 from projects_api.models.base import new_id
 from projects_api.models.webhook import MOST_OF_PROJECT, webhooks
 from projects_api.webhooks import posting, sending
@@ -76,7 +79,8 @@ class TestSending:
         assert got.headers["content-type"] == "application/json"
         assert (delivery["status"], delivery["attempts"]) == ("succeeded", 1)
         assert (delivery["response_status"], delivery["error"]) == (204, None)
-        assert delivery["finished_at"] and delivery["next_attempt_at"] is None
+        assert delivery["finished_at"]
+        assert delivery["next_attempt_at"] is None
 
     def test_a_webhook_is_told_only_what_it_asked_for(self, hooked, receiver):
         hook = Hook(hooked, receiver.url, ["dataset.deleted"])
@@ -225,3 +229,101 @@ class TestWaiting:
 
     def test_a_project_cannot_keep_all_others_waiting(self):
         assert sending.MOST_AT_ONCE > MOST_OF_PROJECT
+
+
+class TestDrift:
+    """Whoever is to be told of drift need not ask for it."""
+
+    @pytest.fixture
+    def deployed(self, hook, hooked, training):
+        model_id = training.keep(hooked, hook.project_id).model_ids[0]
+        made = hook.owner.post(
+            f"/api/mlops/projects/{hook.project_id}/deployments",
+            json={"model_id": model_id, "name": "Watched"},
+        )
+        return made.json()["deployment_id"]
+
+    def ask(self, hooked, deployment_id, amount):
+        rows = [{"amount": amount + number % 400, "country": "DE"} for number in range(300)]
+        with hooked.services.database.transaction() as connection:
+            assert deployment_input.keep(connection, deployment_id, rows)
+
+    def told(self, hook):
+        events = [one["event"] for one in hook.deliveries()]
+        return [one["data"] for one in events if one["type"] == "deployment.drifted"]
+
+    def test_it_is_told_once_when_it_begins(self, hook, hooked, deployed, monkeypatch):
+        monkeypatch.setattr(drift_watch, "INTERVAL", timedelta())
+        watch_drift(hooked.services)
+        assert self.told(hook) == []
+        for _ in range(2):
+            self.ask(hooked, deployed, 1_000_000)
+            watch_drift(hooked.services)
+        (told,) = self.told(hook)
+        assert (told["deployment_id"], told["verdict"]) == (deployed, "drift")
+
+    def test_a_deployment_is_measured_once_an_hour_at_most(self, hook, hooked, deployed):
+        self.ask(hooked, deployed, 1_000_000)
+        watch_drift(hooked.services)
+        self.ask(hooked, deployed, 1_000_000)
+        with hooked.services.database.transaction(writing=False) as connection:
+            assert drift_watch.list_due(connection, most=10) == []
+            (told,) = self.told(hook)
+        assert told["name"] == "Watched"
+
+    def test_what_nobody_is_to_be_told_of_is_not_measured(self, hooked, receiver, training):
+        hook = Hook(hooked, receiver.url, ["dataset.uploaded"])
+        model_id = training.keep(hooked, hook.project_id).model_ids[0]
+        made = hook.owner.post(
+            f"/api/mlops/projects/{hook.project_id}/deployments",
+            json={"model_id": model_id, "name": "Not watched"},
+        )
+        self.ask(hooked, made.json()["deployment_id"], 1_000_000)
+        with hooked.services.database.transaction(writing=False) as connection:
+            due = drift_watch.list_due(connection, most=10)
+        assert made.json()["deployment_id"] not in [one["id"] for one in due]
+
+
+class TestDeployments:
+    def test_each_step_is_told(self, hook, hooked, training):
+        first, second = training.keep(hooked, hook.project_id).model_ids
+        path = f"/api/mlops/projects/{hook.project_id}/deployments"
+        ids = []
+        for model_id in (first, second):
+            body = {"model_id": model_id, "name": "One", "stage": "staging"}
+            ids.append(hook.owner.post(path, json=body).json()["deployment_id"])
+            where = f"/api/mlops/deployments/{ids[-1]}"
+            hook.owner.post(f"{where}/promote", json={"to_stage": "production"})
+        hook.owner.post(f"{where}/rollback")
+        hook.owner.post(f"/api/mlops/deployments/{ids[0]}/deactivate")
+        hook.owner.post(f"/api/mlops/deployments/{ids[0]}/deactivate")  # which changes nothing
+        told = [
+            (one["event"]["type"], one["event"]["data"]["deployment_id"])
+            for one in reversed(hook.ended(6))
+        ]
+        assert told == [
+            ("deployment.created", ids[0]),
+            ("deployment.promoted", ids[0]),
+            ("deployment.created", ids[1]),
+            ("deployment.promoted", ids[1]),
+            ("deployment.rolled_back", ids[0]),
+            ("deployment.deactivated", ids[0]),
+        ]
+
+
+class TestJobs:
+    def test_ends_of_trainings_and_reports_are_told(self, hook, hooked):
+        version = hook.owner.upload(hook.project_id).json()["dataset_version_id"]
+        experiment_id = hooked.add_running_experiment(hook.project_id, version, hook.owner.user_id)
+        report_id = hooked.add_report(hook.project_id)
+        hooked.put_documents(hook.project_id, report_id, "text/html")
+        with hooked.services.database.transaction() as connection:
+            train.end(connection, experiment_id, "running", None)
+            train.end(connection, experiment_id, "cancelled", "Enough")
+        told = [one["event"] for one in hook.deliveries()]
+        assert sum(one["type"] == "experiment.ended" for one in told) == 1
+        events = {one["type"]: one["data"] for one in told}
+        assert events["report.ended"]["report_id"] == report_id
+        assert events["report.ended"]["status"] == "succeeded"
+        assert events["experiment.ended"]["experiment_id"] == experiment_id
+        assert events["experiment.ended"]["status"] == "cancelled"

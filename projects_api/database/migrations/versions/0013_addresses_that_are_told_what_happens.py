@@ -36,6 +36,7 @@ def upgrade() -> None:
     of_project = op.f("ix_webhooks_project_id_created_at_id")
     op.create_index(of_project, "webhooks", ["project_id", "created_at", "id"])
     _create_deliveries()
+    _create_drift_watches()
     of_webhook = op.f("ix_deliveries_webhook_id_created_at_id")
     op.create_index(of_webhook, "deliveries", ["webhook_id", "created_at", "id"])
     op.create_index(op.f("ix_deliveries_finished_at_id"), "deliveries", ["finished_at", "id"])
@@ -74,6 +75,24 @@ def _create_deliveries() -> None:
     )
 
 
+def _create_drift_watches() -> None:
+    op.create_table(
+        "drift_watches",
+        sa.Column("deployment_id", IDENTIFIER, nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("verdict", sa.String(length=16), nullable=False),
+        sa.Column("measured_at", TIMESTAMP, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["deployment_id"],
+            ["deployments.id"],
+            name=op.f("fk_drift_watches_deployment_id_deployments"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("deployment_id", name=op.f("pk_drift_watches")),
+    )
+
+
 def downgrade() -> None:
+    op.drop_table("drift_watches")
     op.drop_table("deliveries")
     op.drop_table("webhooks")
