@@ -13,6 +13,7 @@ from projects_api.access.key_uses import KeyUses
 from projects_api.access.places import Places, Threads
 from projects_api.access.rate_limit import RateLimit
 from projects_api.access.rules import Means, ProjectsRules
+from projects_api.access.tokens import Tokens
 from projects_api.access.waiting import Waiters
 from projects_api.database import Database
 from projects_api.database.limits import Limits
@@ -120,6 +121,20 @@ class Services:
         )
 
     @cached_property
+    def tokens(self) -> Tokens | None:
+        """What finds callers behind tokens of an issuer, where there is one."""
+        settings = self.settings
+        if not settings.oidc_issuer or not settings.oidc_audience:
+            return None
+        return Tokens(
+            self.database,
+            settings.oidc_issuer,
+            settings.oidc_audience,
+            allowed_groups=settings.oidc_allowed_groups,
+            scopes_claim=settings.oidc_scopes_claim,
+        )
+
+    @cached_property
     def sampling(self) -> SharedAnswer:
         """Where the database is asked for metrics, which nobody else waits behind."""
         return SharedAnswer()
@@ -137,6 +152,7 @@ class Services:
             shared=self.shared,
             waiters=self.waiters,
             key_uses=self.key_uses,
+            tokens=self.tokens,
             offered={
                 "artifacts": self.artifacts,
                 "database": self.database,

@@ -47,7 +47,10 @@ def _unsupported(
     for requirement in operation.get("security", contract.get("security", ())):
         for name in requirement:
             scheme = contract["components"]["securitySchemes"][name]
-            if (scheme["type"], scheme.get("scheme")) != ("http", "bearer"):
+            if scheme["type"] != "openIdConnect" and (scheme["type"], scheme.get("scheme")) != (
+                "http",
+                "bearer",
+            ):
                 yield f"the security scheme {name}, which is no bearer token"
 
 
