@@ -35,7 +35,6 @@ from projects_api.models import (
     project,
     report,
     trained_model,
-    webhook,
 )
 from projects_api.models.admission import Membership
 from projects_api.models.api_key import OPERATOR, SCOPES, Caller
@@ -44,9 +43,10 @@ from projects_api.models.dataset import datasets
 from projects_api.models.deployment import deployments
 from projects_api.models.experiment import experiments
 from projects_api.models.member import ROLES, rank
+from projects_api.models.outside import webhook
+from projects_api.models.outside.webhook import webhooks
 from projects_api.models.report import reports
 from projects_api.models.trained_model import trained_models
-from projects_api.models.webhook import webhooks
 
 OPERATORS_KEY = (
     " An operator of the server has one; where the server runs, `projects-api keys create "

@@ -8,9 +8,10 @@ from sqlalchemy import Connection
 
 from projects_api.access.tokens import Tokens
 from projects_api.contract.problems import Unauthenticated
-from projects_api.models import api_key, identity
+from projects_api.models import api_key
 from projects_api.models.admission import Membership, admit
 from projects_api.models.api_key import Caller
+from projects_api.models.outside import identity
 
 
 def authenticate(

@@ -17,9 +17,9 @@ from sqlalchemy.exc import IntegrityError
 from projects_api.access.problems import Unavailable
 from projects_api.contract.problems import Unauthenticated
 from projects_api.database import Database
-from projects_api.models import identity
 from projects_api.models.api_key import SCOPES, Caller
 from projects_api.models.base import storable
+from projects_api.models.outside import identity
 
 DEFAULT_SCOPES = ("read", "write")
 MOST_REMEMBERED = 10_000

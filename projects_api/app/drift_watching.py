@@ -5,7 +5,7 @@ from typing import Any
 import structlog
 
 from projects_api.app.services import Services
-from projects_api.models import deployment_input, drift_watch, trained_model
+from projects_api.models import deployment_input, trained_model
 from projects_api.predictions.faults import EngineMissing
 from projects_api.processes.turns import QueueFull
 
@@ -18,7 +18,7 @@ _log = structlog.get_logger()
 def watch_drift(services: Services) -> None:
     """Measure the drift of deployments that webhooks are to be told about."""
     with services.database.transaction(writing=False) as connection:
-        due = drift_watch.list_due(connection, most=MOST_AT_A_TIME)
+        due = deployment_input.list_unmeasured(connection, most=MOST_AT_A_TIME)
     for one in due:
         try:
             verdict = _measure(services, one)
@@ -26,7 +26,7 @@ def watch_drift(services: Services) -> None:
             return  # People come first, and all is done in the next maintenance.
         number = one.pop("newest")
         with services.database.transaction() as connection:
-            drift_watch.note(connection, one, number, verdict)  # type: ignore[arg-type]
+            deployment_input.note_verdict(connection, one, number, verdict)  # type: ignore[arg-type]
 
 
 def _measure(services: Services, deployment: dict[str, Any]) -> str:

@@ -13,8 +13,15 @@ from projects_api.app.drift_watching import watch_drift
 from projects_api.app.services import Services
 from projects_api.database.endurance import Endurance
 from projects_api.metrics import metrics
-from projects_api.models import api_key, audit, delivery, job, stored_answer, trained_model
+from projects_api.models import (
+    api_key,
+    audit,
+    job,
+    stored_answer,
+    trained_model,
+)
 from projects_api.models.base import present, to_text
+from projects_api.models.outside import delivery
 
 BATCH = 200
 RENEWALS = 4

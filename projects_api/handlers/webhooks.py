@@ -11,9 +11,9 @@ from projects_api.access.problems import (
     WebhookNotFound,
 )
 from projects_api.handlers.translation import translated
-from projects_api.models import delivery
 from projects_api.models import project as projects
-from projects_api.models import webhook as webhooks
+from projects_api.models.outside import delivery
+from projects_api.models.outside import webhook as webhooks
 from projects_api.schemas import (
     DeliveryEnvelope,
     DeliveryList,

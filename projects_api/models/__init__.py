@@ -7,12 +7,9 @@ from projects_api.models import (
     blob,
     dataset,
     dataset_version,
-    delivery,
     deployment,
     deployment_input,
-    drift_watch,
     experiment,
-    identity,
     job,
     job_lease,
     job_log,
@@ -24,8 +21,8 @@ from projects_api.models import (
     trained_model,
     usage,
     user,
-    webhook,
 )
+from projects_api.models.outside import delivery, identity, webhook
 
 __all__ = [
     "api_key",
@@ -37,7 +34,6 @@ __all__ = [
     "delivery",
     "deployment",
     "deployment_input",
-    "drift_watch",
     "experiment",
     "identity",
     "job",

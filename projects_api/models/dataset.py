@@ -16,7 +16,7 @@ from sqlalchemy import (
 from sqlmodel import Field, SQLModel
 
 from projects_api import schemas
-from projects_api.models import dataset_version, delivery, project
+from projects_api.models import dataset_version, project
 from projects_api.models.artifact import artifacts
 from projects_api.models.base import (
     ALL_ROWS,
@@ -30,6 +30,7 @@ from projects_api.models.base import (
 )
 from projects_api.models.blob import blobs
 from projects_api.models.dataset_version import dataset_versions
+from projects_api.models.outside import delivery
 from projects_api.models.statements import Listing
 
 

@@ -18,7 +18,6 @@ from sqlalchemy import (
 from sqlmodel import Field, SQLModel
 
 from projects_api import schemas
-from projects_api.models import delivery
 from projects_api.models.base import (
     Identifier,
     Timestamp,
@@ -30,6 +29,7 @@ from projects_api.models.base import (
     row_of,
     table_of,
 )
+from projects_api.models.outside import delivery
 from projects_api.models.statements import Listing
 from projects_api.models.trained_model import trained_models
 

@@ -7,7 +7,7 @@ from sqlalchemy import JSON, Connection, Index, Text, bindparam, insert, select,
 from sqlmodel import Field, SQLModel
 
 from projects_api import schemas
-from projects_api.models import artifact, delivery, job
+from projects_api.models import artifact, job
 from projects_api.models.artifact import artifacts
 from projects_api.models.base import (
     Identifier,
@@ -23,6 +23,7 @@ from projects_api.models.base import (
 from projects_api.models.blob import blobs
 from projects_api.models.deployment import deployments
 from projects_api.models.experiment import experiments
+from projects_api.models.outside import delivery
 from projects_api.models.project import projects
 from projects_api.models.statements import Listing
 from projects_api.models.trained_model import trained_models

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpcore
 
-from projects_api.models.delivery import MAX_ANSWER_BYTES
+from projects_api.models.outside.delivery import MAX_ANSWER_BYTES
 from projects_api.webhooks.destinations import AddressRefused, Destinations
 from projects_api.webhooks.signing import headers_of
 

@@ -8,8 +8,8 @@ from anyio import to_thread
 
 from projects_api.database import Database
 from projects_api.database.endurance import Endurance
-from projects_api.models import delivery as deliveries
 from projects_api.models.base import new_id
+from projects_api.models.outside import delivery as deliveries
 from projects_api.webhooks.destinations import Destinations
 from projects_api.webhooks.posting import SECONDS, Poster
 

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import hmac
 
-from projects_api.models.webhook import SECRET_PREFIX
+from projects_api.models.outside.webhook import SECRET_PREFIX
 
 
 def headers_of(secret: str, message_id: str, seconds: int, body: bytes) -> dict[str, str]:

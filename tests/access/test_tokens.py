@@ -13,7 +13,8 @@ from projects_api.access import issuer, tokens
 from projects_api.access.problems import Unavailable
 from projects_api.access.tokens import Tokens
 from projects_api.contract.problems import Unauthenticated
-from projects_api.models import identity, user
+from projects_api.models import user
+from projects_api.models.outside import identity
 from projects_api.settings import Settings
 from tests.access.provider import AUDIENCE, Provider
 from tests.conftest import new_postgresql, running

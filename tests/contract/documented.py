@@ -14,7 +14,6 @@ from projects_api.models import (
     blob,
     dataset,
     dataset_version,
-    delivery,
     deployment,
     experiment,
     job,
@@ -22,11 +21,11 @@ from projects_api.models import (
     member,
     report,
     trained_model,
-    webhook,
 )
 from projects_api.models import project as projects
 from projects_api.models import user as users
 from projects_api.models.base import fold, new_id
+from projects_api.models.outside import delivery, webhook
 from projects_api.openapi import contract
 from tests.conftest import Person, Server
 from tests.training import Training

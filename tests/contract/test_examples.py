@@ -24,7 +24,6 @@ from projects_api.models import (
     audit,
     dataset,
     dataset_version,
-    delivery,
     deployment,
     deployment_input,
     experiment,
@@ -32,10 +31,10 @@ from projects_api.models import (
     member,
     report,
     user,
-    webhook,
 )
 from projects_api.models import project as projects
 from projects_api.models.base import Timestamp, new_id
+from projects_api.models.outside import delivery, webhook
 from projects_api.processes import turns
 from projects_api.settings import Settings
 from projects_api.webhooks import destinations

@@ -11,8 +11,9 @@ from uuid import uuid4
 import pytest
 
 from projects_api.contract.resolver import operations
-from projects_api.models import api_key, delivery
+from projects_api.models import api_key
 from projects_api.models.base import to_text
+from projects_api.models.outside import delivery
 from projects_api.openapi import contract
 from tests.archives import empty_export
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from projects_api.models import delivery
+from projects_api.models.outside import delivery
 
 URL = "https://8.8.8.8/hook"
 EVENTS = ["dataset.uploaded"]

@@ -10,10 +10,10 @@ from standardwebhooks import Webhook
 from projects_api.app.drift_watching import watch_drift
 from projects_api.app.maintenance import _forget
 from projects_api.jobs.kinds import train
-from projects_api.models import delivery as deliveries
-from projects_api.models import deployment_input, drift_watch
+from projects_api.models import deployment_input
 from projects_api.models.base import new_id
-from projects_api.models.webhook import MOST_OF_PROJECT, webhooks
+from projects_api.models.outside import delivery as deliveries
+from projects_api.models.outside.webhook import MOST_OF_PROJECT, webhooks
 from projects_api.webhooks import posting, sending
 from projects_api.webhooks.sending import MOST_SECONDS_BETWEEN, wait_after
 from tests.support.processes import wait_until
@@ -253,7 +253,7 @@ class TestDrift:
         return [one["data"] for one in events if one["type"] == "deployment.drifted"]
 
     def test_it_is_told_once_when_it_begins(self, hook, hooked, deployed, monkeypatch):
-        monkeypatch.setattr(drift_watch, "INTERVAL", timedelta())
+        monkeypatch.setattr(deployment_input, "MEASURING_INTERVAL", timedelta())
         watch_drift(hooked.services)
         assert self.told(hook) == []
         for _ in range(2):
@@ -267,7 +267,7 @@ class TestDrift:
         watch_drift(hooked.services)
         self.ask(hooked, deployed, 1_000_000)
         with hooked.services.database.transaction(writing=False) as connection:
-            assert drift_watch.list_due(connection, most=10) == []
+            assert deployment_input.list_unmeasured(connection, most=10) == []
             (told,) = self.told(hook)
         assert told["name"] == "Watched"
 
@@ -280,7 +280,7 @@ class TestDrift:
         )
         self.ask(hooked, made.json()["deployment_id"], 1_000_000)
         with hooked.services.database.transaction(writing=False) as connection:
-            due = drift_watch.list_due(connection, most=10)
+            due = deployment_input.list_unmeasured(connection, most=10)
         assert made.json()["deployment_id"] not in [one["id"] for one in due]
 
 

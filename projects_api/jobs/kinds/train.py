@@ -21,8 +21,9 @@ from projects_api import engines
 from projects_api.engines import Task, TrainingConfig, TrainingRefused, TrainingResult
 from projects_api.files.content import Content, describe
 from projects_api.jobs.running_job import JobFailed, JobLost, RunningJob
-from projects_api.models import dataset_version, delivery, experiment, job, trained_model
+from projects_api.models import dataset_version, experiment, job, trained_model
 from projects_api.models.base import now
+from projects_api.models.outside import delivery
 from projects_api.tables import NotATable, convert_table
 
 SLOW_IMPORTS = ("projects_api.engines.flaml_engine",)

@@ -38,8 +38,8 @@ from projects_api.models.base import (
     storable,
     table_of,
 )
+from projects_api.models.outside.webhook import list_for_event, webhooks
 from projects_api.models.statements import Listing
-from projects_api.models.webhook import list_for_event, webhooks
 
 STATUSES = get_args(schemas.DeliveryStatus)
 MOST_WAITING = 1000
