@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 import requests
-from joserfc.jwk import RSAKey
+from joserfc.jwk import OctKey, RSAKey
 
 from projects_api.access import issuer, tokens
 from projects_api.access.problems import Unavailable
@@ -182,6 +182,19 @@ class TestTokens:
 
     def test_a_public_key_is_no_secret_to_sign_with(self, ask, provider):
         refused(ask(provider.confused()), "not signed")
+
+    def test_a_secret_that_the_issuer_shows_is_no_key(self, finder, provider, monkeypatch):
+        secret = OctKey.generate_key(256, {"kid": provider.keys[0].kid})
+        token = provider.token(secret, "HS256")
+        told = {"keys": [secret.as_dict(private=True)]}
+        answer = provider.answer
+        shown = {"/keys": told}
+        monkeypatch.setattr(provider, "answer", lambda path: shown.get(path) or answer(path))
+        with pytest.raises((Unauthenticated, Unavailable)):
+            finder().verify(token)
+
+    def test_no_algorithm_is_one_of_a_shared_secret(self):
+        assert not [one for one in issuer.ALGORITHMS if one.startswith("HS") or one == "none"]
 
     def test_what_is_not_signed_is_refused(self, ask, provider):
         _, claims, _ = provider.token().split(".")
