@@ -887,6 +887,105 @@ class DeploymentDrift(TypedDict):
     drift: Drift
 
 
+WebhookEventType = Literal[
+    "dataset.uploaded",
+    "dataset.deleted",
+    "experiment.ended",
+    "report.ended",
+    "deployment.created",
+    "deployment.promoted",
+    "deployment.rolled_back",
+    "deployment.deactivated",
+    "deployment.drifted",
+]
+
+
+class Webhook(TypedDict):
+    """An address that is told what happens in a project."""
+
+    id: str
+    project_id: str
+    url: str
+    events: list[WebhookEventType]
+    created_at: str
+
+
+class WebhookList(TypedDict):
+    """A page of webhooks."""
+
+    items: list[Webhook]
+    total: int
+    limit: int
+    offset: int
+
+
+class WebhookCreated(TypedDict):
+    """A webhook that was just registered, once more its id, and its secret."""
+
+    webhook_id: str
+    webhook: Webhook
+    secret: str
+
+
+class WebhookEventData(TypedDict):
+    """Where it happened and to what, by the id of what the event's type begins with; ask the A."""
+
+    project_id: str
+    dataset_id: NotRequired[str]
+    dataset_version_id: NotRequired[str]
+    experiment_id: NotRequired[str]
+    report_id: NotRequired[str]
+    deployment_id: NotRequired[str]
+    model_id: NotRequired[str]
+    name: NotRequired[str]
+    stage: NotRequired[DeploymentStage]
+    status: NotRequired[str]
+    verdict: NotRequired[DriftVerdict]
+
+
+class WebhookEvent(TypedDict):
+    """What an address is sent."""
+
+    type: WebhookEventType
+    timestamp: str
+    data: WebhookEventData
+
+
+DeliveryStatus = Literal["pending", "succeeded", "failed"]
+
+
+class Delivery(TypedDict):
+    """An event on its way to an address."""
+
+    id: str
+    webhook_id: str
+    event: WebhookEvent
+    status: DeliveryStatus
+    attempts: int
+    created_at: str
+    next_attempt_at: str | None
+    last_attempt_at: str | None
+    finished_at: str | None
+    response_status: int | None
+    response_body: str | None
+    error: str | None
+
+
+class DeliveryList(TypedDict):
+    """A page of deliveries."""
+
+    items: list[Delivery]
+    total: int
+    limit: int
+    offset: int
+
+
+class DeliveryEnvelope(TypedDict):
+    """One delivery."""
+
+    delivery: Delivery
+
+
 class ProjectUsage(TypedDict):
     """What is kept in a project."""
 

@@ -116,6 +116,24 @@ class Settings(BaseSettings):
     """Connections of one address; a proxy before the server is one address."""
     shutdown_seconds: int = Field(default=30, ge=0)
     """Seconds that running requests get to finish when the server stops."""
+    webhooks_allow_private: bool = False
+    """Let webhooks lead into private networks and to this machine, over plain HTTP, too."""
+    webhook_attempts: int = Field(default=10, ge=1, le=20)
+    """How often an event is sent to a webhook at most."""
+    webhook_retry_seconds: float = Field(default=10.0, ge=0, le=3600)
+    """Seconds after the first attempt in vain; each later wait is four times as long."""
+    webhook_poll_seconds: float = Field(default=1.0, ge=0.01, le=60)
+    """Seconds between two looks for an event that is to be sent."""
+    webhook_days: float = Field(default=30, ge=0, le=MOST_DAYS)
+    """Days after which a delivery that has ended is forgotten; 0 keeps all."""
+    oidc_issuer: str | None = None
+    """Whose tokens people may send in the place of API keys; the extra `oidc`."""
+    oidc_audience: str | None = None
+    """What the claim `aud` of such a token must name."""
+    oidc_allowed_groups: Annotated[list[str], NoDecode] = []
+    """Groups, with commas between them, of which the claim `groups` must name one."""
+    oidc_scopes_claim: str | None = None
+    """The claim that names scopes of this server; by default a token has `read` and `write`."""
     mcp: bool = False
     """Serve the tools of the Model Context Protocol at `/mcp`; the extra `mcp`."""
     traces: bool = False
@@ -126,7 +144,7 @@ class Settings(BaseSettings):
     allow_insecure: bool = False
     """Accept what the server would refuse to start with, such as passwords over plain text."""
 
-    @field_validator("cors_origins", "trusted_proxies", mode="before")
+    @field_validator("cors_origins", "trusted_proxies", "oidc_allowed_groups", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
@@ -159,6 +177,13 @@ class Settings(BaseSettings):
             raise ValueError("an address such as https://example.com/projects, without a query")
         return value
 
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _check_issuer(cls, value: str | None) -> str | None:
+        if value and not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", value):
+            raise ValueError("an address such as https://login.example.com, without a query")
+        return value
+
     @field_validator("artifact_url")
     @classmethod
     def _check_artifacts(cls, value: str) -> str:
@@ -185,6 +210,8 @@ class Settings(BaseSettings):
     def _refuse_insecure(self) -> Self:
         if (self.tls_key is None) != (self.tls_certificate is None):
             raise ValueError("set both PROJECTS_API_TLS_CERTIFICATE and PROJECTS_API_TLS_KEY")
+        if bool(self.oidc_issuer) != bool(self.oidc_audience):
+            raise ValueError("set both PROJECTS_API_OIDC_ISSUER and PROJECTS_API_OIDC_AUDIENCE")
         faults = [] if self.allow_insecure else list(self._insecure())
         if faults:
             raise ValueError(
@@ -201,6 +228,9 @@ class Settings(BaseSettings):
                 "DATABASE_URL sends a password over a network without TLS: it needs "
                 "?sslmode=verify-full, or verify-ca or require"
             )
+        issuer = urlsplit(self.oidc_issuer or "")
+        if issuer.scheme == "http" and not is_loopback(issuer.hostname or ""):
+            faults.append("OIDC_ISSUER has the keys of tokens come over a network without TLS")
         (endpoint,) = parse_qs(urlsplit(self.artifacts).query).get("endpoint", [""])[:1]
         if endpoint.startswith("http:") and not is_loopback(urlsplit(endpoint).hostname or ""):
             faults.append("ARTIFACT_URL sends artifacts over a network without TLS")

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Table
 
 from projects_api.access.problems import (
     DatasetNotFound,
+    DeliveryNotFound,
     DeploymentNotFound,
     ExperimentNotFound,
     InsufficientRole,
@@ -24,9 +25,17 @@ from projects_api.access.problems import (
     PersonNotFound,
     ProjectNotFound,
     ReportNotFound,
+    WebhookNotFound,
 )
 from projects_api.contract.problems import NotFound
-from projects_api.models import dataset, deployment, experiment, project, report, trained_model
+from projects_api.models import (
+    dataset,
+    deployment,
+    experiment,
+    project,
+    report,
+    trained_model,
+)
 from projects_api.models.admission import Membership
 from projects_api.models.api_key import OPERATOR, SCOPES, Caller
 from projects_api.models.base import project_of
@@ -34,6 +43,8 @@ from projects_api.models.dataset import datasets
 from projects_api.models.deployment import deployments
 from projects_api.models.experiment import experiments
 from projects_api.models.member import ROLES, rank
+from projects_api.models.outside import webhook
+from projects_api.models.outside.webhook import webhooks
 from projects_api.models.report import reports
 from projects_api.models.trained_model import trained_models
 
@@ -48,6 +59,8 @@ NOT_FOUND: Mapping[str, type[NotFound]] = {
     "job_id": JobNotFound,
     "report_id": ReportNotFound,
     "deployment_id": DeploymentNotFound,
+    "webhook_id": WebhookNotFound,
+    "delivery_id": DeliveryNotFound,
     "model_id": ModelNotFound,
     "member_id": MemberNotFound,
     "key_id": KeyNotFound,
@@ -70,6 +83,7 @@ RESOURCES: Mapping[str, Resource] = {
     "report_id": Resource("report", reports, report.find),
     "deployment_id": Resource("deployment", deployments, deployment.find),
     "model_id": Resource("model", trained_models, trained_model.find),
+    "webhook_id": Resource("webhook", webhooks, webhook.find),
 }
 """By the parameter that names it."""
 

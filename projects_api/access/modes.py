@@ -34,8 +34,8 @@ class Mode(Enum):
     @classmethod
     def of(cls, operation: Operation, scope: str, *, is_embedded: bool) -> "Mode":
         """Decide from what the contract declares and what the handler takes."""
-        if operation.takes_file:
-            return cls.UPLOAD
+        if operation.takes_file or "destinations" in operation.taken:
+            return cls.UPLOAD  # Names are looked up as long as nobody else's writing waits.
         if operation.sends_file:
             return cls.DOWNLOAD
         if "database" in operation.taken and "connection" not in operation.taken:

@@ -24,6 +24,7 @@ from projects_api.access.problems import (
     Unavailable,
 )
 from projects_api.access.rate_limit import RateLimit
+from projects_api.access.tokens import Tokens
 from projects_api.access.waiting import WAIT, Waiters
 from projects_api.contract import Answer, Call, NotFound, Operation, Problem, Unit
 from projects_api.contract.conditional import (
@@ -68,6 +69,7 @@ class Means:
     shared: SharedAnswer
     waiters: Waiters
     key_uses: KeyUses
+    tokens: Tokens | None
     offered: Mapping[str, Any]
 
 
@@ -166,6 +168,9 @@ class KeyedUnit:
 
         What takes long gives its thread back where its caller has no place, and waits without one.
         """
+        tokens = self._means.tokens
+        if tokens and tokens.is_one(call.token) and tokens.known(call.token) is None:
+            await self._means.threads.run(tokens.verify, call.token)
         if self._is_quick:
             return work(call)
         try:
@@ -237,7 +242,7 @@ class KeyedUnit:
             call.scope[CHANGE] = True
         # A project that will change is found, and locked, by a statement of its own.
         project_id = None if self._writes else call.values.get("project_id")
-        caller, membership = authenticate(connection, call.token, project_id)
+        caller, membership = authenticate(connection, call.token, project_id, self._means.tokens)
         if self._means.rate_limit and CALLER not in call.scope:
             self._means.rate_limit.check(caller.key_id, call.scope)
         self._means.key_uses.note(caller.key_id)

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 from projects_api import tracing
 from projects_api.app.compression import CompressionMiddleware
 from projects_api.app.cross_origin import CrossOriginMiddleware
-from projects_api.app.maintenance import maintain, note_key_uses, renew_claims
+from projects_api.app.maintenance import maintain, note_key_uses, renew_claims, send_webhooks
 from projects_api.app.observability import ObservabilityMiddleware
 from projects_api.app.pages.console import BrowserErrorsMiddleware, console_routes
 from projects_api.app.pages.documentation import documentation_routes
@@ -140,7 +140,7 @@ def _outer_layers(
     return layers
 
 
-_LOOPS = (maintain, renew_claims, note_key_uses, keep_noting)
+_LOOPS = (maintain, renew_claims, note_key_uses, keep_noting, send_webhooks)
 
 
 @asynccontextmanager

@@ -9,11 +9,19 @@ import structlog
 from anyio import to_thread
 
 from projects_api.access.key_uses import INTERVAL_SECONDS
+from projects_api.app.drift_watching import watch_drift
 from projects_api.app.services import Services
 from projects_api.database.endurance import Endurance
 from projects_api.metrics import metrics
-from projects_api.models import api_key, audit, job, stored_answer, trained_model
+from projects_api.models import (
+    api_key,
+    audit,
+    job,
+    stored_answer,
+    trained_model,
+)
 from projects_api.models.base import present, to_text
+from projects_api.models.outside import delivery
 
 BATCH = 200
 RENEWALS = 4
@@ -53,6 +61,11 @@ async def note_key_uses(services: Services) -> None:
             await to_thread.run_sync(services.key_uses.write)
 
 
+async def send_webhooks(services: Services) -> None:
+    """Tell webhooks of what has happened."""
+    await services.sender.run()
+
+
 @contextmanager
 def _counted() -> Iterator[None]:
     series = metrics()
@@ -67,12 +80,14 @@ def _counted() -> Iterator[None]:
 
 def _run(services: Services) -> int:
     _prepare_predictions(services)
+    watch_drift(services)
     with services.database.transaction() as connection:
         stored_answer.remove_expired(connection)
     forgotten = _forget(services, services.settings.job_days, job.remove_old)
     metrics().jobs_forgotten.inc(forgotten)
     _forget(services, services.settings.audit_days, audit.remove_old)
     _forget(services, services.settings.audit_days, api_key.remove_old)
+    _forget(services, services.settings.webhook_days, delivery.remove_old)
     collected = services.artifacts.collect()
     metrics().contents_collected.inc(collected)
     return collected

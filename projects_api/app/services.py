@@ -13,6 +13,7 @@ from projects_api.access.key_uses import KeyUses
 from projects_api.access.places import Places, Threads
 from projects_api.access.rate_limit import RateLimit
 from projects_api.access.rules import Means, ProjectsRules
+from projects_api.access.tokens import Tokens
 from projects_api.access.waiting import Waiters
 from projects_api.database import Database
 from projects_api.database.limits import Limits
@@ -23,6 +24,8 @@ from projects_api.storage.quotas import Quotas
 from projects_api.storage.readiness import Readiness, SharedAnswer
 from projects_api.storage.store import ArtifactStore
 from projects_api.tables import limit_cells
+from projects_api.webhooks.destinations import Destinations
+from projects_api.webhooks.sending import Sender
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,37 @@ class Services:
         return KeyUses(self.database)
 
     @cached_property
+    def destinations(self) -> Destinations:
+        """What judges where webhooks may lead."""
+        return Destinations(allow_private=self.settings.webhooks_allow_private)
+
+    @cached_property
+    def sender(self) -> Sender:
+        """What tells webhooks of events."""
+        settings = self.settings
+        return Sender(
+            self.database,
+            self.destinations,
+            attempts=settings.webhook_attempts,
+            retry_seconds=settings.webhook_retry_seconds,
+            poll_seconds=settings.webhook_poll_seconds,
+        )
+
+    @cached_property
+    def tokens(self) -> Tokens | None:
+        """What finds callers behind tokens of an issuer, where there is one."""
+        settings = self.settings
+        if not settings.oidc_issuer or not settings.oidc_audience:
+            return None
+        return Tokens(
+            self.database,
+            settings.oidc_issuer,
+            settings.oidc_audience,
+            allowed_groups=settings.oidc_allowed_groups,
+            scopes_claim=settings.oidc_scopes_claim,
+        )
+
+    @cached_property
     def sampling(self) -> SharedAnswer:
         """Where the database is asked for metrics, which nobody else waits behind."""
         return SharedAnswer()
@@ -118,9 +152,11 @@ class Services:
             shared=self.shared,
             waiters=self.waiters,
             key_uses=self.key_uses,
+            tokens=self.tokens,
             offered={
                 "artifacts": self.artifacts,
                 "database": self.database,
+                "destinations": self.destinations,
                 "predictions": self.predictions,
                 "readiness": self.readiness,
             },
@@ -134,6 +170,7 @@ class Services:
         self.sampling.close()
         self.waiters.close()
         self.predictions.close()
+        self.destinations.close()
         self.refusals.close()
         with suppress(SQLAlchemyError):  # the moment of a key's last use is not worth a failed end
             self.key_uses.write()

@@ -61,6 +61,8 @@ def settings_or_end() -> "Settings":
         fail(fault_text(error))
     if settings.traces and find_spec("opentelemetry") is None:
         fail("PROJECTS_API_TRACES needs the extra otel: pip install 'projects-api[otel]'")
+    if settings.oidc_issuer and find_spec("joserfc") is None:
+        fail("PROJECTS_API_OIDC_ISSUER needs the extra oidc: pip install 'projects-api[oidc]'")
     if settings.mcp and find_spec("mcp") is None:
         fail("PROJECTS_API_MCP needs the extra mcp: pip install 'projects-api[mcp]'")
     for file in filter(None, (settings.tls_certificate, settings.tls_key)):

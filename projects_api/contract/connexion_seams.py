@@ -89,7 +89,10 @@ class BearerToken(AbstractSecurityHandler):
         return _find_token
 
 
-SECURITY_MAP: Mapping[str, type[AbstractSecurityHandler]] = {"bearer": BearerToken}
+SECURITY_MAP: Mapping[str, type[AbstractSecurityHandler]] = {
+    "bearer": BearerToken,
+    "openIdConnect": BearerToken,  # whose tokens come in the same header
+}
 
 
 def behind_routing(layers: Sequence[Any]) -> Sequence[Any]:

@@ -11,6 +11,7 @@ from projects_api.access.problems import (
     QuotaReached,
     TableRefused,
     Unavailable,
+    UrlRefused,
 )
 from projects_api.contract.parameters import describe
 from projects_api.predictions.faults import EngineMissing, ModelFault, RowsRefused, ThresholdRefused
@@ -18,6 +19,7 @@ from projects_api.processes.turns import QueueFull
 from projects_api.storage.profiles import TooManyReaders, VersionNotFound
 from projects_api.storage.quotas import QuotaExceeded
 from projects_api.tables import NotATable
+from projects_api.webhooks.destinations import AddressRefused
 
 
 @contextmanager
@@ -33,6 +35,13 @@ def translated() -> Iterator[None]:
         raise Unavailable(
             "Too many tables are read, or models asked, right now. Repeat the request later."
         ) from busy
+    except AddressRefused as refused:
+        error = {"location": "body", "pointer": "/url", "message": refused.reason}
+        raise UrlRefused(
+            f"{refused.reason} Register an address of the public internet that begins with "
+            "https://, or ask the server's operator to allow others.",
+            errors=[error],
+        ) from refused
     except QuotaExceeded as full:
         raise QuotaReached(str(full)) from full
     except ModelFault as fault:

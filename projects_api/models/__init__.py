@@ -22,6 +22,7 @@ from projects_api.models import (
     usage,
     user,
 )
+from projects_api.models.outside import delivery, identity, webhook
 
 __all__ = [
     "api_key",
@@ -30,9 +31,11 @@ __all__ = [
     "blob",
     "dataset",
     "dataset_version",
+    "delivery",
     "deployment",
     "deployment_input",
     "experiment",
+    "identity",
     "job",
     "job_lease",
     "job_log",
@@ -44,4 +47,5 @@ __all__ = [
     "trained_model",
     "usage",
     "user",
+    "webhook",
 ]

@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -15,13 +15,16 @@ from sqlalchemy import (
     CursorResult,
     DateTime,
     Dialect,
+    Interval,
     Select,
     String,
     Table,
     Uuid,
     bindparam,
     func,
+    literal,
     select,
+    type_coerce,
 )
 from sqlalchemy.types import TypeDecorator, TypeEngine
 from sqlmodel import SQLModel
@@ -194,6 +197,17 @@ def to_moment(text: str) -> datetime:
 def now() -> str:
     """Return the present moment as RFC 3339 text, to the microsecond."""
     return to_text(present())
+
+
+def shared_moment(connection: Connection, seconds: float = 0.0) -> ColumnElement[str]:
+    """Return a moment by the one clock that all processes share.
+
+    That is the server's of PostgreSQL, and the machine's of SQLite; a clock for tests stands still.
+    """
+    later = timedelta(seconds=seconds)
+    if connection.dialect.name == "postgresql":
+        return type_coerce(func.clock_timestamp() + literal(later, Interval), Timestamp)
+    return literal(to_text(datetime.now(UTC) + later), Timestamp)
 
 
 def new_id() -> str:

@@ -30,6 +30,7 @@ from projects_api.models.base import (
 )
 from projects_api.models.blob import blobs
 from projects_api.models.dataset_version import dataset_versions
+from projects_api.models.outside import delivery
 from projects_api.models.statements import Listing
 
 
@@ -140,6 +141,7 @@ def create(
         )
     )
     ids = dataset_version.create(connection, project_id, dataset_id, number=1, **version)
+    _tell(connection, project_id, dataset_id, ids["dataset_version_id"])
     return {"id": dataset_id, "dataset_id": dataset_id, **ids}
 
 
@@ -174,6 +176,7 @@ def add_version(
     if number is None:
         return None
     ids = dataset_version.create(connection, project_id, dataset_id, number=number, **version)
+    _tell(connection, project_id, dataset_id, ids["dataset_version_id"])
     return {"id": dataset_id, "dataset_id": dataset_id, **ids, "version": number}
 
 
@@ -187,4 +190,10 @@ def remove(connection: Connection, project_id: str, dataset_id: str) -> bool:
         return False
     connection.execute(delete(artifacts).where(artifacts.c.id.in_(artifact_ids)))
     project.count(connection, project_id, "dataset_count", -1)
+    delivery.emit(connection, project_id, "dataset.deleted", dataset_id=dataset_id)
     return True
+
+
+def _tell(connection: Connection, project_id: str, dataset_id: str, version_id: str) -> None:
+    ids = {"dataset_id": dataset_id, "dataset_version_id": version_id}
+    delivery.emit(connection, project_id, "dataset.uploaded", **ids)

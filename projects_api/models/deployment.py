@@ -29,6 +29,7 @@ from projects_api.models.base import (
     row_of,
     table_of,
 )
+from projects_api.models.outside import delivery
 from projects_api.models.statements import Listing
 from projects_api.models.trained_model import trained_models
 
@@ -142,7 +143,7 @@ def create(
         "updated_at": moment,
     }
     connection.execute(insert(deployments), created)
-    return created
+    return _told(connection, "deployment.created", created)
 
 
 def promote(
@@ -154,7 +155,8 @@ def promote(
     changes: dict[str, str | None] = {"stage": stage, "status": "active"}
     if stage == "production":
         changes["replaced_id"] = _vacate(connection, deployment["project_id"])
-    return _change(connection, deployment, **changes)
+    changed = _change(connection, deployment, **changes)
+    return _told(connection, "deployment.promoted", changed)
 
 
 def roll_back(connection: Connection, deployment: schemas.Deployment) -> schemas.Deployment | None:
@@ -168,14 +170,16 @@ def roll_back(connection: Connection, deployment: schemas.Deployment) -> schemas
     if not former or (former["stage"], former["status"]) != ("production", "archived"):
         return None
     _change(connection, deployment, status="archived")
-    return _change(connection, former, status="active")
+    restored = _change(connection, former, status="active")
+    return _told(connection, "deployment.rolled_back", restored)
 
 
 def deactivate(connection: Connection, deployment: schemas.Deployment) -> schemas.Deployment:
     """Let a deployment answer no longer; return it as it is then."""
     if deployment["status"] == "inactive":
         return deployment
-    return _change(connection, deployment, status="inactive")
+    changed = _change(connection, deployment, status="inactive")
+    return _told(connection, "deployment.deactivated", changed)
 
 
 def _vacate(connection: Connection, project_id: str) -> str | None:
@@ -201,3 +205,18 @@ def _change(
     this = deployments.c.id == deployment["id"]
     connection.execute(update(deployments).where(this).values(**changed))
     return cast("schemas.Deployment", {**deployment, **changed})
+
+
+def _told(connection: Connection, event: str, deployment: schemas.Deployment) -> schemas.Deployment:
+    """Tell the project's webhooks what became of a deployment, and return it."""
+    delivery.emit(
+        connection,
+        deployment["project_id"],
+        event,
+        deployment_id=deployment["id"],
+        model_id=deployment["model_id"],
+        name=deployment["name"],
+        stage=deployment["stage"],
+        status=deployment["status"],
+    )
+    return deployment

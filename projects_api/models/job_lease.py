@@ -6,23 +6,19 @@ one whose lease was lost changes nothing.
 """
 
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Interval,
     Select,
     case,
     func,
-    literal,
     select,
-    type_coerce,
     update,
 )
 
-from projects_api.models.base import Timestamp, now, row_of, storable, to_text
+from projects_api.models.base import now, row_of, shared_moment, storable
 from projects_api.models.job import jobs
 from projects_api.models.job_log import MAX_CHARACTERS, append
 from projects_api.models.project import projects
@@ -61,7 +57,7 @@ def claim(
         .values(
             status="running",
             owner=owner,
-            lease_expires_at=_moment(connection, lease_seconds),
+            lease_expires_at=shared_moment(connection, lease_seconds),
             attempts=jobs.c.attempts + 1,
             progress=0.0,
             stage=None,
@@ -76,7 +72,9 @@ def claim(
 
 def extend(connection: Connection, job_id: str, owner: str, lease_seconds: float) -> bool:
     """Move the end of a lease on; tell whether the job is still this owner's."""
-    return _change(connection, job_id, owner, lease_expires_at=_moment(connection, lease_seconds))
+    return _change(
+        connection, job_id, owner, lease_expires_at=shared_moment(connection, lease_seconds)
+    )
 
 
 def is_cancelled(connection: Connection, job_id: str, owner: str) -> bool | None:
@@ -186,21 +184,21 @@ def postpone(connection: Connection, job_id: str, owner: str, seconds: float) ->
     """
     given = give_back(connection, job_id, owner)
     if given:
-        first = func.coalesce(jobs.c.faulted_since, _moment(connection))
-        values = {"lease_expires_at": _moment(connection, seconds), "faulted_since": first}
+        first = func.coalesce(jobs.c.faulted_since, shared_moment(connection))
+        values = {"lease_expires_at": shared_moment(connection, seconds), "faulted_since": first}
         connection.execute(update(jobs).where(jobs.c.id == job_id).values(**values))
     return given
 
 
 def was_postponed_before(connection: Connection, job_id: str, seconds: float) -> bool:
     """Return whether a job was first postponed more than some seconds ago."""
-    early = jobs.c.faulted_since < _moment(connection, -seconds)
+    early = jobs.c.faulted_since < shared_moment(connection, -seconds)
     return connection.scalar(select(jobs.c.id).where(jobs.c.id == job_id, early)) is not None
 
 
 def _free(connection: Connection, kinds: Collection[str], job_id: str | None) -> Select[Any]:
     # A lease of one that is queued is the time that it still waits.
-    over = jobs.c.lease_expires_at < _moment(connection)
+    over = jobs.c.lease_expires_at < shared_moment(connection)
     waits = (jobs.c.status == "queued") & (jobs.c.lease_expires_at.is_(None) | over)
     abandoned = (jobs.c.status == "running") & over
     statement = select(jobs.c.id).where(waits | abandoned, jobs.c.kind.in_(kinds))
@@ -214,14 +212,3 @@ def _owned(job_id: str, owner: str) -> ColumnElement[bool]:
 def _change(connection: Connection, job_id: str, owner: str, /, **values: Any) -> bool:
     statement = update(jobs).where(_owned(job_id, owner)).values(**values)
     return connection.execute(statement).rowcount == 1
-
-
-def _moment(connection: Connection, seconds: float = 0.0) -> ColumnElement[str]:
-    """Return a moment by the one clock that all workers share.
-
-    That is the server's of PostgreSQL, and the machine's of SQLite; a clock for tests stands still.
-    """
-    later = timedelta(seconds=seconds)
-    if connection.dialect.name == "postgresql":
-        return type_coerce(func.clock_timestamp() + literal(later, Interval), Timestamp)
-    return literal(to_text(datetime.now(UTC) + later), Timestamp)

@@ -23,6 +23,7 @@ from projects_api.models.base import (
 from projects_api.models.blob import blobs
 from projects_api.models.deployment import deployments
 from projects_api.models.experiment import experiments
+from projects_api.models.outside import delivery
 from projects_api.models.project import projects
 from projects_api.models.statements import Listing
 from projects_api.models.trained_model import trained_models
@@ -187,6 +188,8 @@ def set_status(connection: Connection, report_id: str, status: str, message: str
     """Let a report follow its job."""
     statement = update(reports).where(reports.c.id == report_id)
     connection.execute(statement.values(status=status, message=message))
+    if status not in job.OPEN:
+        _tell(connection, report_id)
 
 
 def put_documents(
@@ -216,6 +219,15 @@ def put_documents(
         .where(reports.c.id == report_id)
         .values(status="succeeded", message=None, **artifact_ids)
     )
+    _tell(connection, report_id)
+
+
+def _tell(connection: Connection, report_id: str) -> None:
+    """Tell the project's webhooks how a report ended, if it is still there."""
+    found = find(connection, report_id)
+    if found is not None:
+        facts = {"report_id": report_id, "name": found["name"], "status": found["status"]}
+        delivery.emit(connection, found["project_id"], "report.ended", **facts)
 
 
 def list_for_project(connection: Connection, project_id: str) -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ QUICK_READS = {
     *("list_deployments", "get_deployment", "list_reports", "get_report"),
     *("list_audit_entries", "list_all_audit_entries", "list_people", "list_jobs"),
     *("list_keys", "get_key", "list_all_keys", "get_any_key"),
+    *("list_webhooks", "list_deliveries"),
 }
 """Those that ask the database for a few rows, and nothing and nobody else."""
 OTHERS = {
@@ -31,9 +32,10 @@ OTHERS = {
         *("deactivate_person", "activate_person", "set_person_quota", "cancel_job"),
         *("create_deployment", "promote_deployment", "rollback_deployment"),
         *("deactivate_deployment", "create_report", "predict_dataset"),
+        *("delete_webhook", "redeliver"),
     },
     Mode.DOWNLOAD: {"export_project", "download_dataset", "download_model", "download_report"},
-    Mode.UPLOAD: {"import_project", "upload_dataset", "upload_dataset_version"},
+    Mode.UPLOAD: {"import_project", "upload_dataset", "upload_dataset_version", "create_webhook"},
     Mode.OWN_TRANSACTIONS: {"get_dataset_columns", "analyze_dataset", "preview_dataset"},
 }
 SLOW_READS = {

@@ -1,6 +1,7 @@
 """The values that the contract documents, in a database: two people, a project, what is in it."""
 
 import copy
+import json
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,7 @@ from projects_api.models import (
 from projects_api.models import project as projects
 from projects_api.models import user as users
 from projects_api.models.base import fold, new_id
+from projects_api.models.outside import delivery, webhook
 from projects_api.openapi import contract
 from tests.conftest import Person, Server
 from tests.training import Training
@@ -141,6 +143,7 @@ def documented(server: Server, training: Training):
         _add_trainings(connection, project)
         connection.execute(insert(report.reports), answer_of("list_reports")["items"])
         _add_deployments(connection)
+        _add_webhooks(connection)
     try:
         alice, bob = (
             Person(server, one["user_id"], one["email"], server.key(one["user_id"]))
@@ -254,6 +257,14 @@ def _add_model(connection: Connection, one: dict) -> None:
 def _add_deployments(connection: Connection) -> None:
     for each in answer_of("list_deployments")["items"]:
         connection.execute(insert(deployment.deployments), each)
+
+
+def _add_webhooks(connection: Connection) -> None:
+    for one in answer_of("list_webhooks")["items"]:
+        connection.execute(insert(webhook.webhooks), {**one, "secret": "whsec_AAAA"})
+    for one in answer_of("list_deliveries")["items"]:
+        body = json.dumps(one.pop("event"))
+        connection.execute(insert(delivery.deliveries), {**one, "body": body})
 
 
 def _add_file(

@@ -50,6 +50,7 @@ _gone: set[str] = set()
 """What went with its project, which Schemathesis does not know of."""
 _models: dict[str, str] = {}
 _deployments: dict[str, str] = {}
+_webhooks: dict[str, str] = {}
 _keys: set[str] = set()
 _numbers = itertools.count()
 
@@ -87,7 +88,7 @@ def _listed_projects(_path, _case, answer):
 
 def _deleted_project(path, _case, _answer):
     _projects.pop(path["project_id"], None)
-    for known in (_datasets, _experiments, _jobs, _reports, _models, _deployments):
+    for known in (_datasets, _experiments, _jobs, _reports, _models, _deployments, _webhooks):
         for gone in [one for one, owner in known.items() if owner == path["project_id"]]:
             del known[gone]
             _gone.add(gone)
@@ -150,6 +151,18 @@ def _deleted_model(path, _case, _answer):
     _models.pop(path["model_id"], None)
 
 
+def _created_webhook(_path, _case, answer):
+    _webhooks[answer["webhook_id"]] = answer["webhook"]["project_id"]
+
+
+def _listed_webhooks(_path, _case, answer):
+    _webhooks.update({item["id"]: item["project_id"] for item in answer["items"]})
+
+
+def _deleted_webhook(path, _case, _answer):
+    _webhooks.pop(path["webhook_id"], None)
+
+
 def _created_deployment(_path, _case, answer):
     _deployments[answer["deployment_id"]] = answer["deployment"]["project_id"]
 
@@ -175,6 +188,9 @@ _LEARN = {
     "delete_experiment": _deleted_experiment,
     "list_models": _listed_models,
     "delete_model": _deleted_model,
+    "create_webhook": _created_webhook,
+    "list_webhooks": _listed_webhooks,
+    "delete_webhook": _deleted_webhook,
     "create_deployment": _created_deployment,
     "list_deployments": _listed_deployments,
 }
@@ -212,6 +228,7 @@ _KNOWN = {
     "report_id": _reports,
     "model_id": _models,
     "deployment_id": _deployments,
+    "webhook_id": _webhooks,
     "project_id": _projects,
 }
 """What there is, by the name of its id; that of a project last, for others are in one."""

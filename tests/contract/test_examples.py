@@ -1,5 +1,6 @@
 """Examples are true: each is sent to, or comes from, a server that holds the documented values."""
 
+import base64
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -10,7 +11,7 @@ import limits.storage.memory
 import psycopg
 import pytest
 import requests
-from sqlalchemy import delete, insert, make_url, update
+from sqlalchemy import delete, insert, literal, make_url, update
 
 from projects_api.access import places, rate_limit
 from projects_api.access.idempotency import Claims, IdempotentRequest
@@ -32,9 +33,11 @@ from projects_api.models import (
     user,
 )
 from projects_api.models import project as projects
-from projects_api.models.base import new_id
+from projects_api.models.base import Timestamp, new_id
+from projects_api.models.outside import delivery, webhook
 from projects_api.processes import turns
 from projects_api.settings import Settings
+from projects_api.webhooks import destinations
 from tests.archives import as_zip, empty_export
 from tests.conftest import running
 from tests.contract.documented import (
@@ -124,6 +127,7 @@ def at(monkeypatch):
             deployment,
             api_key,
             user,
+            webhook,
         )
         for module in (*made, member):
             monkeypatch.setattr(module, "now", lambda: moment)
@@ -429,6 +433,25 @@ def list_all_audit_entries(world: World, at, _media_type: str) -> requests.Respo
     return send(person, "list_all_audit_entries")
 
 
+def create_webhook(world: World, at, _media_type: str) -> requests.Response:
+    made = answer_of("create_webhook")
+    with world.server.services.database.transaction() as connection:
+        connection.execute(delete(webhook.webhooks))
+    at(made["webhook"]["created_at"], webhook=made["webhook_id"])
+    secret = base64.b64decode(made["secret"].removeprefix(webhook.SECRET_PREFIX))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(webhook.secrets, "token_bytes", lambda _: secret)
+        patch.setattr(destinations, "_addresses", lambda _host, _port: ["8.8.8.8"])
+        return send(world.alice, "create_webhook")
+
+
+def redeliver(world: World, at, _media_type: str) -> requests.Response:
+    then = literal(answer_of("redeliver")["delivery"]["next_attempt_at"], Timestamp)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(delivery, "shared_moment", lambda *_: then)
+        return send(world.alice, "redeliver")
+
+
 def import_project(world: World, at, _media_type: str) -> requests.Response:
     at("2026-02-28T15:00:00Z", job=answer_of("import_project")["job_id"])
     # The documented archive is cut short.
@@ -454,6 +477,8 @@ PREPARED = {
         create_experiment,
         stop_experiment,
         import_project,
+        create_webhook,
+        redeliver,
         list_audit_entries,
         list_all_audit_entries,
         cancel_job,
@@ -604,6 +629,24 @@ class Provoke:
     def person_not_found(self):
         path = f"/api/admin/people/{new_id()}"
         return laptop(self.world).get(path, headers={"X-Request-Id": REQUEST_ID})
+
+    def webhook_not_found(self):
+        assert send(self.alice, "delete_webhook").status_code == 200
+        return send(self.alice, "delete_webhook")
+
+    def delivery_not_found(self):
+        with self.world.server.services.database.transaction() as connection:
+            connection.execute(delete(delivery.deliveries))
+        return send(self.alice, "redeliver")
+
+    def too_many_webhooks(self):
+        self.monkeypatch.setattr(webhook, "MOST_OF_PROJECT", 1)
+        body = {"url": "https://8.8.8.8/", "events": ["report.ended"]}
+        return send(self.alice, "create_webhook", json=body)
+
+    def address_refused(self):
+        body = {"url": "https://127.0.0.1/", "events": ["report.ended"]}
+        return send(self.alice, "create_webhook", json=body)
 
     def too_many_keys(self):
         self.monkeypatch.setattr(api_key, "MAX_LIVE", 1)

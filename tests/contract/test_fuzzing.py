@@ -43,6 +43,11 @@ LUCKY = {
     "delete_experiment",
     "delete_model",
     "delete_project",
+    # Names are looked up, and hardly any generated one stands for something.
+    "create_webhook",
+    "delete_webhook",
+    "list_deliveries",
+    "redeliver",
     "give_feedback",
     "predict_dataset_with_deployment",
     "predict_with_deployment",
@@ -119,6 +124,8 @@ OUT_OF_REACH = {
     "promote_deployment": {"409", "413"},
     "deactivate_deployment": {"409"},
     # No generated JSON has a megabyte.
+    "create_webhook": {"409", "413"},
+    "redeliver": {"409"},
     "add_member": {"413"},
     "create_experiment": {"413"},
     "update_project": {"413"},

@@ -162,7 +162,6 @@ class TestStart:
             (change("/books", trace={"operationId": "x"}), "trace /books|x: the method TRACE"),
             (change(*BOOKS, tags=[]), "list_books: an operation without operationId or tag"),
             (change(*BOOKS, servers=[{"url": "/v2"}]), "list_books: `servers` of its own"),
-            (change(*BOOKS, callbacks={}), "list_books: `callbacks` of its own"),
             (
                 change(*BOOKS, parameters=[{"name": "c", "in": "cookie", "schema": {}}]),
                 "list_books: the parameter c in cookie",

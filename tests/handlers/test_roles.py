@@ -13,6 +13,7 @@ import pytest
 from projects_api.contract.resolver import operations
 from projects_api.models import api_key
 from projects_api.models.base import to_text
+from projects_api.models.outside import delivery
 from projects_api.openapi import contract
 from tests.archives import empty_export
 
@@ -85,6 +86,11 @@ LEAST_ROLE = {
     "rollback_deployment": "editor",
     "deactivate_deployment": "editor",
     "get_drift": "viewer",
+    "list_webhooks": "admin",
+    "create_webhook": "admin",
+    "delete_webhook": "admin",
+    "list_deliveries": "admin",
+    "redeliver": "admin",
     "get_usage": "anybody",
     "list_audit_entries": "owner",
     "list_all_audit_entries": "operator",
@@ -118,6 +124,7 @@ CREATES = {
     "create_experiment",
     "create_report",
     "create_deployment",
+    "create_webhook",
     "create_key",
     "create_person",
     "create_person_key",
@@ -127,6 +134,7 @@ STARTS = {
     "predict_dataset",
     "predict_dataset_with_deployment",
     "stop_experiment",
+    "redeliver",
 }
 
 
@@ -147,6 +155,8 @@ class World:
     other_email: str
     key_id: str
     waiting_id: str
+    webhook_id: str
+    delivery_id: str
 
 
 REQUESTS: dict[str, Callable[[World], tuple[str, str, dict[str, Any]]]] = {
@@ -284,6 +294,19 @@ REQUESTS: dict[str, Callable[[World], tuple[str, str, dict[str, Any]]]] = {
         {},
     ),
     "get_drift": lambda w: ("GET", f"/api/mlops/deployments/{w.deployment_id}/drift", {}),
+    "list_webhooks": lambda w: ("GET", f"/api/projects/{w.project_id}/webhooks", {}),
+    "create_webhook": lambda w: (
+        "POST",
+        f"/api/projects/{w.project_id}/webhooks",
+        {"json": {"url": "https://8.8.8.8/", "events": ["report.ended"]}},
+    ),
+    "delete_webhook": lambda w: ("DELETE", f"/api/webhooks/{w.webhook_id}", {}),
+    "list_deliveries": lambda w: ("GET", f"/api/webhooks/{w.webhook_id}/deliveries", {}),
+    "redeliver": lambda w: (
+        "POST",
+        f"/api/webhooks/{w.webhook_id}/deliveries/{w.delivery_id}/redeliver",
+        {},
+    ),
     "get_usage": lambda w: ("GET", "/api/usage", {}),
     "list_audit_entries": lambda w: ("GET", f"/api/projects/{w.project_id}/audit", {}),
     "list_all_audit_entries": lambda w: ("GET", "/api/admin/audit", {}),
@@ -403,7 +426,18 @@ def make_world(server, people, training) -> World:
         people["other"].email,
         owner.post("/api/keys", json={"name": "K", "scopes": ["read"]}).json()["key_id"],
         server.add_job(None, people["other"].user_id),
+        *add_delivery(server, owner, project_id),
     )
+
+
+def add_delivery(server, owner, project_id: str) -> tuple[str, str]:
+    """Register a webhook and keep a delivery; give the ids of both."""
+    body = {"url": "https://8.8.8.8/", "events": ["dataset.deleted"]}
+    made = owner.post(f"/api/projects/{project_id}/webhooks", json=body).json()
+    with server.services.database.transaction() as connection:
+        delivery.emit(connection, project_id, "dataset.deleted", dataset_id=made["webhook_id"])
+        items, _ = delivery.list_page(connection, made["webhook_id"], limit=1, offset=0)
+    return made["webhook_id"], items[0]["id"]
 
 
 @pytest.fixture

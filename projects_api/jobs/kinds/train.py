@@ -23,6 +23,7 @@ from projects_api.files.content import Content, describe
 from projects_api.jobs.running_job import JobFailed, JobLost, RunningJob
 from projects_api.models import dataset_version, experiment, job, trained_model
 from projects_api.models.base import now
+from projects_api.models.outside import delivery
 from projects_api.tables import NotATable, convert_table
 
 SLOW_IMPORTS = ("projects_api.engines.flaml_engine",)
@@ -303,4 +304,6 @@ def _end(connection: Connection, order: Mapping[str, Any], status: str, **change
     if order["started_at"]:
         began, ended = map(datetime.fromisoformat, (order["started_at"], moment))
         changes["duration"] = max((ended - began).total_seconds(), 0.0)
-    experiment.change(connection, order["id"], status=status, finished_at=moment, **changes)
+    if experiment.change(connection, order["id"], status=status, finished_at=moment, **changes):
+        facts = {"experiment_id": order["id"], "status": status}
+        delivery.emit(connection, order["project_id"], "experiment.ended", **facts)

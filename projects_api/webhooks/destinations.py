@@ -1,0 +1,114 @@
+"""Destinations: which addresses the server sends to, so that nobody reaches others through it.
+
+What counts is the address that a name stands for. It is looked up when a webhook is registered, and
+once more for every connection, which then goes to the very address that was judged: a name that
+stands for something else a moment later changes nothing.
+"""
+
+import asyncio
+import socket
+from concurrent.futures import Future, ThreadPoolExecutor
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from urllib.parse import SplitResult, urlsplit
+
+LOOKUP_SECONDS = 5.0
+LOOKUPS_AT_ONCE = 8
+_PORTS = {"http": 80, "https": 443}
+_TRANSLATED = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"), IPv6Network("::/96"))
+"""Where an IPv4 address stands in the last bits, or may."""
+
+
+class AddressRefused(Exception):
+    """The server does not send there; `reason` is a sentence for whoever registers it."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Destinations:
+    """Judges addresses; with `allow_private` any of them will do, and plain HTTP, too."""
+
+    def __init__(self, *, allow_private: bool) -> None:
+        self._allow_private = allow_private
+        self._pool = ThreadPoolExecutor(LOOKUPS_AT_ONCE, thread_name_prefix="lookup")
+
+    def check(self, url: str) -> None:
+        """Judge where a URL leads now; raises AddressRefused. It waits for names."""
+        host, port = self._parts(url)
+        if self._allow_private:
+            return
+        try:
+            found = self._lookup(host, port).result(LOOKUP_SECONDS)
+        except (OSError, UnicodeError, TimeoutError) as error:
+            raise _unknown(host) from error
+        self._judge(host, found)
+
+    async def resolve(self, host: str, port: int) -> list[str]:
+        """Look up the addresses to connect to; raises AddressRefused if one of them is refused."""
+        try:
+            lookup = asyncio.wrap_future(self._lookup(host, port))
+            found = await asyncio.wait_for(lookup, LOOKUP_SECONDS)
+        except (OSError, UnicodeError, TimeoutError) as error:
+            raise _unknown(host) from error
+        if not self._allow_private:
+            self._judge(host, found)
+        return found
+
+    def close(self) -> None:
+        """Look up nothing any more."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _parts(self, url: str) -> tuple[str, int]:
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError as error:
+            raise AddressRefused("The address is no URL.") from error
+        if parts.scheme == "http" and not self._allow_private:
+            raise AddressRefused("The address must begin with https://.")
+        if not parts.hostname or _says_too_much(parts) or port == 0:
+            raise AddressRefused(
+                "The address needs a host, and neither user, password nor fragment."
+            )
+        return parts.hostname, port or _PORTS[parts.scheme]
+
+    def _lookup(self, host: str, port: int) -> Future[list[str]]:
+        return self._pool.submit(_addresses, host, port)
+
+    @staticmethod
+    def _judge(host: str, found: list[str]) -> None:
+        if not found or not all(map(is_public, found)):
+            raise AddressRefused(f"The host {host} is not in the public internet.")
+
+
+def _says_too_much(parts: SplitResult) -> bool:
+    return parts.username is not None or parts.password is not None or bool(parts.fragment)
+
+
+def _addresses(host: str, port: int) -> list[str]:
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+def _unknown(host: str) -> AddressRefused:
+    return AddressRefused(f"The host {host} is unknown.")
+
+
+def is_public(text: str) -> bool:
+    """Return whether an address is one of the public internet, and of one machine.
+
+    One of IPv6 that an IPv4 address stands in is none: where it leads depends on the network.
+    """
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return False
+    if not address.is_global or address.is_multicast or address.is_reserved:
+        return False
+    return isinstance(address, IPv4Address) or not _holds_another(address)
+
+
+def _holds_another(address: IPv6Address) -> bool:
+    mapped = address.ipv4_mapped or address.sixtofour or address.teredo
+    return mapped is not None or any(address in network for network in _TRANSLATED)

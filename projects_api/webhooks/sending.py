@@ -1,0 +1,101 @@
+"""Sending: takes deliveries that are due, and sends each until it has arrived or had its tries."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from anyio import to_thread
+
+from projects_api.database import Database
+from projects_api.database.endurance import Endurance
+from projects_api.models.base import new_id
+from projects_api.models.outside import delivery as deliveries
+from projects_api.webhooks.destinations import Destinations
+from projects_api.webhooks.posting import SECONDS, Poster
+
+MOST_AT_ONCE = 32
+"""More than a project may have webhooks, so that none keeps all others waiting."""
+ACCEPTED = range(200, 300)
+LEASE_SECONDS = 6 * SECONDS
+MOST_SECONDS_BETWEEN = 6 * 3600.0
+GROWTH = 4
+ABANDONED = "The server stopped in the midst of every attempt."
+
+
+def wait_after(attempts: int, first: float) -> float:
+    """Return the seconds to wait after an attempt in vain: four times as long each time."""
+    return min(first * float(GROWTH) ** (attempts - 1), MOST_SECONDS_BETWEEN)
+
+
+class Sender:
+    """Sends in one process; several share the work."""
+
+    def __init__(
+        self,
+        database: Database,
+        destinations: Destinations,
+        *,
+        attempts: int,
+        retry_seconds: float,
+        poll_seconds: float,
+    ) -> None:
+        self._database = database
+        self._destinations = destinations
+        self._attempts = attempts
+        self._retry_seconds = retry_seconds
+        self._poll_seconds = poll_seconds
+        self._endurance = Endurance("webhooks_not_sent")
+
+    async def run(self) -> None:
+        """Send for ever."""
+        poster = Poster(self._destinations)
+        try:
+            async with asyncio.TaskGroup() as group:
+                await self._run(poster, group)
+        finally:
+            await poster.close()
+
+    async def _run(self, poster: Poster, group: asyncio.TaskGroup) -> None:
+        sending: set[asyncio.Task[None]] = set()
+        while True:
+            taken = None
+            if len(sending) < MOST_AT_ONCE:
+                with self._endurance.step():
+                    taken = await to_thread.run_sync(self._take)
+            if taken:
+                task = group.create_task(self._deliver(poster, taken))
+                sending.add(task)
+                task.add_done_callback(sending.discard)
+                continue
+            # Whatever has ended may have let something else become due.
+            pause = group.create_task(asyncio.sleep(self._poll_seconds))
+            await asyncio.wait({pause, *sending}, return_when=asyncio.FIRST_COMPLETED)
+            pause.cancel()
+
+    def _take(self) -> dict[str, Any] | None:
+        with self._database.transaction(writing=False) as connection:
+            if not deliveries.has_due(connection):
+                return None
+        owner = new_id()
+        with self._database.transaction() as connection:
+            taken = deliveries.claim(connection, owner, LEASE_SECONDS)
+        return taken and {**taken, "owner": owner}
+
+    async def _deliver(self, poster: Poster, taken: Mapping[str, Any]) -> None:
+        with self._endurance.step():
+            if taken["attempts"] > self._attempts:
+                answer = {"response_status": None, "response_body": None, "error": ABANDONED}
+            else:
+                answer = await poster.post(taken)
+            await to_thread.run_sync(self._conclude, taken, answer)
+
+    def _conclude(self, taken: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
+        attempts = taken["attempts"]
+        arrived = (answer["response_status"] or 0) in ACCEPTED
+        is_over = arrived or attempts >= self._attempts
+        status = ("succeeded" if arrived else "failed") if is_over else "pending"
+        seconds = 0.0 if is_over else wait_after(attempts, self._retry_seconds)
+        with self._database.transaction() as connection:
+            deliveries.conclude(
+                connection, taken["id"], taken["owner"], answer, status=status, seconds=seconds
+            )

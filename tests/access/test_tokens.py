@@ -1,0 +1,300 @@
+"""Tokens of an issuer in the place of API keys, by a provider of OpenID Connect on this machine."""
+
+import base64
+import json
+import time
+from uuid import uuid4
+
+import pytest
+import requests
+from joserfc.jwk import OctKey, RSAKey
+
+from projects_api.access import issuer, tokens
+from projects_api.access.problems import Unavailable
+from projects_api.access.tokens import Tokens
+from projects_api.contract.problems import Unauthenticated
+from projects_api.models import user
+from projects_api.models.outside import identity
+from projects_api.settings import Settings
+from tests.access.provider import AUDIENCE, Provider
+from tests.conftest import new_postgresql, running
+
+
+@pytest.fixture(scope="module")
+def provider():
+    provider = Provider()
+    yield provider
+    provider.close()
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def server(request, provider, tmp_path_factory):
+    """Run a server that knows the provider."""
+    folder = tmp_path_factory.mktemp("tokens")
+    url = f"sqlite:///{folder / 'tokens.db'}"
+    if request.param == "postgresql":
+        url = new_postgresql(request.getfixturevalue("postgresql"))
+    settings = Settings(
+        _env_file=None,
+        database_url=url,
+        data_dir=folder,
+        oidc_issuer=provider.issuer,
+        oidc_audience=AUDIENCE,
+    )
+    with running(settings) as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch):
+    """Let the issuer be asked as often as a test likes."""
+    monkeypatch.setattr(issuer, "PAUSE_SECONDS", 0.0)
+
+
+@pytest.fixture
+def somebody():
+    """Name somebody whom no other test knows."""
+    name = f"p{uuid4().hex}"
+    return {"sub": name, "email": f"{name}@example.com"}
+
+
+@pytest.fixture
+def ask(server):
+    def ask(token, method="GET", path="/api/keys", **options):
+        headers = {"Authorization": f"Bearer {token}"}
+        return requests.request(
+            method, f"{server.url}{path}", headers=headers, timeout=30, **options
+        )
+
+    return ask
+
+
+@pytest.fixture
+def finder(server, provider):
+    """Make what finds callers, with settings of a test's own."""
+
+    def finder(**options):
+        return Tokens(server.services.database, provider.issuer, AUDIENCE, **options)
+
+    return finder
+
+
+def refused(answer, *words):
+    assert (answer.status_code, answer.json()["type"].split(":")[-1]) == (401, "unauthenticated")
+    for word in words:
+        assert word in answer.json()["detail"]
+
+
+class TestPeople:
+    def test_somebody_new_is_registered_and_may_read_and_write(
+        self, server, ask, provider, somebody
+    ):
+        token = provider.token(**somebody)
+        caller = ask(token).json()["caller"]
+        assert caller["scopes"] == ["read", "write"]
+        made = ask(token, "POST", "/api/projects", json={"name": "Mine"})
+        assert made.status_code == 201
+        with server.services.database.transaction(writing=False) as connection:
+            assert user.find_id(connection, somebody["email"]) == caller["user_id"]
+            person = user.find(connection, caller["user_id"])
+        assert person["name"] == "Ada"
+
+    def test_who_is_registered_by_that_address_is_that_person(
+        self, server, ask, provider, somebody
+    ):
+        with server.services.database.transaction() as connection:
+            user_id = user.create(connection, email=somebody["email"], name="Known")
+        caller = ask(provider.token(**somebody)).json()["caller"]
+        assert caller["user_id"] == user_id
+
+    def test_a_person_stays_who_changes_the_address(self, ask, provider, somebody):
+        first = ask(provider.token(**somebody)).json()["caller"]
+        changed = {**somebody, "email": "new-" + somebody["email"]}
+        assert ask(provider.token(**changed)).json()["caller"] == first
+
+    def test_an_address_that_was_somebody_elses_is_no_way_in(self, ask, provider, somebody):
+        assert ask(provider.token(**somebody)).status_code == 200
+        heir = {**somebody, "sub": "another"}
+        refused(ask(provider.token(**heir)), "Somebody else of this issuer")
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"email_verified": False},
+            {"email_verified": None},
+            {"email_verified": "true"},
+            {"email": None},
+            {"email": "no address"},
+            {"email": ["a@example.com"]},
+        ],
+    )
+    def test_without_a_verified_address_nobody_new_enters(self, ask, provider, somebody, changes):
+        refused(ask(provider.token(**{**somebody, **changes})), "verified e-mail address")
+
+    def test_who_is_deactivated_is_refused_though_the_token_is_remembered(
+        self, server, ask, provider, somebody
+    ):
+        token = provider.token(**somebody)
+        user_id = ask(token).json()["caller"]["user_id"]
+        with server.services.database.transaction() as connection:
+            user.deactivate(connection, user_id)
+        refused(ask(token), "nobody who may use")
+
+    def test_the_audit_log_names_the_person(self, ask, provider, somebody):
+        token = provider.token(**somebody)
+        caller = ask(token).json()["caller"]
+        project_id = ask(token, "POST", "/api/projects", json={"name": "P"}).json()["project_id"]
+        ask(token, "PUT", f"/api/projects/{project_id}", json={"name": "Q"})
+        entries = ask(token, path=f"/api/projects/{project_id}/audit").json()["items"]
+        named = {(one["user_id"], one["key_id"]) for one in entries}
+        assert named == {(caller["user_id"], caller["key_id"])}
+
+
+class TestTokens:
+    @pytest.mark.parametrize(
+        ("changes", "word"),
+        [
+            ({"aud": "another"}, "`aud`"),
+            ({"aud": None}, "`aud`"),
+            ({"iss": "http://127.0.0.1:1"}, "`iss`"),
+            ({"sub": None}, "`sub`"),
+            ({"exp": None}, "`exp`"),
+            ({"exp": int(time.time()) - 61}, "expired"),
+            ({"exp": "soon"}, "`exp`"),
+            ({"nbf": int(time.time()) + 3600}, "`nbf`"),
+        ],
+    )
+    def test_a_claim_that_is_wrong_is_named(self, ask, provider, changes, word):
+        refused(ask(provider.token(**changes)), word)
+
+    def test_clocks_may_differ_by_a_minute(self, ask, provider, somebody):
+        now = int(time.time())
+        early = provider.token(**somebody, nbf=now + 30)
+        late = provider.token(**somebody, exp=now - 20)
+        assert [ask(one).status_code for one in (early, late)] == [200, 200]
+
+    def test_an_audience_among_others_will_do(self, ask, provider, somebody):
+        assert ask(provider.token(**somebody, aud=["x", AUDIENCE])).status_code == 200
+
+    def test_a_foreign_key_is_none(self, ask, provider):
+        named = {"kid": provider.keys[0].kid}
+        refused(ask(provider.token(RSAKey.generate_key(2048, named))), "not signed")
+
+    def test_a_public_key_is_no_secret_to_sign_with(self, ask, provider):
+        refused(ask(provider.confused()), "not signed")
+
+    def test_a_secret_that_the_issuer_shows_is_no_key(self, finder, provider, monkeypatch):
+        secret = OctKey.generate_key(256, {"kid": provider.keys[0].kid})
+        token = provider.token(secret, "HS256")
+        told = {"keys": [secret.as_dict(private=True)]}
+        answer = provider.answer
+        shown = {"/keys": told}
+        monkeypatch.setattr(provider, "answer", lambda path: shown.get(path) or answer(path))
+        with pytest.raises((Unauthenticated, Unavailable)):
+            finder().verify(token)
+
+    def test_no_algorithm_is_one_of_a_shared_secret(self):
+        assert not [one for one in issuer.ALGORITHMS if one.startswith("HS") or one == "none"]
+
+    def test_what_is_not_signed_is_refused(self, ask, provider):
+        _, claims, _ = provider.token().split(".")
+        header = base64.urlsafe_b64encode(json.dumps({"alg": "none"}).encode()).decode().rstrip("=")
+        refused(ask(f"{header}.{claims}."), "not signed")
+
+    def test_an_altered_claim_is_refused(self, ask, provider, somebody):
+        header, _, signature = provider.token(**somebody).split(".")
+        _, other, _ = provider.token(sub="root").split(".")
+        refused(ask(f"{header}.{other}.{signature}"), "not signed")
+
+    @pytest.mark.parametrize("text", ["a.b.c", "..", f"{'a' * 9000}.{'b' * 9000}.c"])
+    def test_what_is_no_token_is_refused(self, ask, text):
+        refused(ask(text), "The token")
+
+    def test_api_keys_go_on_to_work(self, server):
+        assert server.person().get("/api/keys").status_code == 200
+
+
+class TestKeys:
+    def test_keys_change_without_a_restart(self, ask, provider, somebody):
+        assert ask(provider.token(**somebody)).status_code == 200
+        provider.rotate("EC")
+        assert ask(provider.token(**somebody, alg="ES256")).status_code == 200
+        provider.rotate()
+        assert ask(provider.token(**somebody)).status_code == 200
+
+    def test_a_remembered_token_asks_nobody(self, ask, provider, somebody):
+        token = provider.token(**somebody)
+        ask(token)
+        before = len(provider.asked)
+        assert ask(token).status_code == 200
+        assert len(provider.asked) == before
+
+    def test_wrong_tokens_do_not_make_the_server_ask_again_and_again(
+        self, ask, provider, monkeypatch
+    ):
+        monkeypatch.setattr(issuer, "PAUSE_SECONDS", 3600.0)
+        before = len(provider.asked)
+        for _ in range(3):
+            refused(ask(provider.token(RSAKey.generate_key(2048))))
+        assert len(provider.asked) == before
+
+    def test_an_issuer_that_is_away_is_told_of(self, server, provider):
+        away = Tokens(server.services.database, "http://127.0.0.1:1", AUDIENCE)
+        with pytest.raises(Unavailable, match="does not tell its keys"):
+            away.verify(provider.token())
+
+    def test_an_issuer_that_answers_too_much_is_not_read_to_the_end(
+        self, finder, provider, monkeypatch
+    ):
+        monkeypatch.setattr(issuer, "MAX_ANSWER_BYTES", 100)
+        with pytest.raises(Unavailable):
+            finder().verify(provider.token())
+
+
+class TestLimits:
+    def test_only_members_of_the_groups_enter(self, finder, provider, somebody):
+        finds = finder(allowed_groups=["science", "admins"])
+        token = provider.token(**somebody, groups=["staff", "science"])
+        finds.verify(token)
+        assert finds.known(token)
+        for groups in (["staff"], [], None, "sciences", {"science": 1}):
+            with pytest.raises(Unauthenticated, match="groups"):
+                finds.verify(provider.token(**somebody, groups=groups))
+
+    @pytest.mark.parametrize(
+        ("given", "scopes"),
+        [
+            ("read predict openid", {"read", "predict"}),
+            (["write", "other"], {"write"}),
+            (None, set()),
+            (5, set()),
+        ],
+    )
+    def test_scopes_are_those_of_the_claim(self, finder, provider, somebody, given, scopes):
+        finds = finder(scopes_claim="projects_scopes")
+        token = provider.token(**somebody, projects_scopes=given)
+        finds.verify(token)
+        assert finds.known(token).scopes == scopes
+
+    def test_what_is_remembered_is_bounded(self, finder, provider, somebody, monkeypatch):
+        monkeypatch.setattr(tokens, "MOST_REMEMBERED", 2)
+        finds = finder()
+        several = [provider.token(**somebody, jti=str(number)) for number in range(3)]
+        for one in several:
+            finds.verify(one)
+        assert [finds.known(one) is not None for one in several] == [False, True, True]
+
+    def test_nothing_is_remembered_beyond_its_end(self, finder, provider, somebody, monkeypatch):
+        finds, token = finder(), provider.token(**somebody)
+        finds.verify(token)
+        end = time.time() + 361
+        monkeypatch.setattr(tokens.time, "time", lambda: end)
+        assert finds.known(token) is None
+
+    def test_an_identity_is_gone_with_its_person(self, server, finder, provider, somebody):
+        finder().verify(provider.token(**somebody))
+        database = server.services.database
+        with database.transaction() as connection:
+            known = identity.find(connection, provider.issuer, somebody["sub"])
+            user.remove(connection, known.user_id)
+            assert identity.find(connection, provider.issuer, somebody["sub"]) is None
