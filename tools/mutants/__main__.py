@@ -30,7 +30,10 @@ ROOMS = {
         "tests/contract_engine tests/handlers/test_projects.py tests/handlers/test_ranges.py "
         "tests/handlers/test_forms.py"
     ),
-    "access": "tests/access tests/handlers/test_members.py tests/handlers/test_roles.py",
+    "access": (
+        "tests/access tests/handlers/test_members.py tests/handlers/test_keys.py "
+        "tests/attacks/test_starving.py tests/handlers/test_roles.py"
+    ),
     "tables": "tests/tables tests/handlers/test_datasets.py",
 }
 """The tests of a room, those first that notice most."""
