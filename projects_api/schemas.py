@@ -861,7 +861,7 @@ class PredictionDrift(TypedDict):
 
 
 class DriftQuality(TypedDict):
-    """How good the predictions were, of the rows whose truth `give_feedback` told; null where ."""
+    """How good the predictions were, of the rows whose truth `give_feedback` told; left out wh."""
 
     rows: int
     metrics: dict[str, float]

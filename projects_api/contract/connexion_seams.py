@@ -89,10 +89,7 @@ class BearerToken(AbstractSecurityHandler):
         return _find_token
 
 
-SECURITY_MAP: Mapping[str, type[AbstractSecurityHandler]] = {
-    "bearer": BearerToken,
-    "openIdConnect": BearerToken,  # whose tokens come in the same header
-}
+SECURITY_MAP: Mapping[str, type[AbstractSecurityHandler]] = {"bearer": BearerToken}
 
 
 def behind_routing(layers: Sequence[Any]) -> Sequence[Any]:

@@ -47,10 +47,7 @@ def _unsupported(
     for requirement in operation.get("security", contract.get("security", ())):
         for name in requirement:
             scheme = contract["components"]["securitySchemes"][name]
-            if scheme["type"] != "openIdConnect" and (scheme["type"], scheme.get("scheme")) != (
-                "http",
-                "bearer",
-            ):
+            if (scheme["type"], scheme.get("scheme")) != ("http", "bearer"):
                 yield f"the security scheme {name}, which is no bearer token"
 
 

@@ -72,13 +72,16 @@ def _measure_drift(
     measured = drift.measure(model["reference"], rows)
     threshold = metrics.get(THRESHOLD)
     told = answers.measure(signature, model["evaluation"], threshold, answered)
-    measured |= {"predictions": told, "quality": None}
+    if told:
+        measured["predictions"] = told
     if signature is not None and any(one["truth"] is not None for one in answered):
         if reason := why_unavailable("flaml"):
             return {"absent": reason}
         from projects_api.engines.monitoring import feedback  # noqa: PLC0415 - slow to import
 
-        measured["quality"] = feedback.measure(signature, metrics, answered)
+        quality = feedback.measure(signature, metrics, answered)
+        if quality:
+            measured["quality"] = quality
     return {"drift": measured}
 
 

@@ -10,7 +10,7 @@ import requests
 from projects_api.app.pages import console
 from tools import make_console
 
-FOLDER = Path(console.__file__).parent / "console_ui"
+FOLDER = Path(console.__file__).parents[1] / "console_ui"
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 FIRST_PAGE_BYTES = 150_000
 

@@ -16,6 +16,10 @@ NOT_RUN = {
     ("docs/tutorial.md", "it trains for a minute or two, and the tests of the command do that"): 1,
     ("docs/clients.md", "they need Java and tools of each language; `make clients` runs them"): 4,
     ("docs/clients.md", "it needs the network"): 2,
+    (
+        "docs/ci.md",
+        "the testers are large, and one needs Java; a test sends the same examples",
+    ): 3,
     ("docs/clients.md", "a part of the story, which tests/contract/test_clients.py runs"): 2,
 }
 """How many blocks for a shell or for Python of each page stand there unproved, and why."""
