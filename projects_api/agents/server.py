@@ -212,7 +212,9 @@ def _named(kind: str, items: Iterable[dict[str, Any]]) -> list[types.Resource]:
 
 def _shown(tool: Tool) -> types.Tool:
     hints = types.ToolAnnotations(
-        read_only_hint=tool.reads, destructive_hint=tool.method == "delete"
+        # What is told by silence takes no place.
+        read_only_hint=True if tool.reads else None,
+        destructive_hint=None if tool.reads else tool.method == "delete",
     )
     return types.Tool(
         name=tool.name,

@@ -13,6 +13,8 @@ from urllib.parse import SplitResult, urlsplit
 
 LOOKUP_SECONDS = 5.0
 LOOKUPS_AT_ONCE = 8
+MAX_TOLD = 253
+"""Letters of a host that are repeated: no name that there is has more (RFC 1035)."""
 _PORTS = {"http": 80, "https": 443}
 _TRANSLATED = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"), IPv6Network("::/96"))
 """Where an IPv4 address stands in the last bits, or may."""
@@ -79,7 +81,7 @@ class Destinations:
     @staticmethod
     def _judge(host: str, found: list[str]) -> None:
         if not found or not all(map(is_public, found)):
-            raise AddressRefused(f"The host {host} is not in the public internet.")
+            raise AddressRefused(f"The host {host[:MAX_TOLD]} is not in the public internet.")
 
 
 def _says_too_much(parts: SplitResult) -> bool:
@@ -92,7 +94,7 @@ def _addresses(host: str, port: int) -> list[str]:
 
 
 def _unknown(host: str) -> AddressRefused:
-    return AddressRefused(f"The host {host} is unknown.")
+    return AddressRefused(f"The host {host[:MAX_TOLD]} is unknown.")
 
 
 def is_public(text: str) -> bool:

@@ -535,6 +535,8 @@ ACCEPTED = {
     ("predict", RejectedPositiveData): "inputs-refused",
     ("predict_with_deployment", RejectedPositiveData): "inputs-refused",
     ("give_feedback", RejectedPositiveData): "inputs-refused",
+    # Only a look at the network tells which hosts there are.
+    ("create_webhook", RejectedPositiveData): "address-refused",
     # What is not found is the person, and not the project that was just created.
     ("add_member", EnsureResourceAvailability): "user-not-registered",
 }

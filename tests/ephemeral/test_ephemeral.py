@@ -304,8 +304,11 @@ class TestSeed:
             named |= set(ID.findall(orjson.dumps(bodies).decode()))
         assert len(named) > 6
         lacking = {one for one in named if one not in rows}
-        # No job is kept in an archive.
-        assert lacking == {contract()["components"]["parameters"]["JobId"]["example"]}
+        # No job is kept in an archive, and no webhook: it would tell others of a copy.
+        parameters = contract()["components"]["parameters"]
+        assert lacking == {
+            parameters[name]["example"] for name in ("JobId", "WebhookId", "DeliveryId")
+        }
 
     def test_an_archive_of_ones_own_is_a_seed(self, projects_api_server, tmp_path):
         made = send(projects_api_server, "POST", "/api/projects", json={"name": "Été"}).json()

@@ -17,10 +17,15 @@ REFUSED = {
     "stop_experiment": "experiment-not-running",
     "get_job": "job-not-found",
     "cancel_job": "job-not-found",
+    "create_webhook": "address-refused",
+    "delete_webhook": "webhook-not-found",
+    "list_deliveries": "webhook-not-found",
+    "redeliver": "webhook-not-found",
     "give_feedback": "inputs-refused",
 }
 """What no example can do: send a whole archive, delete what is deployed, stop what has ended, ask
-for work that nobody gave, and know the labels of another model than the documented one."""
+for work that nobody gave, send to a host that is not there, and know the labels of another model
+than the documented one."""
 
 
 def _body_of(operation: Place) -> dict:

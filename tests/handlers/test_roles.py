@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from projects_api.contract.resolver import operations
-from projects_api.models import api_key
+from projects_api.models import api_key, job
 from projects_api.models.base import to_text
 from projects_api.models.outside import delivery
 from projects_api.openapi import contract
@@ -381,10 +381,11 @@ def paths() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def many_keys():
-    """Let these few people have a key for each case."""
+def much_of_each():
+    """Let these few people have a key and a job for each case."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(api_key, "MAX_LIVE", 100_000)
+        patch.setattr(job, "MAX_WAITING", 100_000)
         yield
 
 

@@ -489,7 +489,7 @@ class TestPredictDataset:
         used = owner.get("/api/usage").json()["stored_bytes"]
         ended = server.run_job(ids["job_id"], person_quota_bytes=used + 100)
         assert ended["status"] == "failed"
-        assert "the most on this server" in ended["message"]
+        assert "the most that you may keep" in ended["message"]
         assert owner.get("/api/usage").json()["stored_bytes"] == used
 
     def test_a_data_set_of_another_project(self, server, owner, project_id, model_id, problem):
