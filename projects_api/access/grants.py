@@ -6,12 +6,32 @@ from datetime import timedelta
 from sqlalchemy import Connection
 
 from projects_api.access.problems import ExpiryRefused, InsufficientScope, KeyOutlives
-from projects_api.models import api_key
+from projects_api.models import api_key, usage
 from projects_api.models.api_key import Caller
 from projects_api.models.base import in_utc, present, to_moment
+from projects_api.schemas import KeyCreated, KeyScope
 
 MOST = timedelta(days=36_500)
 """The longest life of a key that has an end."""
+
+
+def make_key(
+    connection: Connection,
+    caller: Caller,
+    user_id: str,
+    *,
+    name: str,
+    scopes: Sequence[KeyScope],
+    expires_at: str | None,
+) -> KeyCreated:
+    """Make a key for a person, who must exist, that may do no more than the caller's."""
+    usage.hold_person(connection, user_id)
+    ends = check_grant(connection, caller, scopes, expires_at)
+    made = api_key.issue_within(
+        connection, user_id=user_id, name=name, scopes=tuple(scopes), expires_at=ends
+    )
+    found = api_key.find(connection, made.id)
+    return {"key_id": made.id, "key": found, "secret": made.text}
 
 
 def check_grant(

@@ -4,9 +4,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from projects_api.access.grants import check_grant
+from projects_api.access.grants import make_key
 from projects_api.access.problems import KeyNotFound
-from projects_api.models import api_key, usage
+from projects_api.models import api_key
 from projects_api.models.api_key import SCOPES, Caller
 from projects_api.schemas import KeyCaller, KeyCreated, KeyEnvelope, KeyList, KeyScope
 
@@ -25,17 +25,9 @@ def create_key(
     expires_at: str | None = None,
 ) -> KeyCreated:
     """Make a key that may do no more, and for no longer, than the one that asks."""
-    usage.hold_person(connection, caller.user_id)
-    ends = check_grant(connection, caller, scopes, expires_at)
-    made = api_key.issue_within(
-        connection,
-        user_id=caller.user_id,
-        name=name,
-        scopes=tuple(scopes),
-        expires_at=ends,
+    return make_key(
+        connection, caller, caller.user_id, name=name, scopes=scopes, expires_at=expires_at
     )
-    found = api_key.find(connection, made.id)
-    return {"key_id": made.id, "key": found, "secret": made.text}
 
 
 def get_key(connection: Connection, caller: Caller, key_id: str) -> KeyEnvelope:

@@ -3,9 +3,9 @@
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from projects_api.access.grants import check_grant
+from projects_api.access.grants import make_key
 from projects_api.access.problems import AddressTaken, OwnAccount, PersonNotFound
-from projects_api.models import api_key, usage, user
+from projects_api.models import usage, user
 from projects_api.models.api_key import Caller
 from projects_api.schemas import (
     KeyCreated,
@@ -77,13 +77,7 @@ def create_person_key(
 ) -> KeyCreated:
     """Make a key for somebody."""
     _found(connection, person_id)
-    usage.hold_person(connection, person_id)
-    ends = check_grant(connection, caller, scopes, expires_at)
-    made = api_key.issue_within(
-        connection, user_id=person_id, name=name, scopes=tuple(scopes), expires_at=ends
-    )
-    found = api_key.find(connection, made.id)
-    return {"key_id": made.id, "key": found, "secret": made.text}
+    return make_key(connection, caller, person_id, name=name, scopes=scopes, expires_at=expires_at)
 
 
 def _found(connection: Connection, person_id: str) -> PersonEnvelope:
