@@ -58,6 +58,16 @@ def operations(contract: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         )
 
 
+def resolved(contract: Mapping[str, Any], part: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Follow the references of a part within the contract."""
+    while "$ref" in part:
+        found: Any = contract
+        for name in part["$ref"].removeprefix("#/").split("/"):
+            found = found[name]
+        part = found
+    return part
+
+
 def taken_names(handler: Handler) -> frozenset[str]:
     """Return the names that a handler takes."""
     return frozenset(_parameters(handler))

@@ -6,7 +6,7 @@ Whatever stood in a contract and was not enforced would be a promise that nobody
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from projects_api.contract.resolver import MismatchError
+from projects_api.contract.resolver import MismatchError, resolved
 
 METHODS = ("get", "put", "post", "delete", "patch")
 _LOCATIONS = {"path", "query", "header"}
@@ -40,8 +40,8 @@ def _unsupported(
     if "servers" in operation or "servers" in item:
         yield "`servers` of its own"
     for parameter in [*item.get("parameters", ()), *operation.get("parameters", ())]:
-        yield from _of_parameter(_resolved(contract, parameter))
-    if body := _resolved(contract, operation.get("requestBody", {})):
+        yield from _of_parameter(resolved(contract, parameter))
+    if body := resolved(contract, operation.get("requestBody", {})):
         yield from _of_body(contract, body)
     yield from _of_responses(contract, operation.get("responses", {}))
     for requirement in operation.get("security", contract.get("security", ())):
@@ -71,8 +71,8 @@ def _of_body(contract: Mapping[str, Any], body: Mapping[str, Any]) -> Iterator[s
     if not body.get("required"):
         yield "a body that may be left out"
     [media] = content.values()
-    schema = _resolved(contract, media["schema"])
-    parts = [_resolved(contract, part) for part in schema.get("allOf", ())]
+    schema = resolved(contract, media["schema"])
+    parts = [resolved(contract, part) for part in schema.get("allOf", ())]
     if not any("properties" in part for part in (schema, *parts)):
         yield "a body that is no object with properties"
 
@@ -82,14 +82,5 @@ def _of_responses(contract: Mapping[str, Any], responses: Mapping[str, Any]) -> 
     if len(successes) != 1:
         yield f"{len(successes)} successes instead of one"
         return
-    if not _resolved(contract, responses[successes[0]]).get("content"):
+    if not resolved(contract, responses[successes[0]]).get("content"):
         yield "a success without content"
-
-
-def _resolved(contract: Mapping[str, Any], part: Mapping[str, Any]) -> Mapping[str, Any]:
-    while "$ref" in part:
-        found: Any = contract
-        for name in part["$ref"].removeprefix("#/").split("/"):
-            found = found[name]
-        part = found
-    return part

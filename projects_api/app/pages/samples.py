@@ -14,6 +14,7 @@ from textwrap import indent
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from projects_api.contract.resolver import resolved
 from projects_api.contract.support import METHODS
 
 Sample = dict[str, str]
@@ -58,7 +59,7 @@ def _requests(contract: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], 
         for method in METHODS:
             if operation := item.get(method):
                 given = [*item.get("parameters", []), *operation.get("parameters", [])]
-                parameters = [_resolved(contract, one) for one in given]
+                parameters = [resolved(contract, one) for one in given]
                 target = _target(path, parameters)
                 yield operation, _request(contract, method, target, operation)
 
@@ -76,13 +77,13 @@ def _target(path: str, parameters: list[Any]) -> str:
 def _request(
     contract: Mapping[str, Any], method: str, target: str, operation: Mapping[str, Any]
 ) -> _Request:
-    content = _resolved(contract, operation.get("requestBody", {})).get("content", {})
+    content = resolved(contract, operation.get("requestBody", {})).get("content", {})
     form, files = None, {}
     if _FORM in content:
-        schema = _resolved(contract, content[_FORM]["schema"])
+        schema = resolved(contract, content[_FORM]["schema"])
         form = dict(_example(content[_FORM]))
         for name, given in schema["properties"].items():
-            if _resolved(contract, given).get("format") == "binary":
+            if resolved(contract, given).get("format") == "binary":
                 form.pop(name, None)
                 files[name] = _file_name(form.get("name", ""), content[_FORM], name)
     success = next(_successes(contract, operation), {})
@@ -109,7 +110,7 @@ def _successes(
 ) -> Iterator[Mapping[str, Any]]:
     for status, response in operation["responses"].items():
         if str(status).startswith("2"):
-            yield _resolved(contract, response).get("content", {})
+            yield resolved(contract, response).get("content", {})
 
 
 def _file_name(name: str, media: Mapping[str, Any], field: str) -> str:
@@ -122,16 +123,6 @@ def _file_name(name: str, media: Mapping[str, Any], field: str) -> str:
 
 def _answer_name(content: Mapping[str, Any]) -> str:
     return f"answer.{_SUFFIXES.get(next(iter(content)), 'bin')}"
-
-
-def _resolved(contract: Mapping[str, Any], part: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Follow a reference within the contract."""
-    while "$ref" in part:
-        found: Any = contract
-        for name in part["$ref"].removeprefix("#/").split("/"):
-            found = found[name]
-        part = found
-    return part
 
 
 def _curl(request: _Request) -> str:
