@@ -50,18 +50,23 @@ def folds_of(said: np.ndarray, right: np.ndarray, count: int = 5):
     return [(right[rows], said[rows]) for rows in parts], [None] * count
 
 
-@pytest.mark.parametrize("method", ["sigmoid", "isotonic"])
-@pytest.mark.parametrize("labels", [2, 4])
-@pytest.mark.parametrize("weighted", [False, True])
-def test_a_mended_model_says_what_scikit_learns_does(method, labels, weighted):
-    chance = np.random.default_rng(3)
+def fitted(seed: int, labels: int, *, weighted: bool):
+    """A forest, rows it has not seen with what is right and their weights, and other rows."""
+    chance = np.random.default_rng(seed)
     values = chance.normal(size=(1500, 4))
     target = (values[:, 0] + chance.normal(size=1500) > 0).astype(int)
     if labels > 2:
         target = target + 2 * (values[:, 1] > 0)
     weights = chance.uniform(0.2, 5, 500) if weighted else None
     model = RandomForestClassifier(30, random_state=1).fit(values[:500], target[:500])
-    seen, right, others = values[500:1000], target[500:1000], values[1000:]
+    return model, values[500:1000], target[500:1000], values[1000:], weights
+
+
+@pytest.mark.parametrize("method", ["sigmoid", "isotonic"])
+@pytest.mark.parametrize("labels", [2, 4])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_mended_model_says_what_scikit_learns_does(method, labels, weighted):
+    model, seen, right, others, weights = fitted(3, labels, weighted=weighted)
     wanted = CalibratedClassifierCV(FrozenEstimator(model), method=method)
     wanted.fit(seen, right, sample_weight=weights)
     ours = Calibrated(
@@ -100,14 +105,7 @@ class ByOdds(ClassifierMixin, BaseEstimator):
 @pytest.mark.parametrize("labels", [2, 4])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_log_odds_are_mended_as_scikit_learn_does(labels, weighted):
-    chance = np.random.default_rng(4)
-    values = chance.normal(size=(1500, 4))
-    target = (values[:, 0] + chance.normal(size=1500) > 0).astype(int)
-    if labels > 2:
-        target = target + 2 * (values[:, 1] > 0)
-    weights = chance.uniform(0.2, 5, 500) if weighted else None
-    model = RandomForestClassifier(30, random_state=1).fit(values[:500], target[:500])
-    seen, right, others = values[500:1000], target[500:1000], values[1000:]
+    model, seen, right, others, weights = fitted(4, labels, weighted=weighted)
     wanted = CalibratedClassifierCV(FrozenEstimator(ByOdds(model)), method="sigmoid")
     wanted.fit(seen, right, sample_weight=weights)
     curves = learn_curves(right, model.predict_proba(seen), "logistic", weights)
