@@ -7,8 +7,10 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -317,12 +319,16 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server.cleanup()
 
 
-@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Each database in turn; every test that asks for it runs on both."""
-    if request.param == "postgresql":
-        return request.getfixturevalue("postgresql")
+@pytest.fixture(scope="session")
+def sqlite(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A file that SQLite keeps for the whole run."""
     return f"sqlite:///{tmp_path_factory.mktemp('sqlite') / 'test.db'}"
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """Each database in turn; every test that asks for it runs on both."""
+    return request.getfixturevalue(request.param)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -342,21 +348,31 @@ def new_postgresql(server: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def server(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Server]]:
+    """Servers by their database, each started once: tests come to them by turns, file by file."""
+    with ExitStack() as running_servers:
+
+        @cache
+        def on(database_url: str) -> Server:
+            settings = Settings(
+                _env_file=None,
+                database_url=database_url,
+                data_dir=tmp_path_factory.mktemp("server"),
+                max_upload_bytes=1_000_000,
+                max_import_bytes=2_000_000,
+                maintenance_seconds=3600,
+                audit_refusals_per_minute=1000,
+                threads=8,
+            )
+            return running_servers.enter_context(running(settings))
+
+        yield on
+
+
+@pytest.fixture(scope="session")
+def server(servers: Callable[[str], Server], database_url: str) -> Server:
     """A server that tests share; each works with people and projects of its own."""
-    folder = tmp_path_factory.mktemp("server")
-    settings = Settings(
-        _env_file=None,
-        database_url=database_url,
-        data_dir=folder,
-        max_upload_bytes=1_000_000,
-        max_import_bytes=2_000_000,
-        maintenance_seconds=3600,
-        audit_refusals_per_minute=1000,
-        threads=8,
-    )
-    with running(settings) as server:
-        yield server
+    return servers(database_url)
 
 
 @pytest.fixture(scope="session")
