@@ -2,14 +2,14 @@
 
 import os
 import stat
-import subprocess
+import tempfile
 
 import pytest
 from rich.cells import cell_len
 
 from projects_api.app import backup
 from projects_api.cli import arguments, common
-from tests.support.processes import COMMAND, PATIENCE, Deployment
+from tests.support.processes import PATIENCE, Deployment
 
 PYTHON = (
     "Errno",
@@ -106,19 +106,16 @@ def prepared(tmp_path_factory):
 
 @pytest.mark.parametrize("words", WRONG, ids=lambda words: ascii(" ".join(words)))
 def test_wrong_words_are_told_in_a_sentence(prepared, words):
-    done = subprocess.run(
-        [COMMAND, *words],
-        cwd=prepared.folder,
-        env={**prepared.environment, "COLUMNS": "300"},
-        capture_output=True,
-        stdin=subprocess.DEVNULL,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
-    said = done.stderr + done.stdout
-    assert done.returncode in {1, 2, 3}, said
-    framed = done.returncode == OF_THE_LIBRARY and "Usage:" in said
+    with tempfile.TemporaryFile() as output:
+        done = prepared.fork(*words, output=output, errors=output, COLUMNS="300")
+        try:
+            status = done.wait(PATIENCE)
+        finally:
+            done.kill()
+        output.seek(0)
+        said = output.read().decode()
+    assert status in {1, 2, 3}, said
+    framed = status == OF_THE_LIBRARY and "Usage:" in said
     allowed = {"Input should", "argument"} if framed else set()
     assert [word for word in PYTHON if word in said and word not in allowed] == []
     if not framed:
