@@ -228,8 +228,7 @@ SLOW = frozenset(
         *("contract_engine/test_connexion_faults.py", "ephemeral/test_pytest_plugin.py"),
         *("handlers/test_export.py", "handlers/test_trained_models.py"),
         *("predictions/test_predictions.py",),
-        *("console/test_pages.py", "console/test_story.py", "console/test_behaviour.py"),
-        *("console/test_types.py", "console/test_work.py", "contract/test_lint.py"),
+        *("console/test_types.py", "contract/test_lint.py"),
         *("engines/test_calibration.py", "engines/test_column_choices.py"),
         *("engines/test_decision.py", "engines/test_search.py", "engines/test_training_data.py"),
         *("rendering/test_rendering.py",),
@@ -255,7 +254,7 @@ SLOW = frozenset(
         ),
     }
 )
-"""Files with trainings, generators, browsers, pictures, fuzzing and kills."""
+"""Files with trainings, generators, pictures, fuzzing and kills."""
 SAMPLED = 4
 """Of so many tests that are sampled on PostgreSQL, one runs there."""
 
@@ -269,10 +268,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Mark what `make test-fast` leaves out, and leave out what one database proves for both."""
     for item in items:
         is_slow = item.path.relative_to(Path(__file__).parent).as_posix() in SLOW
-        if is_slow or is_on_postgresql(item):
+        if is_slow or is_on_postgresql(item) or "browser" in getattr(item, "fixturenames", ()):
             item.add_marker("slow")
     again = [item for item in items if is_sampled(item)]
-    left_out = {*again} - {*again[::SAMPLED]}
+    alike = {item for item in items if is_alike(item)}
+    left_out = {*again} - {*again[::SAMPLED]} | alike
     items[:] = [item for item in items if item not in left_out]
     config.hook.pytest_deselected(items=[*left_out])
 
@@ -288,6 +288,11 @@ def is_sampled(item: pytest.Item) -> bool:
     """Return whether a test has run on SQLite, and repeats on PostgreSQL what is not about it."""
     marked = item.get_closest_marker("sampled_on_postgresql") is not None
     return marked and is_on_postgresql(item)
+
+
+def is_alike(item: pytest.Item) -> bool:
+    """Return whether a test would repeat on PostgreSQL what another one shows there."""
+    return item.get_closest_marker("sqlite_suffices") is not None and is_on_postgresql(item)
 
 
 def pytest_collection_finish() -> None:

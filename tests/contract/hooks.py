@@ -35,6 +35,8 @@ UPLOADS = {"operation_id": ["upload_dataset", "upload_dataset_version", "import_
 NO_ID = str(UUID(int=0))
 REPORT_KINDS = ("project", "experiment", "model", "deployment")
 START = {"operation_id": "create_experiment"}
+_ID = re.compile("[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_target_columns = Checker(contract()["components"]["schemas"]["TargetColumn"])
 ABOVE_THE_LIMIT = b"number,square\n" + b"".join(b"%d,%d\n" % (n, n * n) for n in range(70_000))
 
 SHARED = json.loads(os.environ.get("FUZZING_SHARED", "[]"))
@@ -214,11 +216,21 @@ def _live(generated, name, others, choice=None):
 
 
 def _is_id(value):
-    try:
-        UUID(value)
-    except (ValueError, TypeError, AttributeError):
-        return False
-    return True
+    return isinstance(value, str) and _ID.fullmatch(value) is not None
+
+
+def _filled(generated, live):
+    """Put what lives where something was generated that would do; what is wrong stays wrong."""
+    return {
+        name: live[name] if name in live and _would_do(name, value) else value
+        for name, value in generated.items()
+    }
+
+
+def _would_do(name, value):
+    if name.endswith("_id"):
+        return _is_id(value)
+    return name != "target_column" or _target_columns.accepts(value)
 
 
 _KNOWN = {
@@ -261,7 +273,7 @@ def _with_live_ids(parameters, choice):
     version = parameters.get("version")
     if isinstance(version, int) and version > 0 and version % 2 == 0:
         live = {**live, "version": 1}  # which every data set has
-    return {name: live.get(name, value) for name, value in parameters.items()}
+    return _filled(parameters, live)
 
 
 @schemathesis.hook
@@ -288,7 +300,7 @@ def with_a_live_version(context, form):
     if not isinstance(body, dict):
         return form
     live = _live(body.get("dataset_version_id"), "dataset_version_id", {})
-    filled = {name: live.get(name, value) for name, value in body.items()}
+    filled = _filled(body, live)
     return replace(form, body=filled) if form is not body and hasattr(form, "body") else filled
 
 
@@ -324,7 +336,7 @@ def about_what_exists(context, form):
     if "entity_id" not in body or (live and f"{kind}_id" not in live):
         kind = "project"  # of which alone it is known that it is there
     live = {**live, "kind": kind, "entity_id": live.get(f"{kind}_id", body.get("entity_id"))}
-    filled = {name: live.get(name, value) for name, value in body.items()}
+    filled = _filled(body, live)
     return replace(form, body=filled) if form is not body and hasattr(form, "body") else filled
 
 
@@ -370,7 +382,7 @@ def with_live_models(context, form):
     if not isinstance(body, dict):
         return form
     live = _live(body.get("model_id"), "model_id", _models)
-    return _rebuilt(form, {name: live.get(name, value) for name, value in body.items()})
+    return _rebuilt(form, _filled(body, live))
 
 
 @schemathesis.hook("map_case").apply_to(operation_id="predict_dataset")
@@ -464,7 +476,7 @@ def with_real_files(context, form):
     if not isinstance(body, dict):
         return st.just(form)
     live = _live(body.get("project_id"), "project_id", _projects)
-    body = {name: live.get(name, value) for name, value in body.items()}
+    body = _filled(body, live)
     files = st.just(body.get("file"))
     if isinstance(body.get("file"), (Binary, bytes)):
         is_import = context.operation.definition.raw["operationId"] == "import_project"
