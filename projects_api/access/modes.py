@@ -14,7 +14,7 @@ class Mode(Enum):
     | mode | where | its connection | what the handler sees | committed |
     | --- | --- | --- | --- | --- |
     | `QUICK_READ` | event loop | the event loop's own | a transaction that has begun | never |
-    | `READ` | thread | from the pool | a transaction that has begun | never |
+    | `READ` | thread | its thread's, or from the pool | a transaction that has begun | never |
     | `WRITE` | thread | a writer's, in turn | a transaction, its project locked | at the end |
     | `DOWNLOAD` | thread | a snapshot that may write | no transaction: it begins one | at the end |
     | `UPLOAD` | thread | a writer's, in turn | no transaction: it begins one | at the end |

@@ -235,6 +235,8 @@ class KeyedUnit:
         database = self._means.database
         if self._is_quick:
             return database.event_loop_connection()
+        if self._mode is Mode.READ and not database.is_embedded:
+            return database.thread_connection()
         return database.connect(writing=self._writes, snapshot=self._mode is Mode.DOWNLOAD)
 
     def _admit(self, connection: Connection, call: Call) -> tuple[Caller, Membership | None]:

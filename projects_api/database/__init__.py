@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -44,16 +44,20 @@ class Database:
         self._reading = self.engine
         self._writing = self.engine.execution_options(writing=True)
         self._snapshot = self._writing
-        if self.engine.dialect.name == "postgresql":
+        if not self.is_embedded:
+            from projects_api.database.postgresql import KeptConnections  # noqa: PLC0415 - as below
+
             # Each statement sees a state of its own anyway; BEGIN and COMMIT would only travel.
             self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
             self._snapshot = self.engine.execution_options(isolation_level="REPEATABLE READ")
+            self._kept = KeptConnections(self._reading, limits)
 
     @property
     def used_connections(self) -> int:
         """How many connections are in use now."""
         pool = self.engine.pool
-        return pool.checkedout() if isinstance(pool, QueuePool) else 0
+        taken = pool.checkedout() if isinstance(pool, QueuePool) else 0
+        return taken if self.is_embedded else max(0, taken - self._kept.idle)
 
     def connect(self, *, writing: bool = False, snapshot: bool = False) -> Connection:
         """Take a connection; its transaction begins with its first statement.
@@ -83,6 +87,10 @@ class Database:
         finally:
             driver.rollback()
 
+    def thread_connection(self) -> AbstractContextManager[Connection]:
+        """Return the connection to PostgreSQL that this thread keeps for its reads."""
+        return self._kept.use()
+
     @contextmanager
     def transaction(self, *, writing: bool = True) -> Iterator[Connection]:
         """Run a block in a transaction of its own: committed at its end, undone by an error."""
@@ -107,6 +115,8 @@ class Database:
         """Close every connection."""
         if self._event_loop_connection:
             self._event_loop_connection.close()
+        if not self.is_embedded:
+            self._kept.close()
         self.engine.dispose()
 
 

@@ -4,16 +4,17 @@ A server that hangs, or that the network no longer reaches, keeps to no limit of
 wait has one here, too.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from functools import partial
+from threading import local
 from time import monotonic
 from typing import Any, TypeVar
 
 import psycopg
 from psycopg.abc import PQGen
 from psycopg.pq import TransactionStatus
-from sqlalchemy import URL, Dialect, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -81,6 +82,58 @@ class _Impatient(psycopg.Connection[Any]):
             self.most_seconds = before
 
 
+class KeptConnections:
+    """Connections that threads keep for reads in which each statement is a transaction.
+
+    To take one from the pool, to note that a transaction begins, and to undo nothing when it is
+    given back takes longer than to find a row. Threads that answer requests live as long as the
+    server, and there are fewer of them than the pool has connections.
+    """
+
+    def __init__(self, engine: Engine, limits: Limits) -> None:
+        self._engine = engine
+        self._limits = limits
+        self._thread = local()
+        self._all: dict[Connection, bool] = {}
+
+    @property
+    def idle(self) -> int:
+        """How many are kept and not in use."""
+        return list(self._all.values()).count(False)
+
+    @contextmanager
+    def use(self) -> Iterator[Connection]:
+        """Use the one of this thread while a block runs; one that was lost is replaced."""
+        kept: Connection | None = getattr(self._thread, "connection", None)
+        if kept is None or not self._answers(kept):
+            kept = self._thread.connection = self._engine.connect()
+        self._all[kept] = True
+        try:
+            yield kept
+        finally:
+            self._all[kept] = False
+            if not kept.invalidated:
+                kept.info["used"] = monotonic()
+
+    def close(self) -> None:
+        """Close all, when no thread uses one any more."""
+        while self._all:
+            self._all.popitem()[0].close()
+
+    def _answers(self, kept: Connection) -> bool:
+        """Return whether a connection can be used; else close it."""
+        if not (kept.closed or kept.invalidated):
+            try:
+                _check_rested(self._engine.dialect, self._limits, kept.connection, kept.info)
+            except DisconnectionError:
+                kept.invalidate()
+            else:
+                return True
+        self._all.pop(kept, None)
+        kept.close()
+        return False
+
+
 def _connect(
     limits: Limits, _dialect: Dialect, _record: object, words: list[Any], named: dict[str, Any]
 ) -> _Impatient:
@@ -98,7 +151,14 @@ def _check_after_rest(
     dialect: Dialect, limits: Limits, driver: Any, record: ConnectionPoolEntry, _proxy: object
 ) -> None:
     """Let the pool replace a connection that the server has closed meanwhile."""
-    if monotonic() - record.info.get("used", monotonic()) > REST_SECONDS:
+    _check_rested(dialect, limits, driver, record.info)
+
+
+def _check_rested(
+    dialect: Dialect, limits: Limits, driver: Any, info: MutableMapping[Any, Any]
+) -> None:
+    """Try a connection that was not used for long. Raises DisconnectionError."""
+    if monotonic() - info.get("used", monotonic()) > REST_SECONDS:
         try:
             with driver.within(limits.connect):
                 dialect.do_ping(driver)

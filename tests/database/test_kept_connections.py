@@ -1,0 +1,104 @@
+"""The connections to PostgreSQL that threads keep for their reads."""
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from projects_api.database import Database, postgresql
+from projects_api.database.limits import Limits
+from tests.conftest import new_postgresql
+
+PID = text("SELECT pg_backend_pid()")
+LIMITS = Limits(connect=5, statement=1, lock=1, silence=5)
+
+
+@pytest.fixture(name="database")
+def kept_by_threads(request):
+    database = Database(new_postgresql(request.getfixturevalue("postgresql")), limits=LIMITS)
+    yield database
+    database.close()
+
+
+def process_of(database: Database) -> int:
+    with database.thread_connection() as connection:
+        return connection.scalar(PID)
+
+
+def end(database: Database, process: int) -> None:
+    with database.transaction() as connection:
+        connection.execute(text("SELECT pg_terminate_backend(:id, 5000)"), {"id": process})
+
+
+def test_a_thread_has_one_of_its_own(database):
+    together = Barrier(3)
+
+    def twice(_number: int) -> tuple[int, int]:
+        together.wait(30)
+        return process_of(database), process_of(database)
+
+    with ThreadPoolExecutor(3) as pool:
+        found = list(pool.map(twice, range(3)))
+    assert all(first == second for first, second in found)
+    assert len({first for first, _ in found}) == 3
+
+
+def test_it_counts_as_used_while_it_is(database):
+    before = database.used_connections
+    with database.thread_connection() as connection:
+        connection.scalar(PID)
+        assert database.used_connections == before + 1
+    assert database.used_connections == before
+
+
+def test_each_statement_sees_what_was_committed_before_it(database):
+    with database.transaction() as connection:
+        connection.execute(text("CREATE TABLE seen (number integer)"))
+    count = text("SELECT count(*) FROM seen")
+    with database.thread_connection() as kept:
+        assert kept.scalar(count) == 0
+        with database.transaction() as connection:
+            connection.execute(text("INSERT INTO seen VALUES (1)"))
+        assert kept.scalar(count) == 1
+        state = text("SELECT state, xact_start FROM pg_stat_activity WHERE pid = :id")
+        with database.connect() as other:
+            assert other.execute(state, {"id": kept.scalar(PID)}).one() == ("idle", None)
+
+
+def test_one_that_was_lost_meanwhile_is_replaced(database, monkeypatch):
+    process = process_of(database)
+    end(database, process)
+    monkeypatch.setattr(postgresql, "REST_SECONDS", 0.0)
+    assert process_of(database) != process
+    assert database.used_connections == 0
+
+
+def test_one_that_is_lost_in_use_is_replaced_afterwards(database):
+    with database.thread_connection() as connection:
+        end(database, connection.scalar(PID))
+        with pytest.raises(OperationalError):
+            connection.scalar(PID)
+    assert process_of(database)
+    assert database.used_connections == 0
+
+
+def test_a_statement_that_took_too_long_spoils_nothing(database):
+    process = process_of(database)
+    with pytest.raises(DBAPIError), database.thread_connection() as connection:
+        connection.execute(text("SELECT pg_sleep(30)"))
+    assert process_of(database) == process
+
+
+def test_all_are_closed_in_the_end(database):
+    process = process_of(database)
+    database.close()
+    other = Database(database.engine.url.render_as_string(hide_password=False))
+    there = text("SELECT count(*) FROM pg_stat_activity WHERE pid = :id AND state IS NOT NULL")
+    try:
+        with other.connect() as connection:
+            while connection.scalar(there, {"id": process}):  # the server notices a moment later
+                pass
+    finally:
+        other.close()
