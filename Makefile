@@ -55,6 +55,17 @@ fuzz: install ## Fuzz the server and its reading of tables for long: FUZZING_EXA
 	FUZZING_EXAMPLES=$${FUZZING_EXAMPLES:-2000} $(BIN)/python -m pytest tests/contract/test_fuzzing.py -n0 -s
 	GENERATED_TABLES=$${GENERATED_TABLES:-100000} $(BIN)/python -m pytest tests/tables/test_generated.py
 
+.venv-ray/.installed: pyproject.toml locks/ml.lock locks/dev.lock
+	test -x .venv-ray/bin/python || $(PYTHON) -m venv .venv-ray
+	.venv-ray/bin/python -m pip install --quiet '$(PIP)'
+	.venv-ray/bin/python -m pip install --quiet --no-compile --require-hashes --requirement locks/dev.lock
+	sed -e 's/ *--hash=[^ ]*//; s/ *\\$$//' locks/dev.lock > .venv-ray/constraints.txt
+	.venv-ray/bin/python -m pip install --quiet --editable '.[ray]' --constraint .venv-ray/constraints.txt
+	touch $@
+
+test-ray: .venv-ray/.installed ## Have jobs done by a Ray of four nodes on this machine, some of which are killed
+	.venv-ray/bin/python -m pytest tests/ray -n0 -rs
+
 soak: install ## Serve under work and faults for half an hour: SOAK_MINUTES=3 SOAK_DATABASE=sqlite make soak
 	$(BIN)/python -W ignore -m tests.soak
 

@@ -29,6 +29,8 @@ class Metrics:
     workers: "Gauge"
     jobs_ended: "Counter"
     job_seconds: "Histogram"
+    ray_nodes: "Gauge"
+    ray_jobs: "Gauge"
     maintenance_runs: "Counter"
     maintenance_success: "Gauge"
     contents_collected: "Counter"
@@ -80,6 +82,8 @@ def _make() -> Metrics:
             ["kind", "status"],
         ),
         job_seconds=histogram("job_seconds", "Seconds that a worker had a job", ["kind"]),
+        ray_nodes=gauge("ray_nodes", "Nodes of Ray; 0 where Ray does not answer"),
+        ray_jobs=gauge("ray_jobs", "Jobs that Ray has, running or waiting for a place"),
         maintenance_runs=counter(
             "maintenance_runs_total", "Runs of maintenance by how they ended", ["outcome"]
         ),

@@ -17,6 +17,9 @@ MOST_DAYS = 36_500
 _ADDRESS = r"^[A-Za-z0-9._%+-]+@([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,}$"
 
 
+_RAY_ADDRESS = r"^(auto|(ray://)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\]):[0-9]{1,5})$"
+
+
 class Settings(BaseSettings):
     """What a deployment may decide; in the environment each name begins `PROJECTS_API_`."""
 
@@ -104,6 +107,16 @@ class Settings(BaseSettings):
     """Seconds after the first such fault of a job in which it is begun anew."""
     job_memory_bytes: int = Field(default=4 * 1024**3, ge=64 * 1024**2)
     """Memory that the processes of one job may hold together."""
+    job_engine: Literal["local", "ray"] = "local"
+    """Who does long jobs: the workers of this server, or the nodes of Ray; the extra `ray`."""
+    ray_address: str = Field(default="auto", pattern=_RAY_ADDRESS)
+    """Where Ray is: `ray://host:10001`, or on one of its nodes `auto` or `host:6379`."""
+    ray_jobs: int = Field(default=32, ge=1, le=500)
+    """Jobs that Ray has at once, running or waiting for a place."""
+    ray_job_cpus: float = Field(default=1.0, gt=0, le=1024)
+    """Processors that a job has on a node of Ray."""
+    ray_shared_folder: bool = False
+    """The folder of artifacts is there on every node of Ray, under the same name."""
     max_head_bytes: int = Field(default=65_536, ge=1024)
     """Bytes of a request's line and headers, and of a body's trailer."""
     head_seconds: float = Field(default=20, gt=0)
@@ -212,12 +225,28 @@ class Settings(BaseSettings):
             raise ValueError("set both PROJECTS_API_TLS_CERTIFICATE and PROJECTS_API_TLS_KEY")
         if bool(self.oidc_issuer) != bool(self.oidc_audience):
             raise ValueError("set both PROJECTS_API_OIDC_ISSUER and PROJECTS_API_OIDC_AUDIENCE")
+        if self.job_engine == "ray":
+            self._refuse_unreachable()
         faults = [] if self.allow_insecure else list(self._insecure())
         if faults:
             raise ValueError(
                 f"{'; '.join(faults)}. Mend it, or set PROJECTS_API_ALLOW_INSECURE=true."
             )
         return self
+
+    def _refuse_unreachable(self) -> None:
+        """Refuse what the nodes of Ray cannot reach, which may be other machines."""
+        if not self.database_url.startswith("postgresql"):
+            raise ValueError(
+                "PROJECTS_API_JOB_ENGINE=ray needs PostgreSQL, which every node of Ray reaches: "
+                "set PROJECTS_API_DATABASE_URL, or leave jobs to the workers of this machine"
+            )
+        if not (self.artifact_url.startswith("s3://") or self.ray_shared_folder):
+            raise ValueError(
+                "PROJECTS_API_JOB_ENGINE=ray needs artifacts where every node of Ray reaches "
+                "them: set PROJECTS_API_ARTIFACT_URL to s3://..., or, where all nodes have the "
+                "folder under the same name, PROJECTS_API_RAY_SHARED_FOLDER=true"
+            )
 
     def _insecure(self) -> list[str]:
         faults = []

@@ -22,6 +22,7 @@ from projects_api import tracing
 from projects_api.app.connections import shares_of
 from projects_api.app.http_protocol import options_of
 from projects_api.files.traces import held_folder, remove_abandoned
+from projects_api.jobs.ray.dispatcher import handing_over
 from projects_api.jobs.worker import Workers
 from projects_api.logs import set_up_logs
 from projects_api.settings import Settings
@@ -63,7 +64,11 @@ def run(settings: Settings, *, reload: bool = False) -> None:
     """Serve until a signal; requests that run get time to finish."""
     options = uvicorn_options(settings)
     _set_up_traces(settings)
-    with _shared_metrics(settings.workers), Workers(settings, settings.embedded_workers):
+    with (
+        _shared_metrics(settings.workers),
+        Workers(settings, settings.embedded_workers),
+        handing_over(settings),
+    ):
         uvicorn.run(APPLICATION, factory=True, workers=settings.workers, reload=reload, **options)
 
 

@@ -65,6 +65,8 @@ def settings_or_end() -> "Settings":
         fail("PROJECTS_API_OIDC_ISSUER needs the extra oidc: pip install 'projects-api[oidc]'")
     if settings.mcp and find_spec("mcp") is None:
         fail("PROJECTS_API_MCP needs the extra mcp: pip install 'projects-api[mcp]'")
+    if settings.job_engine == "ray" and find_spec("ray") is None:
+        fail("PROJECTS_API_JOB_ENGINE=ray needs the extra ray: pip install 'projects-api[ray]'")
     for file in filter(None, (settings.tls_certificate, settings.tls_key)):
         if not file.is_file():
             fail(f"there is no file {file}, which a PROJECTS_API_TLS_... names")

@@ -90,6 +90,7 @@ class EphemeralServer:
                 data_dir=Path(folder),
                 database_url="",
                 artifact_url="",
+                job_engine="local",
             )
             if not (is_loopback(settings.host) or settings.allow_insecure):
                 raise ValueError(

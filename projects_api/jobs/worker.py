@@ -177,7 +177,10 @@ class Worker:
 
 
 class Workers:
-    """Some workers in threads of this process, and one more that takes short jobs alone."""
+    """Some workers in threads of this process, and one more that takes short jobs alone.
+
+    Where Ray does long jobs, all of them take short ones alone.
+    """
 
     def __init__(self, settings: Settings, count: int) -> None:
         self._settings = settings
@@ -204,6 +207,8 @@ class Workers:
             return
         clean_scratch(self._settings.data_dir / "scratch")
         lanes: list[Collection[str]] = [KINDS] * self._count + [SHORT_KINDS]
+        if self._settings.job_engine == "ray":
+            lanes = [SHORT_KINDS] * self._count
         # Each worker needs one connection, and its hold another.
         self._database = Database(
             self._settings.database,

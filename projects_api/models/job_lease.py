@@ -11,6 +11,8 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Function,
+    Over,
     Select,
     case,
     func,
@@ -18,7 +20,7 @@ from sqlalchemy import (
     update,
 )
 
-from projects_api.models.base import now, row_of, shared_moment, storable
+from projects_api.models.base import now, row_of, rows_of, shared_moment, storable
 from projects_api.models.job import jobs
 from projects_api.models.job_log import MAX_CHARACTERS, append
 from projects_api.models.project import projects
@@ -68,6 +70,43 @@ def claim(
         .returning(*jobs.c)
     )
     return row_of(connection.execute(statement))
+
+
+def list_waiting(
+    connection: Connection, kinds: Collection[str], limit: int
+) -> list[dict[str, Any]]:
+    """List jobs that are free to be taken, in the order in which `claim` would take them."""
+    others = jobs.alias()
+    turn = select(func.max(others.c.started_at)).where(others.c.user_id == jobs.c.user_id)
+
+    def by_person(value: Function[Any]) -> Over[Any]:
+        return value.over(partition_by=jobs.c.user_id, order_by=(jobs.c.created_at, jobs.c.id))
+
+    found = (
+        select(
+            jobs.c.id,
+            jobs.c.max_memory_bytes,
+            by_person(func.row_number()).label("round"),
+            turn.scalar_subquery().label("turn"),
+            by_person(func.first_value(jobs.c.created_at)).label("first"),
+            by_person(func.first_value(jobs.c.id)).label("first_id"),
+        )
+        .where(jobs.c.id.in_(_free(connection, kinds, None)))
+        .subquery()
+        .c
+    )
+    order = (found.round, found.turn.asc().nulls_first(), found.first, found.first_id)
+    statement = select(found.id, found.max_memory_bytes).order_by(*order).limit(limit)
+    return rows_of(connection.execute(statement))
+
+
+def find_in_hand(
+    connection: Connection, job_ids: Collection[str], grace_seconds: float
+) -> set[str]:
+    """Find those of some jobs that wait, or whose worker answered until so many seconds ago."""
+    answers = jobs.c.lease_expires_at > shared_moment(connection, -grace_seconds)
+    is_open = (jobs.c.status == "queued") | ((jobs.c.status == "running") & answers)
+    return set(connection.scalars(select(jobs.c.id).where(jobs.c.id.in_(job_ids), is_open)))
 
 
 def extend(connection: Connection, job_id: str, owner: str, lease_seconds: float) -> bool:

@@ -1,0 +1,135 @@
+"""The thread of the server that hands long jobs over to Ray, in turn and a bounded number at once.
+
+It remembers nothing: which jobs wait is in the database, and which Ray has, Ray tells. So a server
+that starts anew, or another one beside it, goes on where the last one was.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Self
+
+import structlog
+
+from projects_api.database import Database
+from projects_api.database.endurance import Endurance
+from projects_api.database.limits import Limits
+from projects_api.jobs import KINDS, SHORT_KINDS
+from projects_api.jobs.ray.link import Cluster, Link, RayAway
+from projects_api.metrics import metrics
+from projects_api.models import job_lease
+from projects_api.settings import Settings
+
+AT_ONCE = 100
+"""Jobs that are handed over, and taken back, in one step: no more than a pipe holds."""
+_log = structlog.get_logger()
+
+
+class Dispatcher:
+    """Hands jobs over to Ray from a thread, for as long as a block runs."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        # Where no worker is here that takes short jobs, Ray does all.
+        short = SHORT_KINDS if settings.embedded_workers else ()
+        self._kinds = [kind for kind in KINDS if kind not in short]
+        self._stopping = threading.Event()
+        self._link: Link | None = None
+        self._cluster: Cluster | None = None
+
+    def __enter__(self) -> Self:
+        limits = Limits(**self._settings.database_limits)
+        self._database = Database(self._settings.database, connections=1, limits=limits)
+        self._thread = threading.Thread(target=self.run, name="ray-dispatcher", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        self._stopping.set()
+        self._thread.join()
+        self._let_go()
+        self._database.close()
+
+    def run(self) -> None:
+        """Hand over, for as long as nobody says stop and whatever happens."""
+        endurance = Endurance("dispatch_failed")
+        while not self._stopping.is_set():
+            with endurance.step():
+                self._step()
+            self._stopping.wait(self._settings.job_poll_seconds)
+
+    def _step(self) -> None:
+        try:
+            self.hand_over()
+        except RayAway as error:
+            self._let_go()
+            if not self._stopping.is_set():
+                _log.warning("ray_away", error=str(error))
+                self._stopping.wait(self._settings.job_retry_seconds)
+
+    def hand_over(self) -> None:
+        """Bring what Ray has into line with what waits and what has ended; raises `RayAway`."""
+        if self._link is None:
+            self._link = Link(self._settings, self._stopping)
+        if self._cluster is None:
+            self._note(self._link.ask())
+        assert self._cluster
+        held = self._cluster.job_ids
+        with self._database.transaction(writing=False) as connection:
+            most = self._settings.ray_jobs + len(held)
+            waiting = job_lease.list_waiting(connection, self._kinds, most)
+            grace = self._settings.job_lease_seconds
+            over = held - job_lease.find_in_hand(connection, held, grace)
+        room = min(self._settings.ray_jobs - len(held) + len(over), AT_ONCE)
+        jobs = [self._needs(job) for job in waiting if job["id"] not in held][: max(room, 0)]
+        self._tell_too_large(jobs)
+        self._note(self._link.ask(jobs, sorted(over)[:AT_ONCE]))
+        for job in jobs:
+            _log.info("job_handed_over", job_id=job["id"])
+
+    def _needs(self, job: dict[str, Any]) -> dict[str, Any]:
+        limits = (job["max_memory_bytes"], self._settings.job_memory_bytes)
+        return {
+            "id": job["id"],
+            "cpus": self._settings.ray_job_cpus,
+            "memory_bytes": min(limit for limit in limits if limit),
+        }
+
+    def _tell_too_large(self, jobs: list[dict[str, Any]]) -> None:
+        """Tell of jobs that no node has room for; Ray keeps them until a larger one comes."""
+        assert self._cluster
+        for job in jobs:
+            if self._cluster.nodes and job["memory_bytes"] > self._cluster.memory_bytes:
+                room = self._cluster.memory_bytes
+                _log.warning("job_larger_than_nodes", **job, largest_node_bytes=room)
+
+    def _note(self, cluster: Cluster) -> None:
+        if self._cluster is None:
+            _log.info("ray_connected", nodes=cluster.nodes, cpus=cluster.cpus)
+        self._cluster = cluster
+        metrics().ray_nodes.set(cluster.nodes)
+        metrics().ray_jobs.set(len(cluster.job_ids))
+
+    def _let_go(self) -> None:
+        """End the process that speaks with Ray. Jobs that Ray has go on; those that wait, wait."""
+        if self._link is not None:
+            self._link.close()
+        self._link = self._cluster = None
+        metrics().ray_nodes.set(0)
+        metrics().ray_jobs.set(0)
+
+
+@contextmanager
+def handing_over(settings: Settings) -> Iterator[None]:
+    """Have Ray do long jobs while a block runs, where the settings say so."""
+    if settings.job_engine != "ray":
+        yield
+        return
+    with Dispatcher(settings):
+        yield
