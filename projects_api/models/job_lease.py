@@ -103,9 +103,10 @@ def list_waiting(
 def find_in_hand(
     connection: Connection, job_ids: Collection[str], grace_seconds: float
 ) -> set[str]:
-    """Find those of some jobs that wait, or whose worker answered until so many seconds ago."""
-    answers = jobs.c.lease_expires_at > shared_moment(connection, -grace_seconds)
-    is_open = (jobs.c.status == "queued") | ((jobs.c.status == "running") & answers)
+    """Find those of some jobs that wait, or are worked on, or were until so many seconds ago."""
+    moment = shared_moment(connection, -grace_seconds)
+    works = (jobs.c.status == "running") & (jobs.c.lease_expires_at > moment)
+    is_open = (jobs.c.status == "queued") | works | (jobs.c.finished_at > moment)
     return set(connection.scalars(select(jobs.c.id).where(jobs.c.id.in_(job_ids), is_open)))
 
 

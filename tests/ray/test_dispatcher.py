@@ -1,0 +1,334 @@
+"""What is handed over to Ray, when and in which order; told without Ray, by a stand-in for it."""
+
+import random
+import threading
+from collections.abc import Iterator
+
+import pytest
+from pydantic import ValidationError
+from sqlalchemy import update
+
+from projects_api.jobs import KINDS
+from projects_api.jobs.ray import dispatcher as dispatching
+from projects_api.jobs.ray import link, node
+from projects_api.jobs.ray.dispatcher import Dispatcher, handing_over
+from projects_api.jobs.ray.link import Cluster, Link, RayAway, what_nodes_need
+from projects_api.jobs.worker import Workers
+from projects_api.models import job, job_lease
+from projects_api.models.base import new_id
+from projects_api.models.job import jobs
+from projects_api.settings import Settings
+from tests.support import job_kinds
+from tests.support.processes import wait_until
+from tests.support.work import PROMPT, Work
+
+ROOM = 3
+
+
+class StandIn:
+    """Has what was handed over until it is told otherwise."""
+
+    def __init__(self) -> None:
+        self.held: list[str] = []
+        self.asked_for: list[dict] = []
+        self.starts = 0
+        self.questions = 0
+        self.is_away = False
+
+    def start(self, _settings, _stopping) -> "StandIn":
+        self.starts += 1
+        return self
+
+    def ask(self, hand_over=(), withdraw=()) -> Cluster:
+        if self.is_away:
+            raise RayAway("nobody is there")
+        self.questions += 1
+        self.asked_for += hand_over
+        self.held = [one for one in self.held if one not in withdraw]
+        self.held += [one["id"] for one in hand_over]
+        return Cluster(frozenset(self.held), nodes=2, cpus=2.0, memory_bytes=8 * 1024**3)
+
+    def close(self) -> None: ...
+
+
+@pytest.fixture
+def ray(monkeypatch) -> StandIn:
+    stand_in = StandIn()
+    monkeypatch.setattr(dispatching, "Link", stand_in.start)
+    return stand_in
+
+
+def on_ray(work: Work, **more) -> Settings:
+    changed = {**PROMPT, "job_engine": "ray", "ray_jobs": ROOM, "embedded_workers": 0, **more}
+    return work.server.settings.model_copy(update=changed)
+
+
+@pytest.fixture
+def step(work: Work, ray: StandIn):
+    """Have one step of a dispatcher made, as its thread does."""
+    dispatcher = Dispatcher(on_ray(work))
+    dispatcher._database = work.server.services.database
+    return dispatcher.hand_over
+
+
+def claim(work: Work, job_id: str, seconds: float = 60) -> dict:
+    with work.server.services.database.transaction() as connection:
+        taken = job_lease.claim(
+            connection, new_id(), kinds=KINDS, lease_seconds=seconds, job_id=job_id
+        )
+    assert taken
+    return taken
+
+
+def set_columns(work: Work, job_id: str, **values) -> None:
+    with work.server.services.database.transaction() as connection:
+        connection.execute(update(jobs).where(jobs.c.id == job_id).values(**values))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_jobs_are_listed_in_the_order_in_which_workers_take_them(work: Work, seed):
+    chance = random.Random(seed)
+    people = [work.server.person().user_id for _ in range(4)]
+    with work.server.services.database.transaction() as connection:
+        for number in range(20):
+            job_id = job.create(
+                connection,
+                user_id=chance.choice(people),
+                project_id=work.project_id,
+                kind=job_kinds.KIND,
+                entity_id=new_id(),
+                arguments={},
+                max_runtime_seconds=60,
+            )
+            begun = {"started_at": f"2026-01-01T00:00:{chance.randint(10, 59)}.000000Z"}
+            if number < 3:
+                ended = {**begun, "status": "succeeded"}
+                connection.execute(update(jobs).where(jobs.c.id == job_id).values(**ended))
+    taken = []
+    with work.server.services.database.transaction(writing=False) as connection:
+        listed = [one["id"] for one in job_lease.list_waiting(connection, KINDS, 100)]
+        assert [one["id"] for one in job_lease.list_waiting(connection, KINDS, 5)] == listed[:5]
+        assert job_lease.list_waiting(connection, ["train"], 100) == []
+    with work.server.services.database.transaction() as connection:
+        while one := job_lease.claim(connection, new_id(), kinds=KINDS, lease_seconds=60):
+            taken.append(one["id"])
+    assert len(taken) == 17
+    assert listed == taken
+
+
+def test_no_more_jobs_are_handed_over_than_the_settings_let(work: Work, ray: StandIn, step):
+    ids = [work.add("succeed") for _ in range(ROOM + 2)]
+    step()
+    step()
+    assert ray.held == ids[:ROOM]
+    ray.held.remove(ids[1])
+    set_columns(work, ids[1], status="succeeded")
+    step()
+    step()
+    assert ray.held == [ids[0], ids[2], ids[3]]
+
+
+def test_what_a_job_may_have_is_told(work: Work, ray: StandIn, step):
+    work.add("succeed", memory=100_000_000)
+    work.add("succeed")
+    step()
+    told = [(one["cpus"], one["memory_bytes"]) for one in ray.asked_for]
+    assert told == [(1.0, 100_000_000), (1.0, work.server.settings.job_memory_bytes)]
+
+
+def test_a_job_that_runs_or_waits_for_later_is_not_handed_over(work: Work, ray: StandIn, step):
+    running, later = work.add("succeed"), work.add("succeed")
+    claim(work, running)
+    owner = claim(work, later)["owner"]
+    with work.server.services.database.transaction() as connection:
+        job_lease.postpone(connection, later, owner, 60)
+    step()
+    assert ray.held == []
+
+
+def test_a_job_whose_node_is_lost_is_handed_over_again(work: Work, ray: StandIn, step):
+    job_id = work.add("succeed")
+    step()
+    claim(work, job_id, seconds=60)
+    ray.held.clear()
+    step()
+    assert ray.held == []
+    set_columns(work, job_id, lease_expires_at="2026-01-01T00:00:00.000000Z")
+    step()
+    assert ray.held == [job_id]
+
+
+@pytest.mark.parametrize("how", ["cancelled", "removed", "silent"])
+def test_what_is_not_worked_on_is_taken_back(work: Work, ray: StandIn, step, how):
+    """That of a node that lost the database only, or of a job that nobody waits for."""
+    job_id, other = work.add("succeed"), work.add("succeed")
+    step()
+    assert ray.held == [job_id, other]
+    long_ago = "2026-01-01T00:00:00.000000Z"
+    claim(work, other)
+    changed = {
+        "cancelled": {"status": "cancelled", "finished_at": long_ago},
+        "removed": {"id": new_id(), "status": "cancelled"},
+        "silent": {"status": "running", "lease_expires_at": long_ago},
+    }
+    set_columns(work, job_id, **changed[how])
+    step()
+    step()
+    # One that is silent is free to be taken, and so handed over anew.
+    assert sorted(ray.held) == sorted([other, job_id] if how == "silent" else [other])
+    assert [one["id"] for one in ray.asked_for].count(job_id) == (2 if how == "silent" else 1)
+
+
+def test_one_that_ends_now_may_write_its_last_words(work: Work, ray: StandIn, step):
+    job_id = work.add("succeed")
+    step()
+    owner = claim(work, job_id)["owner"]
+    with work.server.services.database.transaction() as connection:
+        job_lease.finish(connection, job_id, owner, "succeeded")
+    step()
+    assert ray.held == [job_id]
+
+
+def test_jobs_wait_while_ray_is_away(work: Work, ray: StandIn):
+    ray.is_away = True
+    job_id = work.add("succeed")
+    with Dispatcher(on_ray(work, job_retry_seconds=0.05)):
+        wait_until(lambda: ray.starts >= 2, "Ray is looked for again")
+        assert work.server.job(job_id)["status"] == "queued"
+        ray.is_away = False
+        wait_until(lambda: ray.held == [job_id], "Ray has the job")
+
+
+def test_another_dispatcher_goes_on_where_one_was_killed(work: Work, ray: StandIn):
+    first = [work.add("succeed") for _ in range(ROOM)]
+    with Dispatcher(on_ray(work)):
+        wait_until(lambda: ray.held == first, "Ray has them")
+    work.add("succeed")
+    with Dispatcher(on_ray(work)):
+        wait_until(lambda: ray.starts == 2, "the second one is there")
+        asked = ray.questions + 1
+        wait_until(lambda: ray.questions > asked, "it has looked")
+    assert ray.held == first
+
+
+def test_short_jobs_stay_with_workers_where_there_are_some(work: Work, ray: StandIn, monkeypatch):
+    for kind in ("train", "report"):
+        monkeypatch.setitem(KINDS, kind, job_kinds.MODULE)
+    assert Dispatcher(on_ray(work, embedded_workers=1))._kinds == [job_kinds.KIND, "train"]
+    assert Dispatcher(on_ray(work))._kinds == [job_kinds.KIND, "train", "report"]
+    long, short = work.add("succeed"), work.add("succeed")
+    set_columns(work, short, kind="report")
+    with Workers(on_ray(work, embedded_workers=1), 1):
+        # Its process refuses the settings, for the tests have SQLite, too.
+        wait_until(lambda: work.server.job(short)["finished_at"], "somebody took it")
+        assert work.server.job(long)["status"] == "queued"
+
+
+def test_without_ray_nothing_is_started(work: Work, ray: StandIn):
+    with handing_over(work.server.settings):
+        assert ray.starts == 0
+
+
+def test_a_node_works_on_one_job_and_no_other(work: Work, tmp_path, monkeypatch):
+    monkeypatch.setattr(node.tempfile, "gettempdir", lambda: str(tmp_path))
+    told = what_nodes_need(on_ray(work))["settings"]
+    other, job_id = work.add("succeed"), work.add("succeed")
+    settings = node.settings_on_node({**told, "job_engine": "local"})
+    assert settings.data_dir == tmp_path / node.FOLDER
+    assert settings.artifacts == work.server.settings.artifacts
+    assert node.work_on(job_id, settings)
+    assert not node.work_on(job_id, settings)
+    assert work.server.job(job_id)["status"] == "succeeded"
+    assert (work.made(job_id), work.made(other)) == (1, 0)
+
+
+class TestLink:
+    @pytest.fixture
+    def stopping(self) -> threading.Event:
+        return threading.Event()
+
+    @pytest.fixture
+    def linked(self, work: Work, stopping, monkeypatch) -> Iterator:
+        monkeypatch.setattr(link, "PROGRAM", "tests.support.ray_stand_in")
+        links = []
+
+        def start(does: str) -> Link:
+            monkeypatch.setenv("STAND_IN", does)
+            links.append(Link(on_ray(work), stopping))
+            return links[-1]
+
+        yield start
+        for one in links:
+            one.close()
+
+    def test_answers(self, linked):
+        started = linked("answer")
+        assert started.ask().job_ids == frozenset()
+        assert started.ask([{"id": "a"}, {"id": "b"}]).job_ids == {"a", "b"}
+        assert started.ask(withdraw=["a"]) == Cluster(frozenset({"b"}), 4, 4.0, 1024)
+
+    @pytest.mark.parametrize("does", ["end", "talk"])
+    def test_a_process_that_ends_or_never_comes_to_an_end(self, linked, does):
+        with pytest.raises(RayAway, match="has ended"):
+            linked(does).ask()
+
+    def test_silence(self, linked, monkeypatch):
+        monkeypatch.setattr(link, "CONNECT_SECONDS", 0.3)
+        with pytest.raises(RayAway, match=r"no answer in 0\.3 seconds"):
+            linked("wait").ask()
+
+    def test_a_server_that_stops_waits_for_no_answer(self, linked, stopping):
+        started = linked("wait")
+        stopping.set()
+        with pytest.raises(RayAway, match="stops"):
+            started.ask()
+
+    def test_secrets_are_no_words_of_a_command(self, linked, work: Work):
+        command = " ".join(linked("wait")._process.args)
+        assert command.endswith("-P -m tests.support.ray_stand_in")
+
+
+NEAR = {"database_url": "postgresql://u@localhost/p", "artifact_url": "s3://bucket/p?region=eu"}
+
+
+class TestSettings:
+    @pytest.fixture(autouse=True)
+    def nothing_set(self, monkeypatch):
+        for name in Settings.model_fields:
+            monkeypatch.delenv(f"PROJECTS_API_{name.upper()}", raising=False)
+
+    @pytest.mark.parametrize(
+        "changed",
+        [
+            {},
+            {"ray_address": "ray://head.example.com:10001"},
+            {"ray_address": "10.0.0.1:6379"},
+            {"artifact_url": "", "ray_shared_folder": True},
+        ],
+    )
+    def test_what_nodes_can_reach(self, changed):
+        settings = {"job_engine": "ray", **NEAR, **changed}
+        assert Settings(_env_file=None, **settings).job_engine == "ray"
+
+    @pytest.mark.parametrize(
+        ("changed", "told"),
+        [
+            ({"database_url": ""}, "needs PostgreSQL"),
+            ({"database_url": "sqlite:////data/p.db"}, "needs PostgreSQL"),
+            ({"artifact_url": ""}, "PROJECTS_API_RAY_SHARED_FOLDER"),
+            ({"artifact_url": "/data/files"}, "PROJECTS_API_RAY_SHARED_FOLDER"),
+            ({"ray_address": "http://head:8265"}, "ray_address"),
+        ],
+    )
+    def test_what_they_cannot_reach(self, changed, told):
+        with pytest.raises(ValidationError, match=told):
+            Settings(_env_file=None, **{"job_engine": "ray", **NEAR, **changed})
+
+    def test_what_nodes_are_told(self, monkeypatch):
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "somebody")
+        monkeypatch.setenv("HOME", "/not/theirs")
+        settings = Settings(_env_file=None, job_engine="ray", **NEAR)
+        told = what_nodes_need(settings)
+        assert told["address"] == "auto"
+        assert told["environment"] == {"AWS_ACCESS_KEY_ID": "somebody"}
+        assert node.settings_on_node(told["settings"]).database == NEAR["database_url"]

@@ -1,0 +1,22 @@
+"""In the place of the process that speaks with Ray: answers, ends, talks without end, or waits."""
+
+import json
+import os
+import sys
+import time
+
+if __name__ == "__main__":
+    sys.stdin.readline()
+    does = os.environ["STAND_IN"]
+    held: list[str] = []
+    while does == "talk":
+        sys.stdout.write("x" * 100_000)
+    if does == "wait":
+        time.sleep(1000)
+    for line in sys.stdin if does == "answer" else ():
+        asked = json.loads(line)
+        held = [one for one in held if one not in asked["withdraw"]]
+        held += [one["id"] for one in asked["hand_over"]]
+        answer = {"job_ids": held, "nodes": 4, "cpus": 4.0, "memory_bytes": 1024}
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
