@@ -82,8 +82,10 @@ def _make() -> Metrics:
             ["kind", "status"],
         ),
         job_seconds=histogram("job_seconds", "Seconds that a worker had a job", ["kind"]),
-        ray_nodes=gauge("ray_nodes", "Nodes of Ray; 0 where Ray does not answer"),
-        ray_jobs=gauge("ray_jobs", "Jobs that Ray has, running or waiting for a place"),
+        ray_nodes=gauge("ray_nodes", "Nodes of Ray; 0 where Ray does not answer", ["address"]),
+        ray_jobs=gauge(
+            "ray_jobs", "Jobs that Ray has, running or waiting for a place", ["address"]
+        ),
         maintenance_runs=counter(
             "maintenance_runs_total", "Runs of maintenance by how they ended", ["outcome"]
         ),

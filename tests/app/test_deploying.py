@@ -42,7 +42,7 @@ def manifests() -> dict[tuple[str, str], dict]:
 
 def test_prometheus_takes_the_rules():
     told = check(program("promtool"), "check", "rules", DEPLOY / "alerts.yaml")
-    assert "SUCCESS: 11 rules" in told
+    assert "SUCCESS: 12 rules" in told
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
@@ -59,6 +59,33 @@ def test_systemd_takes_the_units(unit, tmp_path):
 
 def test_caddy_takes_its_file():
     check(program("caddy"), "validate", "--adapter", "caddyfile", "--config", DEPLOY / "Caddyfile")
+
+
+def test_the_cluster_of_ray_fits_the_server():
+    """No program here knows the kind RayCluster: what must agree is compared by itself."""
+    text = (DEPLOY / "kubernetes/ray.yaml").read_text()
+    found = {one["kind"]: one for one in yaml.safe_load_all(text)}
+    cluster, config = found["RayCluster"], found["ConfigMap"]["data"]
+    server = manifests()["ConfigMap", "projects-api"]["data"]
+    fields = {
+        name.removeprefix("PROJECTS_API_").lower(): value
+        for name, value in {**server, **config}.items()
+    }
+    settings = Settings(_env_file=None, **fields)
+    assert settings.job_engine == "ray"
+    # KubeRay names the service of the head after the cluster.
+    name = cluster["metadata"]["name"]
+    assert settings.ray_address == f"ray://{name}-head-svc:10001"
+    groups = [cluster["spec"]["headGroupSpec"], *cluster["spec"]["workerGroupSpecs"]]
+    pods = [group["template"]["spec"]["containers"][0] for group in groups]
+    version = metadata.version("projects-api")
+    assert {pod["image"] for pod in pods} == {f"registry.example.org/projects-api-ray:{version}"}
+    memory = [pod["resources"]["limits"]["memory"] for pod in pods[1:]]
+    # Ray lets jobs have seven tenths of a node's memory.
+    assert all(
+        int(one.removesuffix("Gi")) * 0.7 * 1024**3 > settings.job_memory_bytes for one in memory
+    )
+    assert groups[0]["rayStartParams"]["num-cpus"] == "0"
 
 
 def test_every_variable_is_a_setting():

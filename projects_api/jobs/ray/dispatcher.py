@@ -113,16 +113,19 @@ class Dispatcher:
         if self._cluster is None:
             _log.info("ray_connected", nodes=cluster.nodes, cpus=cluster.cpus)
         self._cluster = cluster
-        metrics().ray_nodes.set(cluster.nodes)
-        metrics().ray_jobs.set(len(cluster.job_ids))
+        self._measure(cluster.nodes, len(cluster.job_ids))
 
     def _let_go(self) -> None:
         """End the process that speaks with Ray. Jobs that Ray has go on; those that wait, wait."""
         if self._link is not None:
             self._link.close()
         self._link = self._cluster = None
-        metrics().ray_nodes.set(0)
-        metrics().ray_jobs.set(0)
+        self._measure(0, 0)
+
+    def _measure(self, nodes: int, jobs: int) -> None:
+        # With a label, there is no series where there is no Ray.
+        metrics().ray_nodes.labels(self._settings.ray_address).set(nodes)
+        metrics().ray_jobs.labels(self._settings.ray_address).set(jobs)
 
 
 @contextmanager
