@@ -37,8 +37,10 @@ class Nodes:
 
     def __init__(self) -> None:
         # This one has the directory of the others, and works on nothing.
-        head = {"num_cpus": 0, "include_dashboard": False}
+        port = free_port()
+        head = {"num_cpus": 0, "include_dashboard": False, "ray_client_server_port": port}
         self.cluster = Cluster(initialize_head=True, head_node_args=head)
+        self.from_outside = f"ray://{self.cluster.address.partition(':')[0]}:{port}"
         self._nodes = [self.cluster.add_node(**NODE, wait=False) for _ in range(4)]
         self.cluster.wait_for_nodes()
 
@@ -180,6 +182,20 @@ def test_a_job_goes_on_without_the_server_that_handed_it_over(site: Site):
     end.touch()
     assert site.work.wait_for(job_id, "succeeded")["attempts"] == 1
     assert site.work.made(job_id) == 1
+
+
+def test_a_server_outside_the_cluster(site: Site):
+    site.kill()
+    site.start(ray_address=site.nodes.from_outside)
+    job_id, end = site.add_long("job")
+    process = site.begins(job_id)
+    site.kill()
+    site.start(ray_address=site.nodes.from_outside)
+    next_id = site.work.add("succeed")
+    site.work.wait_for(next_id, "succeeded")
+    assert not is_dead(process)
+    end.touch()
+    assert site.work.wait_for(job_id, "succeeded")["attempts"] == 1
 
 
 def test_the_process_that_speaks_with_ray_may_die(site: Site):
