@@ -6,6 +6,7 @@ one whose lease was lost changes nothing.
 """
 
 from collections.abc import Collection, Sequence
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
@@ -100,14 +101,30 @@ def list_waiting(
     return rows_of(connection.execute(statement))
 
 
-def find_in_hand(
+class Standing(StrEnum):
+    """How far a job is: `ENDED` was so lately, `OVER` before; `SILENT` has a lease that is over."""
+
+    WAITS = "waits"
+    WORKS = "works"
+    SILENT = "silent"
+    ENDED = "ended"
+    OVER = "over"
+
+
+def find_standing(
     connection: Connection, job_ids: Collection[str], grace_seconds: float
-) -> set[str]:
-    """Find those of some jobs that wait, or are worked on, or were until so many seconds ago."""
-    moment = shared_moment(connection, -grace_seconds)
-    works = (jobs.c.status == "running") & (jobs.c.lease_expires_at > moment)
-    is_open = (jobs.c.status == "queued") | works | (jobs.c.finished_at > moment)
-    return set(connection.scalars(select(jobs.c.id).where(jobs.c.id.in_(job_ids), is_open)))
+) -> dict[str, Standing]:
+    """Tell how far jobs are, of those that are there; what was so lately is not yet otherwise."""
+    before = shared_moment(connection, -grace_seconds)
+    standing = case(
+        (jobs.c.status == "queued", Standing.WAITS.value),
+        ((jobs.c.status == "running") & (jobs.c.lease_expires_at > before), Standing.WORKS.value),
+        (jobs.c.status == "running", Standing.SILENT.value),
+        (jobs.c.finished_at > before, Standing.ENDED.value),
+        else_=Standing.OVER.value,
+    )
+    rows = connection.execute(select(jobs.c.id, standing).where(jobs.c.id.in_(job_ids)))
+    return {job_id: Standing(found) for job_id, found in rows}
 
 
 def extend(connection: Connection, job_id: str, owner: str, lease_seconds: float) -> bool:

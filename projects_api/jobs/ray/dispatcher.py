@@ -1,11 +1,11 @@
 """The thread of the server that hands long jobs over to Ray, in turn and a bounded number at once.
 
-It remembers nothing: which jobs wait is in the database, and which Ray has, Ray tells. So a server
-that starts anew, or another one beside it, goes on where the last one was.
+Which jobs wait is in the database, and which Ray has, Ray tells. So a server that starts anew, or
+another one beside it, goes on where the last one was.
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
@@ -19,6 +19,7 @@ from projects_api.jobs import KINDS, SHORT_KINDS
 from projects_api.jobs.ray.link import Cluster, Link, RayAway
 from projects_api.metrics import metrics
 from projects_api.models import job_lease
+from projects_api.models.job_lease import Standing
 from projects_api.settings import Settings
 
 AT_ONCE = 100
@@ -37,6 +38,7 @@ class Dispatcher:
         self._stopping = threading.Event()
         self._link: Link | None = None
         self._cluster: Cluster | None = None
+        self._seen_at_work: frozenset[str] = frozenset()
 
     def __enter__(self) -> Self:
         limits = Limits(**self._settings.database_limits)
@@ -85,13 +87,27 @@ class Dispatcher:
             most = self._settings.ray_jobs + len(held)
             waiting = job_lease.list_waiting(connection, self._kinds, most)
             grace = self._settings.job_lease_seconds
-            over = held - job_lease.find_in_hand(connection, held, grace)
+            standing = job_lease.find_standing(connection, held, grace)
+        over = self._find_over(held, standing)
         room = min(self._settings.ray_jobs - len(held) + len(over), AT_ONCE)
         jobs = [self._needs(job) for job in waiting if job["id"] not in held][: max(room, 0)]
         self._tell_too_large(jobs)
         self._note(self._link.ask(jobs, sorted(over)[:AT_ONCE]))
         for job in jobs:
             _log.info("job_handed_over", job_id=job["id"])
+
+    def _find_over(self, held: frozenset[str], standing: Mapping[str, Standing]) -> set[str]:
+        """Find what Ray has in vain: jobs that ended or are gone, and those of dead workers.
+
+        One that was handed over because its worker died waits for a place, and is silent until
+        then: only who was seen at work can have fallen silent.
+        """
+        found = {job_id: standing.get(job_id, Standing.OVER) for job_id in held}
+        at_work = {job_id for job_id in held if found[job_id] is Standing.WORKS}
+        self._seen_at_work = (self._seen_at_work | at_work) & held
+        silent = {one for one in self._seen_at_work if found[one] is Standing.SILENT}
+        self._seen_at_work -= silent
+        return silent | {job_id for job_id in held if found[job_id] is Standing.OVER}
 
     def _needs(self, job: dict[str, Any]) -> dict[str, Any]:
         limits = (job["max_memory_bytes"], self._settings.job_memory_bytes)
@@ -111,6 +127,7 @@ class Dispatcher:
 
     def _note(self, cluster: Cluster) -> None:
         if self._cluster is None:
+            self._seen_at_work = cluster.job_ids
             _log.info("ray_connected", nodes=cluster.nodes, cpus=cluster.cpus)
         self._cluster = cluster
         self._measure(cluster.nodes, len(cluster.job_ids))
