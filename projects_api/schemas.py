@@ -43,6 +43,15 @@ class ProjectEnvelope(TypedDict):
 
 MemberRole = Literal["viewer", "editor", "admin", "owner"]
 
+TeamProjectRole = Literal["viewer", "editor", "admin"]
+
+
+class MemberThrough(TypedDict):
+    """By what somebody is a member: a role given to the person, roles of teams, or both."""
+
+    direct: NotRequired[MemberRole]
+    teams: NotRequired[TeamProjectRole]
+
 
 class Member(TypedDict):
     """A user who may work in a project."""
@@ -52,6 +61,7 @@ class Member(TypedDict):
     name: str
     role: MemberRole
     created_at: str
+    through: NotRequired[MemberThrough]
 
 
 class MemberCaller(TypedDict):
@@ -75,6 +85,30 @@ class MemberEnvelope(TypedDict):
     """One member."""
 
     member: Member
+
+
+class ProjectTeam(TypedDict):
+    """A team whose people are members of a project."""
+
+    team_id: str
+    name: str
+    role: TeamProjectRole
+    created_at: str
+
+
+class ProjectTeamList(TypedDict):
+    """A page of a project's teams."""
+
+    items: list[ProjectTeam]
+    total: int
+    limit: int
+    offset: int
+
+
+class ProjectTeamEnvelope(TypedDict):
+    """One team of a project."""
+
+    team: ProjectTeam
 
 
 class DatasetEvent(TypedDict):
@@ -1033,6 +1067,65 @@ class AuditList(TypedDict):
     total: int
     limit: int
     offset: int
+
+
+TeamRole = Literal["member", "maintainer"]
+
+
+class Team(TypedDict):
+    """A group of people who together are members of projects."""
+
+    id: str
+    name: str
+    role: TeamRole
+    created_at: str
+
+
+class TeamList(TypedDict):
+    """A page of teams."""
+
+    items: list[Team]
+    total: int
+    limit: int
+    offset: int
+
+
+class TeamCreated(TypedDict):
+    """The new team and, once more, its id."""
+
+    team_id: str
+    team: Team
+
+
+class TeamEnvelope(TypedDict):
+    """One team."""
+
+    team: Team
+
+
+class TeamPerson(TypedDict):
+    """A user in a team."""
+
+    user_id: str
+    email: str
+    name: str
+    role: TeamRole
+    created_at: str
+
+
+class TeamPersonList(TypedDict):
+    """A page of a team's people."""
+
+    items: list[TeamPerson]
+    total: int
+    limit: int
+    offset: int
+
+
+class TeamPersonEnvelope(TypedDict):
+    """One person of a team."""
+
+    person: TeamPerson
 
 
 KeyScope = Literal["read", "write", "predict", "admin"]

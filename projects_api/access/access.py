@@ -25,6 +25,8 @@ from projects_api.access.problems import (
     PersonNotFound,
     ProjectNotFound,
     ReportNotFound,
+    TeamNotFound,
+    TeamPersonNotFound,
     WebhookNotFound,
 )
 from projects_api.contract.problems import NotFound
@@ -65,6 +67,8 @@ NOT_FOUND: Mapping[str, type[NotFound]] = {
     "member_id": MemberNotFound,
     "key_id": KeyNotFound,
     "person_id": PersonNotFound,
+    "team_id": TeamNotFound,
+    "user_id": TeamPersonNotFound,
 }
 
 

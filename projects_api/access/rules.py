@@ -19,8 +19,12 @@ from projects_api.access.places import NoPlace, Places, Threads
 from projects_api.access.problems import (
     ContentLost,
     PreconditionFailed,
+    TeamFull,
     TooManyJobs,
     TooManyKeys,
+    TooManyProjectTeams,
+    TooManyTeamProjects,
+    TooManyTeams,
     Unavailable,
 )
 from projects_api.access.rate_limit import RateLimit
@@ -40,6 +44,7 @@ from projects_api.models import api_key, audit
 from projects_api.models.admission import Membership
 from projects_api.models.api_key import Caller
 from projects_api.models.job import TooManyWaiting
+from projects_api.models.teams import project_team, team
 from projects_api.storage.artifacts import Artifacts
 from projects_api.storage.faults import LOST, PASSING
 from projects_api.storage.readiness import SharedAnswer
@@ -82,6 +87,10 @@ class ProjectsRules:
         **dict.fromkeys(PASSING, Unavailable),
         TooManyWaiting: TooManyJobs,
         api_key.TooManyKeys: TooManyKeys,
+        team.TooManyTeams: TooManyTeams,
+        team.TeamFull: TeamFull,
+        project_team.TooManyOfProject: TooManyProjectTeams,
+        project_team.TooManyOfTeam: TooManyTeamProjects,
     }
 
     def __init__(self, means: Means, file_limits: Mapping[str, int]) -> None:

@@ -25,6 +25,7 @@ from projects_api.models.job_log import job_logs
 from projects_api.models.member import COPIED_FIELDS, members
 from projects_api.models.project import projects
 from projects_api.models.stored_answer import stored_answers
+from projects_api.models.teams import effective
 from projects_api.models.trained_model import trained_models
 from projects_api.processes import confinement
 from projects_api.settings import Settings, unknown_names
@@ -52,6 +53,7 @@ def examine(settings: Settings, *, verify: bool = False) -> Iterator[tuple[str, 
         "counts equal what they count": _check_counts,
         "files are as large as what they hold": _check_sizes,
         "memberships are sorted and searched as their projects are": _check_copies,
+        "members have the roles that they and their teams were given": _check_roles,
         f"artifact store {settings.artifacts.partition('?')[0]}": partial(_check_store, settings),
     }
     if verify:
@@ -184,6 +186,13 @@ def _check_copies(connection: Connection) -> list[str]:
     return [
         f"the membership of user {row.user_id} in project {row.project_id} has an old copy"
         for row in connection.execute(wrong.limit(_LIMIT))
+    ]
+
+
+def _check_roles(connection: Connection) -> list[str]:
+    return [
+        f"user {user_id} has another role in project {project_id} than was given"
+        for user_id, project_id in effective.find_wrong(connection, limit=_LIMIT)
     ]
 
 

@@ -62,7 +62,7 @@ def insert_project(
 
 def insert_members(connection: Connection, rows: Iterable[Row]) -> None:
     """Insert members, each with a project's id and a person's, a role and a time."""
-    _insert(connection, members, list(rows))
+    _insert(connection, members, [{**row, "direct_role": row["role"]} for row in rows])
 
 
 def _derived(document: Row) -> dict[str, Any]:

@@ -69,10 +69,7 @@ def _describe(
     reports = report.list_for_project(connection, project_id)
     return {
         "project": manifest_row("Project", project),
-        "members": [
-            manifest_row("Member", row)
-            for row in member.list_for_project(connection, project_id)[0]
-        ],
+        "members": _list_members(connection, project_id),
         "datasets": _list_datasets(connection, project_id, files),
         "experiments": [
             manifest_row("Experiment", row)
@@ -136,6 +133,15 @@ class _Files:
                 read=partial(read, row["sha256"]),
                 modified_at=datetime.fromisoformat(row["created_at"]),
             )
+
+
+def _list_members(connection: Connection, project_id: str) -> list[dict[str, Any]]:
+    """List who is a member without teams, which stay with their server."""
+    return [
+        manifest_row("Member", {**row, "role": row["through"]["direct"]})
+        for row in member.list_for_project(connection, project_id)[0]
+        if "direct" in row["through"]
+    ]
 
 
 def _list_datasets(connection: Connection, project_id: str, files: _Files) -> list[dict[str, Any]]:

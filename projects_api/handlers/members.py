@@ -1,4 +1,4 @@
-"""Members: who else may work in a project."""
+"""Members: who else may work in a project, by themselves and by teams."""
 
 from typing import Any
 
@@ -8,12 +8,23 @@ from projects_api.access.problems import (
     InsufficientRole,
     LastOwner,
     MemberNotFound,
+    MemberThroughTeam,
+    TeamNotFound,
     UserNotRegistered,
 )
 from projects_api.models import member as members
 from projects_api.models import user
 from projects_api.models.api_key import Caller
-from projects_api.schemas import MemberCaller, MemberEnvelope, MemberList, MemberRole, Project
+from projects_api.models.teams import effective, project_team, team
+from projects_api.schemas import (
+    MemberCaller,
+    MemberEnvelope,
+    MemberList,
+    MemberRole,
+    Project,
+    ProjectTeamEnvelope,
+    ProjectTeamList,
+)
 
 
 def list_members(
@@ -59,7 +70,45 @@ def remove_member(
     if member_id != caller.user_id and role_of_caller != "owner":
         raise InsufficientRole("Only an owner removes others. You may remove yourself.")
     if not members.remove(connection, project["id"], member_id):
-        raise MemberNotFound
+        known = members.find(connection, project["id"], member_id)
+        raise MemberThroughTeam if known else MemberNotFound
     if not members.has_owner(connection, project["id"]):
         raise LastOwner
+    return {"ok": True}
+
+
+def list_project_teams(
+    connection: Connection, project: Project, *, limit: int, offset: int
+) -> ProjectTeamList:
+    """List the teams of a project, oldest first."""
+    items, total = project_team.list_for_project(
+        connection, project["id"], limit=limit, offset=offset
+    )
+    return {"items": items, "total": total, "limit": limit, "offset": offset}
+
+
+def add_project_team(
+    connection: Connection, project: Project, caller: Caller, team_id: str, role: str
+) -> ProjectTeamEnvelope:
+    """Give everybody in a team a role; only somebody in it brings a team that is not here yet.
+
+    So nobody makes strangers members by the id of a team, or learns that there is such a team.
+    """
+    project_id = project["id"]
+    if not project_team.change(connection, project_id, team_id, role):
+        team.hold(connection, team_id)
+        if team.find_for_person(connection, team_id, caller.user_id) is None:
+            raise TeamNotFound
+        project_team.add(connection, project_id, team_id, role)
+    effective.refresh(connection, [project_id], team.list_user_ids(connection, team_id))
+    added = project_team.find(connection, project_id, team_id)
+    assert added is not None
+    return {"team": added}
+
+
+def remove_project_team(connection: Connection, project: Project, team_id: str) -> dict[str, Any]:
+    """Take a team out of a project, and its people where nothing else keeps them."""
+    if not project_team.remove(connection, project["id"], team_id):
+        raise TeamNotFound
+    effective.refresh(connection, [project["id"]], team.list_user_ids(connection, team_id))
     return {"ok": True}

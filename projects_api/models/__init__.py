@@ -23,6 +23,7 @@ from projects_api.models import (
     user,
 )
 from projects_api.models.outside import delivery, identity, webhook
+from projects_api.models.teams import project_team, team
 
 __all__ = [
     "api_key",
@@ -41,8 +42,10 @@ __all__ = [
     "job_log",
     "member",
     "project",
+    "project_team",
     "report",
     "stored_answer",
+    "team",
     "timeline",
     "trained_model",
     "usage",

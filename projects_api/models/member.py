@@ -1,10 +1,14 @@
 """Members: who may do what in a project."""
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     Connection,
     Index,
     Text,
+    and_,
     bindparam,
     delete,
     insert,
@@ -39,6 +43,8 @@ COPIED_FIELDS = (*SORT_FIELDS, "name_folded", "description_folded")
 class Member(SQLModel, table=True):
     """A person's role in a project.
 
+    `role` is what holds: the higher one of `direct_role`, which an owner gave to the person, and
+    `team_role`, the highest that a team gives, each null where there is none.
     The columns `project_...` are copies of what the project is sorted by and searched in. Triggers
     keep them equal (migration 0006), so that a person's projects in any order are a walk through
     one index. On SQLite the table is in the order of its key, so that a search finds a person's
@@ -61,6 +67,8 @@ class Member(SQLModel, table=True):
     )
     role: str = Field(max_length=16)
     created_at: str = Field(sa_type=Timestamp)
+    direct_role: str | None = Field(default=None, max_length=16)
+    team_role: str | None = Field(default=None, max_length=16)
     project_name: str | None = Field(default=None, sa_type=binary_text(255))
     project_created_at: str | None = Field(default=None, sa_type=Timestamp)
     project_dataset_count: int | None = Field(default=None, sa_type=BigInteger)
@@ -73,7 +81,13 @@ class Member(SQLModel, table=True):
 members = table_of(Member)
 
 _WITH_USER = select(
-    members.c.user_id, users.c.email, users.c.name, members.c.role, members.c.created_at
+    members.c.user_id,
+    users.c.email,
+    users.c.name,
+    members.c.role,
+    members.c.created_at,
+    members.c.direct_role,
+    members.c.team_role,
 ).join(users, users.c.id == members.c.user_id)
 _HERE = members.c.project_id == bindparam("project_id")
 _LISTING = Listing(_WITH_USER, _HERE, members.c.created_at, members.c.user_id)
@@ -84,33 +98,70 @@ def rank(role: str) -> int:
     return ROLES.index(role)
 
 
+def higher(one: str | None, other: str | None) -> str | None:
+    """Return the higher one of two roles, each of which there need not be."""
+    return max(filter(None, (one, other)), key=rank, default=None)
+
+
 def list_for_project(
     connection: Connection, project_id: str, *, limit: int = ALL_ROWS, offset: int = 0
 ) -> tuple[list[schemas.Member], int]:
     """List members in the order in which they joined, and tell how many there are in all."""
-    return _LISTING.page(connection, project_id=project_id, limit=limit, offset=offset)
+    rows, total = _LISTING.page(connection, project_id=project_id, limit=limit, offset=offset)
+    return [_shown(row) for row in rows], total
+
+
+def find(connection: Connection, project_id: str, user_id: str) -> schemas.Member | None:
+    """Find a member of a project."""
+    row = row_of(connection.execute(_WITH_USER.where(_this(project_id, user_id))))
+    return _shown(row) if row else None
 
 
 def add(connection: Connection, project_id: str, user_id: str, role: str) -> None:
     """Add a person who is no member yet."""
-    row = {"project_id": project_id, "user_id": user_id, "role": role, "created_at": now()}
+    roles = {"role": role, "direct_role": role}
+    row = {"project_id": project_id, "user_id": user_id, **roles, "created_at": now()}
     connection.execute(insert(members), row)
 
 
 def put(connection: Connection, project_id: str, user_id: str, role: str) -> schemas.Member:
-    """Add a person, or change the role of one who is a member already."""
-    this = (members.c.project_id == project_id) & (members.c.user_id == user_id)
-    if not connection.execute(update(members).where(this).values(role=role)).rowcount:
+    """Add a person, or change the role that one who is a member already has beside teams."""
+    if not _set_direct_role(connection, project_id, user_id, role):
         add(connection, project_id, user_id, role)
-    found = row_of(connection.execute(_WITH_USER.where(this)))
+    found = find(connection, project_id, user_id)
     assert found is not None
     return found
 
 
 def remove(connection: Connection, project_id: str, user_id: str) -> bool:
-    """Remove a member; tell whether there was one."""
-    this = (members.c.project_id == project_id) & (members.c.user_id == user_id)
-    return connection.execute(delete(members).where(this)).rowcount == 1
+    """Take from a member the role that teams do not give; tell whether there was one.
+
+    Who has a role by a team stays a member with that one.
+    """
+    this = _this(project_id, user_id) & members.c.direct_role.is_not(None)
+    if connection.execute(delete(members).where(this, members.c.team_role.is_(None))).rowcount:
+        return True
+    kept = {"direct_role": None, "role": members.c.team_role}
+    return connection.execute(update(members).where(this).values(kept)).rowcount == 1
+
+
+def _this(project_id: str, user_id: str) -> ColumnElement[bool]:
+    return and_(members.c.project_id == project_id, members.c.user_id == user_id)
+
+
+def _set_direct_role(connection: Connection, project_id: str, user_id: str, role: str) -> bool:
+    this = _this(project_id, user_id)
+    team_role = connection.scalar(select(members.c.team_role).where(this))
+    changed = {"direct_role": role, "role": higher(role, team_role)}
+    return connection.execute(update(members).where(this).values(changed)).rowcount == 1
+
+
+def _shown(row: Any) -> schemas.Member:
+    """Put by what somebody is a member in the place of the columns that say so."""
+    given = {"direct": row.pop("direct_role"), "teams": row.pop("team_role")}
+    row["through"] = {by: role for by, role in given.items() if role}
+    shown: schemas.Member = row
+    return shown
 
 
 def has_owner(connection: Connection, project_id: str) -> bool:

@@ -164,7 +164,8 @@ def _add_project(connection: Connection, project: dict, people: list[dict]) -> N
         person = {"id": one["user_id"], **{name: one[name] for name in ("email", "name")}}
         role = {name: one[name] for name in ("user_id", "role", "created_at")}
         connection.execute(insert(users.users), {**person, "created_at": one["created_at"]})
-        connection.execute(insert(member.members), {**role, "project_id": project["id"]})
+        roles = {**role, "direct_role": role["role"], "project_id": project["id"]}
+        connection.execute(insert(member.members), roles)
 
 
 def _add_dataset(connection: Connection, one: dict) -> None:
