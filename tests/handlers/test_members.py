@@ -2,7 +2,9 @@
 
 import pytest
 
-FIELDS = {"user_id", "email", "name", "role", "created_at"}
+from projects_api.models.teams import project_team
+
+FIELDS = {"user_id", "email", "name", "role", "created_at", "through"}
 UNKNOWN = "0195d3a0-0000-7000-8000-000000000000"
 
 
@@ -14,7 +16,48 @@ def roles(person, project_id: str) -> dict[str, str]:
     return {item["email"]: item["role"] for item in person.get(path(project_id)).json()["items"]}
 
 
+def through(person, project_id: str) -> dict[str, dict[str, str]]:
+    listed = person.get(path(project_id)).json()["items"]
+    return {item["email"]: item["through"] for item in listed}
+
+
+def teams_path(project_id: str, team_id: str = "") -> str:
+    return f"/api/projects/{project_id}/teams" + (f"/{team_id}" if team_id else "")
+
+
+def bring(person, project_id: str, team_id: str, role: str = "viewer"):
+    return person.post(teams_path(project_id), json={"team_id": team_id, "role": role})
+
+
+@pytest.fixture
+def team_of(owner):
+    """Make a team of the owner and others."""
+
+    def make(*people, name: str = "A team") -> str:
+        team_id = owner.post("/api/teams", json={"name": name}).json()["team_id"]
+        for one in people:
+            answer = owner.post(f"/api/teams/{team_id}/people", json={"email": one.email})
+            assert answer.status_code == 201
+        return team_id
+
+    return make
+
+
 class TestListMembers:
+    def test_tells_by_what_somebody_is_one(self, owner, other, server, project_id, team_of):
+        third = server.person()
+        owner.share(project_id, other, "editor")
+        bring(owner, project_id, team_of(other, third), "viewer")
+        bring(owner, project_id, team_of(third), "admin")
+        assert through(owner, project_id) == {
+            owner.email: {"direct": "owner", "teams": "admin"},
+            other.email: {"direct": "editor", "teams": "viewer"},
+            third.email: {"teams": "admin"},
+        }
+        assert roles(owner, project_id) == {
+            owner.email: "owner", other.email: "editor", third.email: "admin",
+        }
+
     def test_lists_in_the_order_of_joining(self, owner, other, project_id):
         owner.share(project_id, other, "viewer")
         answer = owner.get(path(project_id))
@@ -91,6 +134,15 @@ class TestAddMember:
         owner.share(project_id, other, "viewer")
         assert owner.share(project_id, other, role).status_code == 201
         assert roles(owner, project_id) == {owner.email: "owner", other.email: role}
+
+    def test_a_higher_role_of_a_team_counts(self, owner, other, project_id, team_of):
+        team_id = team_of(other)
+        bring(owner, project_id, team_id, "editor")
+        for role, counts in (("viewer", "editor"), ("admin", "admin"), ("viewer", "editor")):
+            member = owner.share(project_id, other, role).json()["member"]
+            assert member["role"] == counts
+            assert member["through"] == {"direct": role, "teams": "editor"}
+        assert other.get(path(project_id)).json()["caller"]["role"] == "editor"
 
     def test_an_unregistered_address(self, owner, problem, project_id):
         body = {"email": "nobody@example.com"}
@@ -175,3 +227,130 @@ class TestRemoveMember:
     @pytest.mark.parametrize("bad", [UNKNOWN, "not-a-uuid"])
     def test_no_such_project(self, owner, problem, bad):
         problem(owner.delete(path(bad, owner.user_id)), 404, "project-not-found")
+
+    def test_what_a_team_gives_stays(self, owner, other, problem, project_id, team_of):
+        bring(owner, project_id, team_of(other), "viewer")
+        owner.share(project_id, other, "admin")
+        assert owner.delete(path(project_id, other.user_id)).status_code == 200
+        assert through(owner, project_id)[other.email] == {"teams": "viewer"}
+        assert other.get(path(project_id)).json()["caller"]["role"] == "viewer"
+        for person in (owner, other):
+            answer = person.delete(path(project_id, other.user_id))
+            problem(answer, 409, "member-through-team", "Take the person out of the team")
+        assert other.email in roles(owner, project_id)
+
+    def test_the_last_owner_stays_whatever_teams_give(
+        self, owner, other, problem, project_id, team_of
+    ):
+        bring(owner, project_id, team_of(other), "admin")
+        problem(owner.delete(path(project_id, owner.user_id)), 409, "last-owner")
+        assert roles(owner, project_id) == {owner.email: "owner", other.email: "admin"}
+
+
+class TestListProjectTeams:
+    def test_oldest_first_for_every_member(self, owner, other, project_id, team_of):
+        nothing = {"items": [], "total": 0, "limit": 50, "offset": 0}
+        assert owner.get(teams_path(project_id)).json() == nothing
+        ids = [team_of(name=name) for name in ("b", "a", "c")]
+        for team_id, role in zip(ids, ("viewer", "editor", "admin"), strict=True):
+            bring(owner, project_id, team_id, role)
+        owner.share(project_id, other, "viewer")  # who is in none of them
+        listed = other.get(teams_path(project_id)).json()
+        assert [(one["team_id"], one["name"], one["role"]) for one in listed["items"]] == [
+            *((ids[0], "b", "viewer"), (ids[1], "a", "editor"), (ids[2], "c", "admin")),
+        ]
+        assert all(set(one) == {"team_id", "name", "role", "created_at"} for one in listed["items"])
+        page = other.get(teams_path(project_id), params={"limit": 1, "offset": 1}).json()
+        assert page == {"items": listed["items"][1:2], "total": 3, "limit": 1, "offset": 1}
+
+    @pytest.mark.parametrize("bad", [UNKNOWN, "x"])
+    def test_no_such_project(self, owner, problem, bad):
+        problem(owner.get(teams_path(bad)), 404, "project-not-found")
+
+
+class TestAddProjectTeam:
+    def test_makes_its_people_members(self, owner, other, project_id, team_of):
+        team_id = team_of(other, name="Them")
+        answer = bring(owner, project_id, team_id, "editor")
+        assert answer.status_code == 201
+        team = answer.json()["team"]
+        assert (team["team_id"], team["name"], team["role"]) == (team_id, "Them", "editor")
+        assert owner.get(teams_path(project_id)).json()["items"] == [team]
+        assert other.put(f"/api/projects/{project_id}", json={"name": "N"}).status_code == 200
+
+    @pytest.mark.parametrize("role", ["viewer", "editor", "admin"])
+    def test_changes_the_role(self, owner, other, project_id, team_of, role):
+        team_id = team_of(other)
+        for given in ("editor", role):
+            bring(owner, project_id, team_id, given)
+            assert roles(owner, project_id)[other.email] == given
+        assert owner.get(teams_path(project_id)).json()["total"] == 1
+
+    def test_who_brings_a_team_is_in_it(self, owner, other, server, problem, project_id, team_of):
+        stranger = server.person()
+        owner.share(project_id, stranger, "owner")
+        team_id = team_of(other)
+        problem(bring(stranger, project_id, team_id), 404, "team-not-found")
+        problem(bring(owner, project_id, UNKNOWN), 404, "team-not-found")
+        assert other.email not in roles(owner, project_id)
+        # Once it is here, every owner decides on what it may do.
+        bring(owner, project_id, team_id, "admin")
+        assert bring(stranger, project_id, team_id, "viewer").status_code == 201
+        assert roles(owner, project_id)[other.email] == "viewer"
+
+    def test_only_an_owner_does(self, owner, other, problem, project_id, team_of):
+        team_id = team_of(other)
+        owner.share(project_id, other, "admin")
+        problem(bring(other, project_id, team_id), 403, "insufficient-role")
+
+    def test_bounds(self, owner, problem, project_id, team_of, monkeypatch):
+        first, second, third = (team_of() for _ in range(3))
+        monkeypatch.setattr(project_team, "MOST_OF_PROJECT", 2)
+        monkeypatch.setattr(project_team, "MOST_OF_TEAM", 1)
+        for team_id in (first, second):
+            assert bring(owner, project_id, team_id).status_code == 201
+        problem(bring(owner, project_id, third), 409, "too-many-project-teams", "20")
+        another = owner.create_project()
+        problem(bring(owner, another, first), 409, "too-many-team-projects", "100")
+        assert bring(owner, project_id, first, "admin").status_code == 201
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            *({}, {"team_id": UNKNOWN}, {"role": "viewer"}, {"team_id": "x", "role": "viewer"}),
+            *({"team_id": UNKNOWN, "role": "owner"}, {"team_id": UNKNOWN, "role": None}),
+        ],
+    )
+    def test_refuses_what_breaks_the_contract(self, owner, problem, project_id, body):
+        problem(owner.post(teams_path(project_id), json=body), 422, "contract-violation")
+
+
+class TestRemoveProjectTeam:
+    def test_takes_what_the_team_gave(self, owner, other, server, problem, project_id, team_of):
+        direct, by_another = server.person(), server.person()
+        team_id, another = team_of(other, direct, by_another), team_of(by_another)
+        owner.share(project_id, direct, "viewer")
+        bring(owner, project_id, team_id, "admin")
+        bring(owner, project_id, another, "editor")
+        answer = owner.delete(teams_path(project_id, team_id))
+        assert answer.json() == {"ok": True}
+        assert roles(owner, project_id) == {
+            owner.email: "owner", direct.email: "viewer", by_another.email: "editor",
+        }
+        problem(other.get(f"/api/projects/{project_id}"), 404, "project-not-found")
+        again = owner.delete(teams_path(project_id, team_id))
+        problem(again, 404, "team-not-found")
+
+    def test_any_owner_does_and_nobody_else(
+        self, owner, other, server, problem, project_id, team_of
+    ):
+        team_id, second = team_of(other), server.person()
+        bring(owner, project_id, team_id, "admin")
+        owner.share(project_id, second, "owner")
+        problem(other.delete(teams_path(project_id, team_id)), 403, "insufficient-role")
+        assert second.delete(teams_path(project_id, team_id)).status_code == 200
+        assert other.email not in roles(owner, project_id)
+
+    @pytest.mark.parametrize("bad", [UNKNOWN, "x"])
+    def test_no_such_team(self, owner, problem, project_id, bad):
+        problem(owner.delete(teams_path(project_id, bad)), 404, "team-not-found")
