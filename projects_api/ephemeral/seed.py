@@ -10,7 +10,7 @@ from projects_api.app.services import Services
 from projects_api.archive.importing import Unpacked, unpack
 from projects_api.archive.rows import insert_members, insert_project
 from projects_api.files.content import Content
-from projects_api.models import api_key, blob, member, user
+from projects_api.models import api_key, blob, member, team, user
 from projects_api.models.user import users
 
 DEMO = Path(__file__).parent / "seeds" / "demo.zip"
@@ -40,6 +40,8 @@ PEOPLE = {
 """By their role in the project, of which the stranger and the server's operator have none."""
 LAPTOP_KEY_ID = "019c46ac-1180-7e92-b6f3-5a0d7c9e8b21"
 """A key of the owner that nobody asks with: it can be looked at, and deleted."""
+TEAM_ID = "019c46c0-1a20-7c31-9d4e-2b6f8a0c1e57"
+"""A team of the owner and the editor, in no project yet."""
 
 _PERSON = ("id", "email", "name", "created_at")
 
@@ -79,6 +81,9 @@ def seed_database(services: Services, archive: Path | None, folder: Path) -> See
                 name="laptop",
                 scopes=("read",),
             )
+            team.create(connection, owner_id, name="Data science", team_id=TEAM_ID)
+            editor_id = user.find_id(connection, PEOPLE["editor"].email)
+            team.put_person(connection, TEAM_ID, str(editor_id), "member")
     return Seed(keys, project_id, files)
 
 

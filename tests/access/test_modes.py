@@ -21,6 +21,7 @@ QUICK_READS = {
     *("list_audit_entries", "list_all_audit_entries", "list_people", "list_jobs"),
     *("list_keys", "get_key", "list_all_keys", "get_any_key"),
     *("list_webhooks", "list_deliveries"),
+    *("list_project_teams", "list_teams", "get_team", "list_team_people"),
 }
 """Those that ask the database for a few rows, and nothing and nobody else."""
 OTHERS = {
@@ -33,6 +34,8 @@ OTHERS = {
         *("create_deployment", "promote_deployment", "rollback_deployment"),
         *("deactivate_deployment", "create_report", "predict_dataset"),
         *("delete_webhook", "redeliver"),
+        *("add_project_team", "remove_project_team", "create_team", "update_team"),
+        *("delete_team", "add_team_person", "remove_team_person"),
     },
     Mode.DOWNLOAD: {"export_project", "download_dataset", "download_model", "download_report"},
     Mode.UPLOAD: {"import_project", "upload_dataset", "upload_dataset_version", "create_webhook"},

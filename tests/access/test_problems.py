@@ -18,6 +18,7 @@ STATUSES = {
         *("deployment-not-found", "experiment-not-found", "job-not-found", "key-not-found"),
         *("member-not-found", "model-not-found", "not-found", "person-not-found"),
         *("project-not-found", "report-not-found", "user-not-registered", "webhook-not-found"),
+        *("team-not-found", "team-person-not-found"),
     },
     405: {"method-not-allowed"},
     409: {
@@ -25,6 +26,8 @@ STATUSES = {
         *("job-ended", "key-outlives", "last-owner", "model-deployed", "model-unusable"),
         *("no-model-yet", "nothing-to-roll-back", "own-account", "report-not-ready"),
         *("request-running", "too-many-keys", "too-many-webhooks"),
+        *("last-maintainer", "member-through-team", "team-full", "too-many-project-teams"),
+        *("too-many-team-projects", "too-many-teams"),
     },
     412: {"condition-unmet", "precondition-failed"},
     413: {"compression-ratio-exceeded", "quota-exceeded", "too-large"},

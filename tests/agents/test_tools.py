@@ -31,6 +31,7 @@ OTHERWISE = {
     "delete_webhook": "404",
     "list_deliveries": "404",
     "redeliver": "404",
+    "remove_team_person": "404",  # the team was deleted before
     # The seed has no job, and its key was deleted before.
     **dict.fromkeys(("cancel_job", "revoke_key"), "404"),
 }

@@ -121,7 +121,9 @@ class TestModules:
         unused = {name for name in names if f'"{name}"' not in text}
         webhooks = {"list_webhooks", "create_webhook", "delete_webhook", "list_deliveries"}
         keys = {"get_key", "get_any_key"}
-        assert unused == {"explain_experiment", "redeliver", *keys, *webhooks}
+        teams = {name for name in names if "team" in name}
+        assert len(teams) == 11
+        assert unused == {"explain_experiment", "redeliver", *keys, *webhooks, *teams}
 
     def test_are_as_written(self, capsys, monkeypatch, tmp_path):
         assert make_console.main(["--check"]) == 0

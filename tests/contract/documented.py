@@ -26,6 +26,7 @@ from projects_api.models import project as projects
 from projects_api.models import user as users
 from projects_api.models.base import fold, new_id
 from projects_api.models.outside import delivery, webhook
+from projects_api.models.teams import project_team, team
 from projects_api.openapi import contract
 from tests.conftest import Person, Server
 from tests.training import Training
@@ -144,6 +145,7 @@ def documented(server: Server, training: Training):
         connection.execute(insert(report.reports), answer_of("list_reports")["items"])
         _add_deployments(connection)
         _add_webhooks(connection)
+        _add_teams(connection, project["id"])
     try:
         alice, bob = (
             Person(server, one["user_id"], one["email"], server.key(one["user_id"]))
@@ -153,6 +155,7 @@ def documented(server: Server, training: Training):
     finally:
         with server.services.database.transaction() as connection:
             connection.execute(delete(projects.projects))
+            connection.execute(delete(team.teams))
             ids = [one["user_id"] for one in people]
             connection.execute(delete(users.users).where(users.users.c.id.in_(ids)))
 
@@ -164,7 +167,8 @@ def _add_project(connection: Connection, project: dict, people: list[dict]) -> N
         person = {"id": one["user_id"], **{name: one[name] for name in ("email", "name")}}
         role = {name: one[name] for name in ("user_id", "role", "created_at")}
         connection.execute(insert(users.users), {**person, "created_at": one["created_at"]})
-        roles = {**role, "direct_role": role["role"], "project_id": project["id"]}
+        given = {"direct_role": one["through"]["direct"], "team_role": one["through"]["teams"]}
+        roles = {**role, **given, "project_id": project["id"]}
         connection.execute(insert(member.members), roles)
 
 
@@ -286,3 +290,16 @@ def _add_file(
         },
     )
     return artifact_id
+
+
+def _add_teams(connection: Connection, project_id: str) -> None:
+    one = answer_of("get_team")["team"]
+    people = answer_of("list_team_people")["items"]
+    made = {name: one[name] for name in ("id", "name", "created_at")}
+    connection.execute(insert(team.teams), {**made, "made_by": people[0]["user_id"]})
+    for each in people:
+        person = {name: each[name] for name in ("user_id", "role", "created_at")}
+        connection.execute(insert(team.team_people), {**person, "team_id": one["id"]})
+    for each in answer_of("list_project_teams")["items"]:
+        given = {name: each[name] for name in ("team_id", "role", "created_at")}
+        connection.execute(insert(project_team.project_teams), {**given, "project_id": project_id})

@@ -54,6 +54,9 @@ _models: dict[str, str] = {}
 _deployments: dict[str, str] = {}
 _webhooks: dict[str, str] = {}
 _keys: set[str] = set()
+_teams: dict[str, None] = {}
+_project_teams: dict[tuple[str, str], None] = {}
+_team_people: dict[tuple[str, str], None] = {}
 _numbers = itertools.count()
 
 
@@ -94,8 +97,9 @@ def _deleted_project(path, _case, _answer):
         for gone in [one for one, owner in known.items() if owner == path["project_id"]]:
             del known[gone]
             _gone.add(gone)
-    for pair in [pair for pair in _members if pair[0] == path["project_id"]]:
-        del _members[pair]
+    for pairs in (_members, _project_teams):
+        for pair in [pair for pair in pairs if pair[0] == path["project_id"]]:
+            del pairs[pair]
 
 
 def _added_member(path, _case, answer):
@@ -109,6 +113,38 @@ def _listed_members(path, _case, answer):
 
 def _removed_member(path, _case, _answer):
     _members.pop((path["project_id"], path["member_id"]), None)
+
+
+def _created_team(_path, _case, answer):
+    _teams[answer["team_id"]] = None
+
+
+def _listed_teams(_path, _case, answer):
+    _teams.update(dict.fromkeys(item["id"] for item in answer["items"]))
+
+
+def _deleted_team(path, _case, _answer):
+    _teams.pop(path["team_id"], None)
+    for pair in [pair for pair in _project_teams if pair[1] == path["team_id"]]:
+        del _project_teams[pair]
+    for pair in [pair for pair in _team_people if pair[0] == path["team_id"]]:
+        del _team_people[pair]
+
+
+def _added_project_team(path, _case, answer):
+    _project_teams[path["project_id"], answer["team"]["team_id"]] = None
+
+
+def _removed_project_team(path, _case, _answer):
+    _project_teams.pop((path["project_id"], path["team_id"]), None)
+
+
+def _added_team_person(path, _case, answer):
+    _team_people[path["team_id"], answer["person"]["user_id"]] = None
+
+
+def _removed_team_person(path, _case, _answer):
+    _team_people.pop((path["team_id"], path["user_id"]), None)
 
 
 def _uploaded_dataset(_path, case, answer):
@@ -180,6 +216,13 @@ _LEARN = {
     "add_member": _added_member,
     "list_members": _listed_members,
     "remove_member": _removed_member,
+    "create_team": _created_team,
+    "list_teams": _listed_teams,
+    "delete_team": _deleted_team,
+    "add_project_team": _added_project_team,
+    "remove_project_team": _removed_project_team,
+    "add_team_person": _added_team_person,
+    "remove_team_person": _removed_team_person,
     "upload_dataset": _uploaded_dataset,
     "list_datasets": _listed_datasets,
     "delete_dataset": _deleted_dataset,
@@ -241,9 +284,18 @@ _KNOWN = {
     "model_id": _models,
     "deployment_id": _deployments,
     "webhook_id": _webhooks,
+    "team_id": _teams,
     "project_id": _projects,
 }
 """What there is, by the name of its id; that of a project last, for others are in one."""
+
+
+_PAIRS = {
+    ("project_id", "member_id"): _members,
+    ("project_id", "team_id"): _project_teams,
+    ("team_id", "user_id"): _team_people,
+}
+"""What there is of a thing in another one, by the names of both ids."""
 
 
 @schemathesis.hook("flatmap_path_parameters")
@@ -264,10 +316,12 @@ _choices = st.sampled_from(range(4096))
 
 def _with_live_ids(parameters, choice):
     live = {}
-    if member_id := parameters.get("member_id"):
-        live = _live(member_id, "pair", _members, choice)
+    if pairs := next(
+        (one for one in _PAIRS if one[1] in parameters and one[0] in parameters), None
+    ):
+        live = _live(parameters[pairs[1]], "pair", _PAIRS[pairs], choice)
         if pair := live.get("pair"):
-            live = dict(zip(("project_id", "member_id"), pair, strict=True))
+            live = dict(zip(pairs, pair, strict=True))
     elif name := next((one for one in _KNOWN if one in parameters), None):
         live = _live(parameters[name], name, _KNOWN[name], choice)
     version = parameters.get("version")
@@ -302,6 +356,19 @@ def with_a_live_version(context, form):
     live = _live(body.get("dataset_version_id"), "dataset_version_id", {})
     filled = _filled(body, live)
     return replace(form, body=filled) if form is not body and hasattr(form, "body") else filled
+
+
+# --- teams ---
+
+
+@schemathesis.hook("map_body").apply_to(operation_id="add_project_team")
+def with_a_live_team(context, form):
+    """Bring teams that there are; what is wrong about a body stays wrong."""
+    body = getattr(form, "body", form)
+    if not isinstance(body, dict):
+        return form
+    live = _live(body.get("team_id"), "team_id", _teams)
+    return _rebuilt(form, {name: live.get(name, value) for name, value in body.items()})
 
 
 # --- keys ---
@@ -551,6 +618,8 @@ ACCEPTED = {
     ("create_webhook", RejectedPositiveData): "address-refused",
     # What is not found is the person, and not the project that was just created.
     ("add_member", EnsureResourceAvailability): "user-not-registered",
+    ("add_team_person", EnsureResourceAvailability): "user-not-registered",
+    ("add_project_team", EnsureResourceAvailability): "team-not-found",
 }
 """Of an operation and a check, the kinds of problems that the documented facts ask for."""
 

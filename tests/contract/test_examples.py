@@ -35,6 +35,7 @@ from projects_api.models import (
 from projects_api.models import project as projects
 from projects_api.models.base import Timestamp, new_id
 from projects_api.models.outside import delivery, webhook
+from projects_api.models.teams import project_team, team
 from projects_api.processes import turns
 from projects_api.settings import Settings
 from projects_api.webhooks import destinations
@@ -128,8 +129,9 @@ def at(monkeypatch):
             api_key,
             user,
             webhook,
+            team,
         )
-        for module in (*made, member):
+        for module in (*made, member, project_team):
             monkeypatch.setattr(module, "now", lambda: moment)
         for module in (*made, dataset_predictions):
             if identifier := ids.get(module.__name__.rpartition(".")[2]):
@@ -268,6 +270,24 @@ def add_member(world: World, at, _media_type: str) -> requests.Response:
     assert send(world.alice, "remove_member").status_code == 200
     at(answer_of("add_member")["member"]["created_at"])
     return send(world.alice, "add_member")
+
+
+def add_project_team(world: World, at, _media_type: str) -> requests.Response:
+    assert send(world.alice, "remove_project_team").status_code == 200
+    at(answer_of("add_project_team")["team"]["created_at"])
+    return send(world.alice, "add_project_team")
+
+
+def create_team(world: World, at, _media_type: str) -> requests.Response:
+    made = answer_of("create_team")
+    at(made["team"]["created_at"], team=made["team_id"])
+    return send(world.alice, "create_team")
+
+
+def add_team_person(world: World, at, _media_type: str) -> requests.Response:
+    assert send(world.alice, "remove_team_person").status_code == 200
+    at(answer_of("add_team_person")["person"]["created_at"])
+    return send(world.alice, "add_team_person")
 
 
 def upload_dataset(world: World, at, _media_type: str) -> requests.Response:
@@ -464,6 +484,9 @@ PREPARED = {
         create_project,
         update_project,
         add_member,
+        add_project_team,
+        create_team,
+        add_team_person,
         upload_dataset,
         upload_dataset_version,
         get_dataset_columns,
@@ -672,7 +695,47 @@ class Provoke:
     def job_ended(self):
         return send(laptop(self.world), "cancel_job")
 
+    def team_not_found(self):
+        return send(self.world.server.person(), "get_team")
+
+    def team_person_not_found(self):
+        assert send(self.alice, "remove_team_person").status_code == 200
+        return send(self.alice, "remove_team_person")
+
+    def member_through_team(self):
+        assert send(self.alice, "remove_member").status_code == 200
+        return send(self.alice, "remove_member")
+
+    def last_maintainer(self):
+        body = {"email": self.alice.email, "role": "member"}
+        return send(self.alice, "add_team_person", json=body)
+
+    def too_many_teams(self):
+        self.monkeypatch.setattr(team, "MOST_OF_PERSON", 1)
+        return send(self.alice, "create_team")
+
+    def team_full(self):
+        self.monkeypatch.setattr(team, "MOST_PEOPLE", 2)
+        body = {"email": self.world.server.person().email}
+        return send(self.alice, "add_team_person", json=body)
+
+    def too_many_project_teams(self):
+        self.monkeypatch.setattr(project_team, "MOST_OF_PROJECT", 1)
+        made = self.alice.post("/api/teams", json={"name": "Another"}).json()
+        body = {"team_id": made["team_id"], "role": "viewer"}
+        return send(self.alice, "add_project_team", json=body)
+
+    def too_many_team_projects(self):
+        self.monkeypatch.setattr(project_team, "MOST_OF_TEAM", 1)
+        body = {"team_id": answer_of("get_team")["team"]["id"], "role": "viewer"}
+        return self.alice.post(
+            f"/api/projects/{self.alice.create_project()}/teams",
+            json=body,
+            headers={"X-Request-Id": REQUEST_ID},
+        )
+
     def member_not_found(self):
+        assert send(self.alice, "remove_project_team").status_code == 200
         assert send(self.alice, "remove_member").status_code == 200
         return send(self.alice, "remove_member")
 

@@ -55,6 +55,12 @@ LUCKY = {
     "predict_with_deployment",
     "promote_deployment",
     "remove_member",
+    "add_project_team",
+    "remove_project_team",
+    "add_team_person",
+    "remove_team_person",
+    "update_team",
+    "delete_team",
     "rollback_deployment",
     "upload_dataset",
     "upload_dataset_version",
@@ -90,6 +96,9 @@ READS = (
     "list_engine_runs",
     "list_experiments",
     "list_members",
+    "list_project_teams",
+    "get_team",
+    "list_team_people",
     "download_report",
     "get_report",
     "list_reports",
@@ -111,6 +120,12 @@ OUT_OF_REACH = {
     "delete_key": {"403"},
     # Nobody has a hundred keys, and those that ask do not expire.
     "create_key": {"409", "413"},
+    "list_teams": {"403"},
+    "create_team": {"403", "413"},
+    "update_team": {"413"},
+    # No team has a hundred people, and no generated id is of one who is in it.
+    "add_team_person": {"409", "413"},
+    "add_project_team": {"413"},
     # A job that the caller may not see is not found.
     "get_job": {"403"},
     # No worker trains anything.
@@ -207,9 +222,17 @@ def shared_projects(server, people, training):
                 "target_column": "a",
                 "member_id": owner.user_id,
                 "report_id": server.add_report(project_id),
+                "team_id": shared_team(owner, viewer),
             }
         )
     return shared
+
+
+def shared_team(owner, viewer) -> str:
+    team_id = owner.post("/api/teams", json={"name": "Shared"}).json()["team_id"]
+    taken = owner.post(f"/api/teams/{team_id}/people", json={"email": viewer.email})
+    assert taken.status_code == 201, taken.text
+    return team_id
 
 
 @pytest.mark.timeout(0 if "FUZZING_EXAMPLES" in os.environ else 900)

@@ -22,10 +22,11 @@ REFUSED = {
     "list_deliveries": "webhook-not-found",
     "redeliver": "webhook-not-found",
     "give_feedback": "inputs-refused",
+    "remove_project_team": "team-not-found",
 }
 """What no example can do: send a whole archive, delete what is deployed, stop what has ended, ask
-for work that nobody gave, send to a host that is not there, and know the labels of another model
-than the documented one."""
+for work that nobody gave, remove a team that nobody brought, send to a host that is not there, and
+know the labels of another model than the documented one."""
 
 
 def _body_of(operation: Place) -> dict:

@@ -55,7 +55,9 @@ class TestListMembers:
             third.email: {"teams": "admin"},
         }
         assert roles(owner, project_id) == {
-            owner.email: "owner", other.email: "editor", third.email: "admin",
+            owner.email: "owner",
+            other.email: "editor",
+            third.email: "admin",
         }
 
     def test_lists_in_the_order_of_joining(self, owner, other, project_id):
@@ -335,7 +337,9 @@ class TestRemoveProjectTeam:
         answer = owner.delete(teams_path(project_id, team_id))
         assert answer.json() == {"ok": True}
         assert roles(owner, project_id) == {
-            owner.email: "owner", direct.email: "viewer", by_another.email: "editor",
+            owner.email: "owner",
+            direct.email: "viewer",
+            by_another.email: "editor",
         }
         problem(other.get(f"/api/projects/{project_id}"), 404, "project-not-found")
         again = owner.delete(teams_path(project_id, team_id))

@@ -14,6 +14,7 @@ from projects_api.contract.resolver import operations
 from projects_api.models import api_key, job
 from projects_api.models.base import to_text
 from projects_api.models.outside import delivery
+from projects_api.models.teams import team
 from projects_api.openapi import contract
 from tests.archives import empty_export
 
@@ -36,6 +37,9 @@ LEAST_ROLE = {
     "list_members": "viewer",
     "add_member": "owner",
     "remove_member": "owner",
+    "list_project_teams": "viewer",
+    "add_project_team": "owner",
+    "remove_project_team": "owner",
     "get_timeline": "viewer",
     "export_project": "viewer",
     "import_project": "anybody",
@@ -94,6 +98,14 @@ LEAST_ROLE = {
     "get_usage": "anybody",
     "list_audit_entries": "owner",
     "list_all_audit_entries": "operator",
+    "list_teams": "anybody",
+    "create_team": "anybody",
+    "get_team": "anybody",
+    "update_team": "anybody",
+    "delete_team": "anybody",
+    "list_team_people": "anybody",
+    "add_team_person": "anybody",
+    "remove_team_person": "anybody",
     "list_keys": "anybody",
     "create_key": "anybody",
     "get_key": "anybody",
@@ -119,6 +131,9 @@ READS = {
 CREATES = {
     "create_project",
     "add_member",
+    "add_project_team",
+    "create_team",
+    "add_team_person",
     "upload_dataset",
     "upload_dataset_version",
     "create_experiment",
@@ -129,6 +144,12 @@ CREATES = {
     "create_person",
     "create_person_key",
 }
+OWN = {
+    **dict.fromkeys(("get_key", "delete_key"), "key"),
+    **dict.fromkeys(("get_team", "update_team", "delete_team", "list_team_people"), "team"),
+    **dict.fromkeys(("add_team_person", "remove_team_person"), "team"),
+}
+"""What is found by whose it is alone: here the owner's."""
 STARTS = {
     "import_project",
     "predict_dataset",
@@ -157,6 +178,7 @@ class World:
     waiting_id: str
     webhook_id: str
     delivery_id: str
+    team_id: str
 
 
 REQUESTS: dict[str, Callable[[World], tuple[str, str, dict[str, Any]]]] = {
@@ -174,6 +196,17 @@ REQUESTS: dict[str, Callable[[World], tuple[str, str, dict[str, Any]]]] = {
     "remove_member": lambda w: (
         "DELETE",
         f"/api/projects/{w.project_id}/members/{w.other_id}",
+        {},
+    ),
+    "list_project_teams": lambda w: ("GET", f"/api/projects/{w.project_id}/teams", {}),
+    "add_project_team": lambda w: (
+        "POST",
+        f"/api/projects/{w.project_id}/teams",
+        {"json": {"team_id": w.team_id, "role": "editor"}},
+    ),
+    "remove_project_team": lambda w: (
+        "DELETE",
+        f"/api/projects/{w.project_id}/teams/{w.team_id}",
         {},
     ),
     "get_timeline": lambda w: ("GET", f"/api/projects/{w.project_id}/timeline", {}),
@@ -310,6 +343,22 @@ REQUESTS: dict[str, Callable[[World], tuple[str, str, dict[str, Any]]]] = {
     "get_usage": lambda w: ("GET", "/api/usage", {}),
     "list_audit_entries": lambda w: ("GET", f"/api/projects/{w.project_id}/audit", {}),
     "list_all_audit_entries": lambda w: ("GET", "/api/admin/audit", {}),
+    "list_teams": lambda w: ("GET", "/api/teams", {}),
+    "create_team": lambda w: ("POST", "/api/teams", {"json": {"name": "T"}}),
+    "get_team": lambda w: ("GET", f"/api/teams/{w.team_id}", {}),
+    "update_team": lambda w: ("PUT", f"/api/teams/{w.team_id}", {"json": {"name": "T"}}),
+    "delete_team": lambda w: ("DELETE", f"/api/teams/{w.team_id}", {}),
+    "list_team_people": lambda w: ("GET", f"/api/teams/{w.team_id}/people", {}),
+    "add_team_person": lambda w: (
+        "POST",
+        f"/api/teams/{w.team_id}/people",
+        {"json": {"email": w.other_email}},
+    ),
+    "remove_team_person": lambda w: (
+        "DELETE",
+        f"/api/teams/{w.team_id}/people/{w.other_id}",
+        {},
+    ),
     "list_keys": lambda w: ("GET", "/api/keys", {}),
     "create_key": lambda w: ("POST", "/api/keys", {"json": {"name": "K", "scopes": ["write"]}}),
     "get_key": lambda w: ("GET", f"/api/keys/{w.key_id}", {}),
@@ -359,8 +408,8 @@ def expected(operation: str, caller: str) -> tuple[int, str | None]:
         return 403, "insufficient-scope"
     if least == "operator":
         return (success, None) if caller == "operator" else (403, "insufficient-scope")
-    if operation in {"get_key", "delete_key"}:  # of whom it is
-        return (success, None) if caller == "owner" else (404, "key-not-found")
+    if kind := OWN.get(operation):
+        return (success, None) if caller == "owner" else (404, f"{kind}-not-found")
     if least == "anybody":
         return success, None
     if caller in {"stranger", "operator"}:  # who operates the server is no member for that
@@ -386,6 +435,7 @@ def much_of_each():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(api_key, "MAX_LIVE", 100_000)
         patch.setattr(job, "MAX_WAITING", 100_000)
+        patch.setattr(team, "MOST_OF_PERSON", 100_000)
         yield
 
 
@@ -428,7 +478,17 @@ def make_world(server, people, training) -> World:
         owner.post("/api/keys", json={"name": "K", "scopes": ["read"]}).json()["key_id"],
         server.add_job(None, people["other"].user_id),
         *add_delivery(server, owner, project_id),
+        add_team(owner, people["other"], project_id),
     )
+
+
+def add_team(owner, other, project_id: str) -> str:
+    """Bring a team of the two into the project; give its id."""
+    team_id = owner.post("/api/teams", json={"name": "A team"}).json()["team_id"]
+    owner.post(f"/api/teams/{team_id}/people", json={"email": other.email})
+    body = {"team_id": team_id, "role": "viewer"}
+    assert owner.post(f"/api/projects/{project_id}/teams", json=body).status_code == 201
+    return team_id
 
 
 def add_delivery(server, owner, project_id: str) -> tuple[str, str]:

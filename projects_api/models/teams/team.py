@@ -111,12 +111,14 @@ def hold(connection: Connection, team_id: str) -> None:
     connection.execute(select(teams.c.id).where(teams.c.id == team_id).with_for_update())
 
 
-def create(connection: Connection, user_id: str, *, name: str) -> schemas.Team:
+def create(
+    connection: Connection, user_id: str, *, name: str, team_id: str | None = None
+) -> schemas.Team:
     """Make a team whose maintainer is this person, who must be held. Raises TooManyTeams."""
     made = select(func.count()).where(teams.c.made_by == user_id)
     if connection.execute(made).scalar_one() >= MOST_OF_PERSON:
         raise TooManyTeams
-    team_id, moment = new_id(), now()
+    team_id, moment = team_id or new_id(), now()
     row = {"id": team_id, "name": name, "made_by": user_id, "created_at": moment}
     connection.execute(insert(teams), row)
     _add_person(connection, team_id, user_id, "maintainer")
