@@ -12,6 +12,8 @@ from projects_api.openapi import contract
 
 _KEPT = ("type", "enum", "minimum", "maximum", "default")
 _MOST_DESCRIPTION = 90
+_NO_BOUND = 2**31 - 1
+"""The least maximum that is there for machines alone, and tells an agent nothing."""
 _MOST_ENUM = 20
 _SENTENCE = re.compile(r"^.*?[.;](?= |$)", re.DOTALL)
 
@@ -32,6 +34,8 @@ def slim(schema: Any, description: str | None = None, depth: int = 0) -> Schema:
     """Return a schema without patterns, formats, examples and most of its texts."""
     schema = whole(schema)
     kept: Schema = {name: schema[name] for name in _KEPT if name in schema}
+    if kept.get("maximum", 0) >= _NO_BOUND:
+        del kept["maximum"]
     if len(kept.get("enum", ())) > _MOST_ENUM:
         del kept["enum"]
     if told := first_sentence(description or schema.get("description", "")):
