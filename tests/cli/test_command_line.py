@@ -25,6 +25,7 @@ from projects_api.database.schema import upgrade
 from projects_api.files.content import describe
 from projects_api.models import project, user
 from projects_api.models.blob import blob_leases, blobs
+from projects_api.models.member import members
 from projects_api.models.project import projects
 from projects_api.settings import Settings
 from tests.conftest import Person
@@ -316,6 +317,33 @@ class TestPeopleAndKeys:
                     ("admin@example.com", "owner")
                 ]
 
+    def test_who_leaves_leaves_no_team_without_a_maintainer(self, deployment):
+        with deployment.serve() as process:
+            admin = person_of(process)
+            for name in ("ann", "bob"):
+                deployment.run("users", "add", f"{name}@example.com")
+            ann, bob = (
+                with_key(process, deployment.run("keys", "create", f"{name}@example.com"))
+                for name in ("ann", "bob")
+            )
+            team_id = ann.post("/api/teams", json={"name": "Ours"}).json()["team_id"]
+            for name in ("bob", "admin"):
+                body = {"email": f"{name}@example.com"}
+                assert ann.post(f"/api/teams/{team_id}/people", json=body).status_code == 201
+            project_id = admin.post("/api/projects", json={"name": "P"}).json()["project_id"]
+            body = {"team_id": team_id, "role": "viewer"}
+            assert admin.post(f"/api/projects/{project_id}/teams", json=body).status_code == 201
+            words = ("users", "remove", "ann@example.com")
+            assert "maintains 1 teams" in deployment.run(*words, status=1)
+            deployment.run(*words, "--heir", "bob@example.com")
+            people = bob.get(f"/api/teams/{team_id}/people").json()["items"]
+            assert {one["email"]: one["role"] for one in people} == {
+                "bob@example.com": "maintainer",
+                "admin@example.com": "member",
+            }
+            assert bob.get(f"/api/projects/{project_id}").status_code == 200
+            assert "FAULT  members" not in deployment.run("doctor")
+
     def test_who_is_deactivated_keeps_keys_that_do_not_work(self, deployment):
         with deployment.serve() as process:
             operator = person_of(process)
@@ -543,6 +571,9 @@ class TestDoctor:
             )
             project_id = changed.scalar_one()
             missing = connection.scalars(select(blobs.c.sha256).limit(1)).one()
+            demoted = update(members).where(members.c.project_id == project_id)
+            demoted = demoted.values(role="viewer").returning(members.c.user_id)
+            user_id = connection.execute(demoted).scalars().first()
         store = used.services.artifacts.store
         store.delete(missing)
         file = tmp_path / "orphan"
@@ -554,6 +585,7 @@ class TestDoctor:
         assert f"content {missing} should have 8 bytes, and has None" in faults
         assert f"content {orphan.sha256} has no row" in faults
         assert "FAULT  counts equal what they count" in faults
+        assert f"user {user_id} has another role in project {project_id} than was given" in faults
         assert "FAULT  artifact store" in faults
         assert "ok     database" in faults
 

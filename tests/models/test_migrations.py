@@ -13,6 +13,7 @@ from sqlalchemy import inspect, text
 from projects_api.database import Database, schema
 from projects_api.models import dataset, member, project, user
 from projects_api.models.base import metadata
+from projects_api.models.teams import effective, project_team, team
 
 AT_ONCE = 4
 UPGRADE = """
@@ -183,6 +184,45 @@ class TestSearchWithoutAnIndex:
             assert indexed == set(connection.scalars(text("SELECT number FROM members")))
             assert len(indexed) == 3
         self.follow(before)
+
+
+class TestTeamsInProjects:
+    """Migration 0015, with data."""
+
+    def roles(self, database: Database, columns: str = "role") -> list[tuple]:
+        query = f"SELECT user_id, project_id, {columns} FROM members ORDER BY 1, 2"
+        with database.transaction(writing=False) as connection:
+            return [tuple(map(str, row)) for row in connection.execute(text(query))]
+
+    @pytest.fixture
+    def before(self, database) -> Database:
+        with database.transaction() as connection:
+            command.upgrade(schema._config(connection), "0014")
+            for statement in FILL:
+                connection.execute(text(statement))
+        return database
+
+    def test_up_what_was_given_is_given_directly(self, before):
+        kept = self.roles(before)
+        assert len(kept) == 3
+        schema.upgrade(before)
+        assert self.roles(before) == kept
+        assert self.roles(before, "direct_role") == kept
+        assert {row[2] for row in self.roles(before, "team_role")} == {"None"}
+
+    def test_down_nobody_is_one_by_a_team(self, before):
+        schema.upgrade(before)
+        with before.transaction() as connection:
+            one, other, first, second = IDS
+            team_id = team.create(connection, one, name="T")["id"]
+            team.put_person(connection, team_id, other, "member")
+            for project_id in (first, second):
+                project_team.add(connection, project_id, team_id, "admin")
+            effective.refresh(connection, [first, second], [one, other])
+        expected = [(one, first, "owner"), (one, second, "owner"), (other, first, "admin")]
+        assert self.roles(before) == [*expected, (other, second, "admin")]
+        downgrade(before, "0014")
+        assert self.roles(before) == [*expected[:2], (other, second, "viewer")]
 
 
 def test_an_upgrade_of_what_is_up_to_date_changes_nothing(database):
