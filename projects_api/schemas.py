@@ -1128,6 +1128,38 @@ class TeamPersonEnvelope(TypedDict):
     person: TeamPerson
 
 
+class ServiceAccount(TypedDict):
+    """An account for a program."""
+
+    id: str
+    name: str
+    email: str
+    created_at: str
+    deactivated_at: str | None
+
+
+class ServiceAccountList(TypedDict):
+    """A page of service accounts."""
+
+    items: list[ServiceAccount]
+    total: int
+    limit: int
+    offset: int
+
+
+class ServiceAccountCreated(TypedDict):
+    """The new service account and, once more, its id."""
+
+    account_id: str
+    account: ServiceAccount
+
+
+class ServiceAccountEnvelope(TypedDict):
+    """One service account."""
+
+    account: ServiceAccount
+
+
 KeyScope = Literal["read", "write", "predict", "admin"]
 
 
@@ -1142,6 +1174,23 @@ class ApiKey(TypedDict):
     created_at: str
     expires_at: str | None
     last_used_at: str | None
+
+
+class ServiceAccountKeyList(TypedDict):
+    """A page of a service account's keys."""
+
+    items: list[ApiKey]
+    total: int
+    limit: int
+    offset: int
+
+
+class KeyCreated(TypedDict):
+    """A new key, and its secret."""
+
+    key_id: str
+    key: ApiKey
+    secret: str
 
 
 class KeyCaller(TypedDict):
@@ -1160,14 +1209,6 @@ class KeyList(TypedDict):
     total: int
     limit: int
     offset: int
-
-
-class KeyCreated(TypedDict):
-    """A new key, and its secret."""
-
-    key_id: str
-    key: ApiKey
-    secret: str
 
 
 class KeyEnvelope(TypedDict):

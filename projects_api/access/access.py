@@ -25,6 +25,7 @@ from projects_api.access.problems import (
     PersonNotFound,
     ProjectNotFound,
     ReportNotFound,
+    ServiceAccountNotFound,
     TeamNotFound,
     TeamPersonNotFound,
     WebhookNotFound,
@@ -68,6 +69,7 @@ NOT_FOUND: Mapping[str, type[NotFound]] = {
     "key_id": KeyNotFound,
     "person_id": PersonNotFound,
     "team_id": TeamNotFound,
+    "account_id": ServiceAccountNotFound,
     "user_id": TeamPersonNotFound,
 }
 

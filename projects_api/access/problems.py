@@ -155,6 +155,35 @@ class UrlRefused(Problem):
     title = "The address is refused"
 
 
+class NotForServiceAccounts(Problem):
+    """A service account asks for what only people may have."""
+
+    status = 403
+    slug = "not-for-service-accounts"
+    title = "Not for service accounts"
+    detail = (
+        "A service account makes no service accounts, and none of its keys has the scope `admin`. "
+        "Use a key of a person."
+    )
+
+
+class ServiceAccountNotFound(NotFound):
+    """No such service account of the caller."""
+
+    slug = "service-account-not-found"
+    title = "No such service account"
+    detail = "No service account of yours has this id. List the service accounts to see their ids."
+
+
+class TooManyServiceAccounts(Problem):
+    """A person has as many service accounts as one may."""
+
+    status = 409
+    slug = "too-many-service-accounts"
+    title = "Too many service accounts"
+    detail = "A person has at most 20 service accounts. Delete one that is not needed any more."
+
+
 class TeamNotFound(NotFound):
     """No such team, or none that the caller may know of."""
 

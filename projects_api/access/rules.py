@@ -18,11 +18,13 @@ from projects_api.access.modes import Mode
 from projects_api.access.places import NoPlace, Places, Threads
 from projects_api.access.problems import (
     ContentLost,
+    NotForServiceAccounts,
     PreconditionFailed,
     TeamFull,
     TooManyJobs,
     TooManyKeys,
     TooManyProjectTeams,
+    TooManyServiceAccounts,
     TooManyTeamProjects,
     TooManyTeams,
     Unavailable,
@@ -41,6 +43,7 @@ from projects_api.contract.conditional import (
 from projects_api.database import Database
 from projects_api.files.spool import Spool
 from projects_api.models import api_key, audit
+from projects_api.models.accounts import service_account
 from projects_api.models.admission import Membership
 from projects_api.models.api_key import Caller
 from projects_api.models.job import TooManyWaiting
@@ -87,6 +90,8 @@ class ProjectsRules:
         **dict.fromkeys(PASSING, Unavailable),
         TooManyWaiting: TooManyJobs,
         api_key.TooManyKeys: TooManyKeys,
+        api_key.NotForServiceAccounts: NotForServiceAccounts,
+        service_account.TooManyServiceAccounts: TooManyServiceAccounts,
         team.TooManyTeams: TooManyTeams,
         team.TeamFull: TeamFull,
         project_team.TooManyOfProject: TooManyProjectTeams,

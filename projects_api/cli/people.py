@@ -97,36 +97,20 @@ def remove_user(
     ] = None,
 ) -> None:
     """Remove a person with all keys and memberships; what the person made stays."""
-    from projects_api.models import job, member, team, user
+    from projects_api.models.accounts import leaving
 
     with opened_database() as database, database.transaction() as connection:
         user_id = _known(connection, email)
-        alone = member.list_owned_alone(connection, user_id)
-        teams = team.list_maintained_alone(connection, user_id)
+        alone = leaving.find_alone(connection, user_id)
         heir_id = _known(connection, heir) if heir else None
-        if heir_id == user_id or ((alone or teams) and heir_id is None):
+        if heir_id == user_id or (any(alone) and heir_id is None):
             fail(
-                f"{email} alone owns {len(alone)} projects ({', '.join(alone[:5])}) and maintains "
-                f"{len(teams)} teams: name another person by --heir"
+                f"{email} alone owns {len(alone.projects)} projects "
+                f"({', '.join(alone.projects[:5])}), maintains {len(alone.teams)} teams and has "
+                f"{alone.accounts} service accounts: name another person by --heir"
             )
-        for project_id in alone:
-            member.put(connection, project_id, str(heir_id), "owner")
-        for team_id in teams:
-            _inherit_team(connection, team_id, user_id, str(heir_id))
-        job.hand_over(connection, user_id)
-        user.remove(connection, user_id)
+        leaving.remove(connection, user_id, heir_id)
     typer.echo(f"{email} is removed ({user_id}).")
-
-
-def _inherit_team(connection: "Connection", team_id: str, user_id: str, heir_id: str) -> None:
-    """Have the heir maintain a team in somebody's place, whom the heir so finds room for."""
-    from projects_api.models import team
-    from projects_api.models.teams import effective
-
-    team.hold(connection, team_id)
-    team.remove_person(connection, team_id, user_id)
-    team.put_person(connection, team_id, heir_id, "maintainer")
-    effective.refresh(connection, effective.hold_projects(connection, team_id), [heir_id])
 
 
 def _known(connection: "Connection", email: str) -> str:

@@ -22,6 +22,7 @@ from projects_api.models import (
     usage,
     user,
 )
+from projects_api.models.accounts import service_account
 from projects_api.models.outside import delivery, identity, webhook
 from projects_api.models.teams import project_team, team
 
@@ -44,6 +45,7 @@ __all__ = [
     "project",
     "project_team",
     "report",
+    "service_account",
     "stored_answer",
     "team",
     "timeline",

@@ -37,7 +37,7 @@ from projects_api.models.base import (
     table_of,
 )
 from projects_api.models.statements import DriverStatement
-from projects_api.models.user import users
+from projects_api.models.user import service_accounts, users
 
 SCOPES = get_args(schemas.KeyScope)
 OPERATOR = "admin"
@@ -98,6 +98,10 @@ class TooManyKeys(Exception):
     """A person has as many keys that work as a person may have."""
 
 
+class NotForServiceAccounts(Exception):
+    """A service account would get what only people may have."""
+
+
 class Issued(NamedTuple):
     """A new key: its id, and its text, which nobody can read again."""
 
@@ -126,7 +130,12 @@ def make(
     expires_at: str | None = None,
     key_id: str | None = None,
 ) -> Issued:
-    """Make a key, with an id of its own unless one is given."""
+    """Make a key, with an id of its own unless one is given.
+
+    Raises NotForServiceAccounts where a program would become an operator.
+    """
+    if OPERATOR in scopes:
+        _check_person(connection, user_id)
     key_id = key_id or new_id()
     lookup = secrets.token_hex(8)
     secret = secrets.token_urlsafe(32)
@@ -143,6 +152,12 @@ def make(
         )
     )
     return Issued(key_id, f"{PREFIX}_{lookup}_{secret}")
+
+
+def _check_person(connection: Connection, user_id: str) -> None:
+    program = select(service_accounts.c.user_id).where(service_accounts.c.user_id == user_id)
+    if connection.execute(program).first() is not None:
+        raise NotForServiceAccounts
 
 
 def issue_within(connection: Connection, *, user_id: str, **options: Any) -> Issued:

@@ -7,7 +7,16 @@ even if its content is stored once for many: nobody can tell by a sum what other
 
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, bindparam, cast, func, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    bindparam,
+    cast,
+    func,
+    select,
+    union_all,
+)
 
 from projects_api.models.artifact import artifacts
 from projects_api.models.blob import blobs
@@ -15,7 +24,7 @@ from projects_api.models.job import jobs
 from projects_api.models.member import members
 from projects_api.models.project import projects
 from projects_api.models.statements import DriverStatement, Listing
-from projects_api.models.user import users
+from projects_api.models.user import service_accounts, users
 
 Amount = dict[str, int]
 """`stored_bytes` and `file_count`."""
@@ -29,12 +38,17 @@ def _sum(sizes: ColumnElement[int]) -> ColumnElement[int]:
 _BYTES = _sum(artifacts.c.size_bytes)
 _FILES = select(_BYTES, func.count().label("file_count")).select_from(artifacts)
 _OF_PROJECT = DriverStatement(_FILES.where(artifacts.c.project_id == bindparam("project_id")))
-_OF_PERSON = DriverStatement(_FILES.where(artifacts.c.user_id == bindparam("user_id")))
+# A union, each half of which an index finds: files of service accounts are their owner's.
+_ANSWERED_FOR = union_all(
+    select(users.c.id).where(users.c.id == bindparam("user_id")),
+    select(service_accounts.c.user_id).where(service_accounts.c.owner_id == bindparam("user_id")),
+)
+_OF_PERSON = DriverStatement(_FILES.where(artifacts.c.user_id.in_(_ANSWERED_FOR)))
 _INPUTS = select(_sum(blobs.c.size_bytes), func.count().label("file_count")).select_from(
     jobs.join(blobs, blobs.c.sha256 == jobs.c.input_sha256)
 )
 # What a job works on is its project's to be, and no longer counts beside that.
-_WAITING = (jobs.c.user_id == bindparam("user_id")) & (jobs.c.status == "queued")
+_WAITING = jobs.c.user_id.in_(_ANSWERED_FOR) & (jobs.c.status == "queued")
 _INPUTS_OF_PERSON = DriverStatement(_INPUTS.where(_WAITING))
 _HOLD = DriverStatement(
     # Rows that name the person may come meanwhile, only no other file of the person.
@@ -67,7 +81,10 @@ def of_project(connection: Connection, project_id: str) -> Amount:
 
 
 def of_person(connection: Connection, user_id: str) -> Amount:
-    """Add up the files that a person brought or had made, and archives that wait for their job."""
+    """Add up the files that a person brought or had made, and archives that wait for their job.
+
+    What the person's service accounts brought counts, too.
+    """
     kept = _OF_PERSON.first(connection, user_id=user_id)
     waiting = _INPUTS_OF_PERSON.first(connection, user_id=user_id)
     return {name: kept[name] + waiting[name] for name in kept}

@@ -1,8 +1,19 @@
-"""People who have keys and are members of projects."""
+"""People who have keys and are members of projects, and accounts of programs, which do as well."""
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, bindparam, delete, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Index,
+    Select,
+    bindparam,
+    delete,
+    exists,
+    insert,
+    select,
+    update,
+)
 from sqlmodel import Field, SQLModel
 
 from projects_api.models.base import (
@@ -36,7 +47,21 @@ class User(SQLModel, table=True):
     own_quota_bytes: int | None = Field(default=None, sa_type=BigInteger)
 
 
+class ServiceAccount(SQLModel, table=True):
+    """That a user is the account of a program, and the person who answers for it."""
+
+    __tablename__ = "service_accounts"
+    __table_args__ = (Index(None, "owner_id", "created_at", "user_id"),)
+
+    user_id: str = Field(
+        primary_key=True, foreign_key="users.id", ondelete="CASCADE", sa_type=Identifier
+    )
+    owner_id: str = Field(foreign_key="users.id", ondelete="CASCADE", sa_type=Identifier)
+    created_at: str = Field(sa_type=Timestamp)
+
+
 users = table_of(User)
+service_accounts = table_of(ServiceAccount)
 
 _OWN_QUOTA = DriverStatement(
     select(users.c.own_quota_bytes).where(users.c.id == bindparam("user_id"))
@@ -77,15 +102,35 @@ def set_own_quota(connection: Connection, user_id: str, quota_bytes: int | None)
 
 
 def deactivate(connection: Connection, user_id: str) -> None:
-    """Have no key of a person work, from now on; one who is deactivated stays so since then."""
-    person = update(users).where(users.c.id == user_id, users.c.deactivated_at.is_(None))
-    connection.execute(person.values(deactivated_at=now()))
+    """Have no key of a person, or of the person's service accounts, work from now on.
+
+    Who is deactivated stays so since then.
+    """
+    these = (users.c.id == user_id) | users.c.id.in_(_accounts_of(user_id))
+    active = update(users).where(these, users.c.deactivated_at.is_(None))
+    connection.execute(active.values(deactivated_at=now()))
 
 
 def activate(connection: Connection, user_id: str) -> None:
-    """Have the keys of a person work again."""
-    person = update(users).where(users.c.id == user_id)
+    """Have the keys of a person work again, and of the accounts that were deactivated with it.
+
+    A service account stays deactivated as long as its owner is.
+    """
+    owner = users.alias()
+    since = select(owner.c.deactivated_at).where(owner.c.id == user_id).scalar_subquery()
+    with_owner = users.c.id.in_(_accounts_of(user_id)) & (users.c.deactivated_at == since)
+    connection.execute(update(users).where(with_owner).values(deactivated_at=None))
+    held = exists().where(
+        service_accounts.c.user_id == user_id,
+        service_accounts.c.owner_id == owner.c.id,
+        owner.c.deactivated_at.is_not(None),
+    )
+    person = update(users).where(users.c.id == user_id, ~held)
     connection.execute(person.values(deactivated_at=None))
+
+
+def _accounts_of(owner_id: str) -> Select[Any]:
+    return select(service_accounts.c.user_id).where(service_accounts.c.owner_id == owner_id)
 
 
 def list_page(

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from projects_api.models import usage, user
+from projects_api.models.accounts import service_account
 
 _FOR_WHOM = {
     "person": ("the files that you brought or had made", "that you may keep"),
@@ -59,8 +60,9 @@ class Quotas:
         if self.project and claim.project_id:
             used = usage.of_project(connection, claim.project_id)["stored_bytes"]
             _compare("project", used + more_bytes, self.project)
-        if quota := self.of_person(connection, claim.user_id):
-            used = usage.of_person(connection, claim.user_id)["stored_bytes"]
+        user_id = service_account.who_answers(connection, claim.user_id)
+        if quota := self.of_person(connection, user_id):
+            used = usage.of_person(connection, user_id)["stored_bytes"]
             _compare("person", used + more_bytes, quota)
 
     def of_person(self, connection: Connection, user_id: str) -> float:
@@ -73,8 +75,9 @@ class Quotas:
 
         The caller holds the project. Raises QuotaExceeded.
         """
-        if self.of_person(connection, claim.user_id):
-            usage.hold_person(connection, claim.user_id)
+        user_id = service_account.who_answers(connection, claim.user_id)
+        if self.of_person(connection, user_id):
+            usage.hold_person(connection, user_id)
         self.check(connection, claim)
 
 
