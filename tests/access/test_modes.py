@@ -22,6 +22,7 @@ QUICK_READS = {
     *("list_keys", "get_key", "list_all_keys", "get_any_key"),
     *("list_webhooks", "list_deliveries"),
     *("list_project_teams", "list_teams", "get_team", "list_team_people"),
+    *("list_service_accounts", "get_service_account", "list_service_account_keys"),
 }
 """Those that ask the database for a few rows, and nothing and nobody else."""
 OTHERS = {
@@ -36,6 +37,8 @@ OTHERS = {
         *("delete_webhook", "redeliver"),
         *("add_project_team", "remove_project_team", "create_team", "update_team"),
         *("delete_team", "add_team_person", "remove_team_person"),
+        *("create_service_account", "delete_service_account"),
+        *("create_service_account_key", "delete_service_account_key"),
     },
     Mode.DOWNLOAD: {"export_project", "download_dataset", "download_model", "download_report"},
     Mode.UPLOAD: {"import_project", "upload_dataset", "upload_dataset_version", "create_webhook"},

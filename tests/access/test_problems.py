@@ -12,13 +12,13 @@ from projects_api.openapi import contract
 STATUSES = {
     400: {"malformed-body", "not-json"},
     401: {"unauthenticated"},
-    403: {"insufficient-role", "insufficient-scope"},
+    403: {"insufficient-role", "insufficient-scope", "not-for-service-accounts"},
     404: {
         *("dataset-not-found", "dataset-version-not-found", "delivery-not-found"),
         *("deployment-not-found", "experiment-not-found", "job-not-found", "key-not-found"),
         *("member-not-found", "model-not-found", "not-found", "person-not-found"),
         *("project-not-found", "report-not-found", "user-not-registered", "webhook-not-found"),
-        *("team-not-found", "team-person-not-found"),
+        *("service-account-not-found", "team-not-found", "team-person-not-found"),
     },
     405: {"method-not-allowed"},
     409: {
@@ -27,7 +27,7 @@ STATUSES = {
         *("no-model-yet", "nothing-to-roll-back", "own-account", "report-not-ready"),
         *("request-running", "too-many-keys", "too-many-webhooks"),
         *("last-maintainer", "member-through-team", "team-full", "too-many-project-teams"),
-        *("too-many-team-projects", "too-many-teams"),
+        *("too-many-service-accounts", "too-many-team-projects", "too-many-teams"),
     },
     412: {"condition-unmet", "precondition-failed"},
     413: {"compression-ratio-exceeded", "quota-exceeded", "too-large"},

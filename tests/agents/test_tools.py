@@ -32,6 +32,10 @@ OTHERWISE = {
     "list_deliveries": "404",
     "redeliver": "404",
     "remove_team_person": "404",  # the team was deleted before
+    # Nobody made the documented account.
+    **dict.fromkeys(("get_service_account", "list_service_account_keys"), "404"),
+    **dict.fromkeys(("create_service_account_key", "delete_service_account_key"), "404"),
+    "delete_service_account": "404",
     # The seed has no job, and its key was deleted before.
     **dict.fromkeys(("cancel_job", "revoke_key"), "404"),
 }

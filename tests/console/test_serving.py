@@ -122,8 +122,9 @@ class TestModules:
         webhooks = {"list_webhooks", "create_webhook", "delete_webhook", "list_deliveries"}
         keys = {"get_key", "get_any_key"}
         teams = {name for name in names if "team" in name}
-        assert len(teams) == 11
-        assert unused == {"explain_experiment", "redeliver", *keys, *webhooks, *teams}
+        programs = {name for name in names if "service_account" in name}
+        assert (len(teams), len(programs)) == (11, 7)
+        assert unused == {"explain_experiment", "redeliver", *keys, *webhooks, *teams, *programs}
 
     def test_are_as_written(self, capsys, monkeypatch, tmp_path):
         assert make_console.main(["--check"]) == 0

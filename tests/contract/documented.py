@@ -10,6 +10,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from projects_api.files.content import describe
 from projects_api.models import (
+    api_key,
     artifact,
     blob,
     dataset,
@@ -146,6 +147,7 @@ def documented(server: Server, training: Training):
         _add_deployments(connection)
         _add_webhooks(connection)
         _add_teams(connection, project["id"])
+        _add_account(connection, people[0]["user_id"])
     try:
         alice, bob = (
             Person(server, one["user_id"], one["email"], server.key(one["user_id"]))
@@ -157,6 +159,7 @@ def documented(server: Server, training: Training):
             connection.execute(delete(projects.projects))
             connection.execute(delete(team.teams))
             ids = [one["user_id"] for one in people]
+            ids += connection.scalars(select(users.service_accounts.c.user_id))
             connection.execute(delete(users.users).where(users.users.c.id.in_(ids)))
 
 
@@ -303,3 +306,16 @@ def _add_teams(connection: Connection, project_id: str) -> None:
     for each in answer_of("list_project_teams")["items"]:
         given = {name: each[name] for name in ("team_id", "role", "created_at")}
         connection.execute(insert(project_team.project_teams), {**given, "project_id": project_id})
+
+
+def _add_account(connection: Connection, owner_id: str) -> None:
+    (one,) = answer_of("list_service_accounts")["items"]
+    (key,) = answer_of("list_service_account_keys")["items"]
+    connection.execute(insert(users.users), one)
+    account = {"user_id": one["id"], "owner_id": owner_id, "created_at": one["created_at"]}
+    connection.execute(insert(users.service_accounts), account)
+    made = {name: key[name] for name in ("user_id", "name", "expires_at")}
+    api_key.make(connection, key_id=key["id"], scopes=tuple(key["scopes"]), **made)
+    moments = {name: key[name] for name in ("created_at", "last_used_at")}
+    this = update(api_key.api_keys).where(api_key.api_keys.c.id == key["id"])
+    connection.execute(this.values(moments))

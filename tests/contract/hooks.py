@@ -55,6 +55,8 @@ _deployments: dict[str, str] = {}
 _webhooks: dict[str, str] = {}
 _keys: set[str] = set()
 _teams: dict[str, None] = {}
+_accounts: dict[str, None] = {}
+_account_keys: dict[tuple[str, str], None] = {}
 _project_teams: dict[tuple[str, str], None] = {}
 _team_people: dict[tuple[str, str], None] = {}
 _numbers = itertools.count()
@@ -147,6 +149,28 @@ def _removed_team_person(path, _case, _answer):
     _team_people.pop((path["team_id"], path["user_id"]), None)
 
 
+def _created_account(_path, _case, answer):
+    _accounts[answer["account_id"]] = None
+
+
+def _listed_accounts(_path, _case, answer):
+    _accounts.update(dict.fromkeys(item["id"] for item in answer["items"]))
+
+
+def _deleted_account(path, _case, _answer):
+    _accounts.pop(path["account_id"], None)
+    for pair in [pair for pair in _account_keys if pair[0] == path["account_id"]]:
+        del _account_keys[pair]
+
+
+def _created_account_key(path, _case, answer):
+    _account_keys[path["account_id"], answer["key_id"]] = None
+
+
+def _deleted_account_key(path, _case, _answer):
+    _account_keys.pop((path["account_id"], path["key_id"]), None)
+
+
 def _uploaded_dataset(_path, case, answer):
     _datasets[answer["dataset_id"]] = str(case.body["project_id"]).lower()
 
@@ -216,6 +240,11 @@ _LEARN = {
     "add_member": _added_member,
     "list_members": _listed_members,
     "remove_member": _removed_member,
+    "create_service_account": _created_account,
+    "list_service_accounts": _listed_accounts,
+    "delete_service_account": _deleted_account,
+    "create_service_account_key": _created_account_key,
+    "delete_service_account_key": _deleted_account_key,
     "create_team": _created_team,
     "list_teams": _listed_teams,
     "delete_team": _deleted_team,
@@ -285,6 +314,7 @@ _KNOWN = {
     "deployment_id": _deployments,
     "webhook_id": _webhooks,
     "team_id": _teams,
+    "account_id": _accounts,
     "project_id": _projects,
 }
 """What there is, by the name of its id; that of a project last, for others are in one."""
@@ -294,6 +324,7 @@ _PAIRS = {
     ("project_id", "member_id"): _members,
     ("project_id", "team_id"): _project_teams,
     ("team_id", "user_id"): _team_people,
+    ("account_id", "key_id"): _account_keys,
 }
 """What there is of a thing in another one, by the names of both ids."""
 
@@ -374,7 +405,9 @@ def with_a_live_team(context, form):
 # --- keys ---
 
 
-@schemathesis.hook("map_body").apply_to(operation_id=["create_key", "create_person_key"])
+@schemathesis.hook("map_body").apply_to(
+    operation_id=["create_key", "create_person_key", "create_service_account_key"]
+)
 def with_an_end_to_come(context, form):
     """Have keys expire when keys may, which a schema cannot say; what is no moment stays so."""
     body = getattr(form, "body", form)

@@ -33,6 +33,7 @@ from projects_api.models import (
     user,
 )
 from projects_api.models import project as projects
+from projects_api.models.accounts import service_account
 from projects_api.models.base import Timestamp, new_id
 from projects_api.models.outside import delivery, webhook
 from projects_api.models.teams import project_team, team
@@ -130,6 +131,7 @@ def at(monkeypatch):
             user,
             webhook,
             team,
+            service_account,
         )
         for module in (*made, member, project_team):
             monkeypatch.setattr(module, "now", lambda: moment)
@@ -288,6 +290,20 @@ def add_team_person(world: World, at, _media_type: str) -> requests.Response:
     assert send(world.alice, "remove_team_person").status_code == 200
     at(answer_of("add_team_person")["person"]["created_at"])
     return send(world.alice, "add_team_person")
+
+
+def create_service_account(world: World, at, _media_type: str) -> requests.Response:
+    made = answer_of("create_service_account")
+    assert send(world.alice, "delete_service_account").status_code == 200
+    at(made["account"]["created_at"], service_account=made["account_id"])
+    return send(world.alice, "create_service_account")
+
+
+def create_service_account_key(world: World, at, _media_type: str) -> requests.Response:
+    made = answer_of("create_service_account_key")
+    at(made["key"]["created_at"], api_key=made["key_id"])
+    with random_parts(made["secret"]):
+        return send(world.alice, "create_service_account_key")
 
 
 def upload_dataset(world: World, at, _media_type: str) -> requests.Response:
@@ -487,6 +503,8 @@ PREPARED = {
         add_project_team,
         create_team,
         add_team_person,
+        create_service_account,
+        create_service_account_key,
         upload_dataset,
         upload_dataset_version,
         get_dataset_columns,
@@ -694,6 +712,18 @@ class Provoke:
 
     def job_ended(self):
         return send(laptop(self.world), "cancel_job")
+
+    def service_account_not_found(self):
+        return send(self.world.server.person(), "get_service_account")
+
+    def too_many_service_accounts(self):
+        self.monkeypatch.setattr(service_account, "MOST_OF_PERSON", 1)
+        return send(self.alice, "create_service_account")
+
+    def not_for_service_accounts(self):
+        account_id = answer_of("get_service_account")["account"]["id"]
+        program = replace(self.alice, key=self.world.server.key(account_id))
+        return send(program, "create_service_account")
 
     def team_not_found(self):
         return send(self.world.server.person(), "get_team")

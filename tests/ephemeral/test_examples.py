@@ -23,9 +23,16 @@ REFUSED = {
     "redeliver": "webhook-not-found",
     "give_feedback": "inputs-refused",
     "remove_project_team": "team-not-found",
+    **dict.fromkeys(
+        (
+            *("get_service_account", "delete_service_account", "list_service_account_keys"),
+            *("create_service_account_key", "delete_service_account_key"),
+        ),
+        "service-account-not-found",
+    ),
 }
 """What no example can do: send a whole archive, delete what is deployed, stop what has ended, ask
-for work that nobody gave, remove a team that nobody brought, send to a host that is not there, and
+for work that nobody gave, remove a team that nobody brought, look at accounts that nobody made, send to a host that is not there, and
 know the labels of another model than the documented one."""
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from projects_api.contract.resolver import operations
 from projects_api.models import api_key, job
+from projects_api.models.accounts import service_account
 from projects_api.models.base import to_text
 from projects_api.models.outside import delivery
 from projects_api.models.teams import team
@@ -23,6 +24,7 @@ CALLERS = (
     *("no key", "unknown key", "expired key", "revoked key", "wrong scope"),
     *("stranger", *ROLES, "operator"),
 )
+ACCOUNTS = "/api/service-accounts"
 CSV = ("t.csv", b"a,b\n1,2\n")
 ROW = {"inputs": {"amount": 12.5, "country": "DE"}}
 
@@ -106,6 +108,13 @@ LEAST_ROLE = {
     "list_team_people": "anybody",
     "add_team_person": "anybody",
     "remove_team_person": "anybody",
+    "list_service_accounts": "anybody",
+    "create_service_account": "anybody",
+    "get_service_account": "anybody",
+    "delete_service_account": "anybody",
+    "list_service_account_keys": "anybody",
+    "create_service_account_key": "anybody",
+    "delete_service_account_key": "anybody",
     "list_keys": "anybody",
     "create_key": "anybody",
     "get_key": "anybody",
@@ -134,6 +143,8 @@ CREATES = {
     "add_project_team",
     "create_team",
     "add_team_person",
+    "create_service_account",
+    "create_service_account_key",
     "upload_dataset",
     "upload_dataset_version",
     "create_experiment",
@@ -148,6 +159,10 @@ OWN = {
     **dict.fromkeys(("get_key", "delete_key"), "key"),
     **dict.fromkeys(("get_team", "update_team", "delete_team", "list_team_people"), "team"),
     **dict.fromkeys(("add_team_person", "remove_team_person"), "team"),
+    **dict.fromkeys(("get_service_account", "delete_service_account"), "service-account"),
+    "list_service_account_keys": "service-account",
+    "create_service_account_key": "service-account",
+    "delete_service_account_key": "service-account",
 }
 """What is found by whose it is alone: here the owner's."""
 STARTS = {
@@ -179,6 +194,8 @@ class World:
     webhook_id: str
     delivery_id: str
     team_id: str
+    account_id: str
+    account_key_id: str
 
 
 REQUESTS: dict[str, Callable[[World], tuple[str, str, dict[str, Any]]]] = {
@@ -359,6 +376,21 @@ REQUESTS: dict[str, Callable[[World], tuple[str, str, dict[str, Any]]]] = {
         f"/api/teams/{w.team_id}/people/{w.other_id}",
         {},
     ),
+    "list_service_accounts": lambda w: ("GET", ACCOUNTS, {}),
+    "create_service_account": lambda w: ("POST", ACCOUNTS, {"json": {"name": "A"}}),
+    "get_service_account": lambda w: ("GET", f"{ACCOUNTS}/{w.account_id}", {}),
+    "delete_service_account": lambda w: ("DELETE", f"{ACCOUNTS}/{w.account_id}", {}),
+    "list_service_account_keys": lambda w: ("GET", f"{ACCOUNTS}/{w.account_id}/keys", {}),
+    "create_service_account_key": lambda w: (
+        "POST",
+        f"{ACCOUNTS}/{w.account_id}/keys",
+        {"json": {"name": "K", "scopes": ["write"]}},
+    ),
+    "delete_service_account_key": lambda w: (
+        "DELETE",
+        f"{ACCOUNTS}/{w.account_id}/keys/{w.account_key_id}",
+        {},
+    ),
     "list_keys": lambda w: ("GET", "/api/keys", {}),
     "create_key": lambda w: ("POST", "/api/keys", {"json": {"name": "K", "scopes": ["write"]}}),
     "get_key": lambda w: ("GET", f"/api/keys/{w.key_id}", {}),
@@ -436,6 +468,7 @@ def much_of_each():
         patch.setattr(api_key, "MAX_LIVE", 100_000)
         patch.setattr(job, "MAX_WAITING", 100_000)
         patch.setattr(team, "MOST_OF_PERSON", 100_000)
+        patch.setattr(service_account, "MOST_OF_PERSON", 100_000)
         yield
 
 
@@ -479,7 +512,16 @@ def make_world(server, people, training) -> World:
         server.add_job(None, people["other"].user_id),
         *add_delivery(server, owner, project_id),
         add_team(owner, people["other"], project_id),
+        *add_account(owner),
     )
+
+
+def add_account(owner) -> tuple[str, str]:
+    """Make a service account with a key; give the ids of both."""
+    account_id = owner.post(ACCOUNTS, json={"name": "A program"}).json()["account_id"]
+    body = {"name": "K", "scopes": ["read"]}
+    made = owner.post(f"{ACCOUNTS}/{account_id}/keys", json=body).json()
+    return account_id, made["key_id"]
 
 
 def add_team(owner, other, project_id: str) -> str:
