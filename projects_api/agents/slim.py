@@ -36,6 +36,8 @@ def slim(schema: Any, description: str | None = None, depth: int = 0) -> Schema:
     kept: Schema = {name: schema[name] for name in _KEPT if name in schema}
     if kept.get("maximum", 0) >= _NO_BOUND:
         del kept["maximum"]
+    if schema.get("type") == "integer" and kept.get("minimum") in {0, 1}:
+        del kept["minimum"]  # Numbers and counts, of which nobody asks for fewer.
     if len(kept.get("enum", ())) > _MOST_ENUM:
         del kept["enum"]
     if told := first_sentence(description or schema.get("description", "")):
@@ -44,6 +46,8 @@ def slim(schema: Any, description: str | None = None, depth: int = 0) -> Schema:
         kept.pop("description", None)
     if "items" in schema:
         kept["items"] = slim(schema["items"], depth=depth + 1)
+        if told:  # What each is, what all are says as well.
+            kept["items"].pop("description", None)
     if properties := schema.get("properties"):
         kept["properties"] = {name: slim(one, depth=depth + 1) for name, one in properties.items()}
         if required := schema.get("required"):

@@ -15,8 +15,8 @@ WAIT = "wait_for_job"
 MOST_WAIT_SECONDS = 300
 _LEFT_OUT = frozenset({"idempotency-key", "if-none-match"})
 """Headers for clients that repeat and keep; an agent does neither by itself."""
-_PAGE = frozenset({"limit", "offset"})
-"""What the server's instructions say of every list at once."""
+_OF_A_PAGE = {"limit": {"type", "maximum", "default"}, "offset": {"type"}}
+"""What is told of pages beside what the server's instructions say of every list at once."""
 _FILE_TEXT = "The content of the file, as text"
 _FILE_PATH = "A file on this machine, in place of file_text"
 _SAVE_TO = "Where on this machine to save the file"
@@ -115,8 +115,8 @@ class _Arguments:
             if location == "header" and name.lower() in _LEFT_OUT:
                 continue
             schema = slim(declared["schema"], declared.get("description"))
-            if name in _PAGE:
-                schema.pop("description", None)
+            if name in _OF_A_PAGE:
+                schema = {key: one for key, one in schema.items() if key in _OF_A_PAGE[name]}
             shown = name.lower().replace("-", "_")
             needed = declared.get("required", False)
             self.add(shown, Argument(location, name), schema, needed=needed)

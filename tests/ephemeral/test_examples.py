@@ -32,8 +32,8 @@ REFUSED = {
     ),
 }
 """What no example can do: send a whole archive, delete what is deployed, stop what has ended, ask
-for work that nobody gave, remove a team that nobody brought, look at accounts that nobody made, send to a host that is not there, and
-know the labels of another model than the documented one."""
+for work that nobody gave, remove a team that nobody brought, look at accounts that nobody made,
+send to a host that is not there, and know the labels of another model than the documented one."""
 
 
 def _body_of(operation: Place) -> dict:
