@@ -152,9 +152,12 @@ def create_key(
         user_id = user.find_id(connection, email)
         if user_id is None:
             fail(f"{email} is not registered: `projects-api users add {email}`")
-        key = api_key.issue(
-            connection, user_id=user_id, name=name, scopes=wanted, expires_at=expires_at
-        )
+        try:
+            key = api_key.issue(
+                connection, user_id=user_id, name=name, scopes=wanted, expires_at=expires_at
+            )
+        except api_key.NotForServiceAccounts:
+            fail(f"{email} is a service account, which has no key with the scope admin")
     typer.echo(f"API_KEY={key}")
 
 

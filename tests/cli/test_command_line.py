@@ -317,7 +317,7 @@ class TestPeopleAndKeys:
                     ("admin@example.com", "owner")
                 ]
 
-    def test_who_leaves_leaves_no_team_without_a_maintainer(self, deployment):
+    def test_who_leaves_leaves_no_team_and_no_account_without_anybody(self, deployment):
         with deployment.serve() as process:
             admin = person_of(process)
             for name in ("ann", "bob"):
@@ -334,7 +334,12 @@ class TestPeopleAndKeys:
             body = {"team_id": team_id, "role": "viewer"}
             assert admin.post(f"/api/projects/{project_id}/teams", json=body).status_code == 201
             words = ("users", "remove", "ann@example.com")
-            assert "maintains 1 teams" in deployment.run(*words, status=1)
+            account = ann.post("/api/service-accounts", json={"name": "A"}).json()["account"]
+            create = ("keys", "create", account["email"], "--scopes")
+            assert "is a service account" in deployment.run(*create, "read,admin", status=1)
+            program = with_key(process, deployment.run(*create, "read"))
+            told = deployment.run(*words, status=1)
+            assert "maintains 1 teams and has 1 service accounts" in told
             deployment.run(*words, "--heir", "bob@example.com")
             people = bob.get(f"/api/teams/{team_id}/people").json()["items"]
             assert {one["email"]: one["role"] for one in people} == {
@@ -342,6 +347,8 @@ class TestPeopleAndKeys:
                 "admin@example.com": "member",
             }
             assert bob.get(f"/api/projects/{project_id}").status_code == 200
+            assert bob.get("/api/service-accounts").json()["items"] == [account]
+            assert program.get("/api/projects").status_code == 200
             assert "FAULT  members" not in deployment.run("doctor")
 
     def test_who_is_deactivated_keeps_keys_that_do_not_work(self, deployment):
