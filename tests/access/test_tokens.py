@@ -125,6 +125,7 @@ class TestPeople:
             {"email_verified": "true"},
             {"email": None},
             {"email": "no address"},
+            {"email": "program@Service-Accounts.invalid"},
             {"email": ["a@example.com"]},
         ],
     )
