@@ -15,6 +15,8 @@ _MOST_DESCRIPTION = 90
 _NO_BOUND = 2**31 - 1
 """The least maximum that is there for machines alone, and tells an agent nothing."""
 _MOST_ENUM = 20
+_SAID_BY_NAMES = ("What people call it", "What people call the team")
+"""How what a property is called begins where that tells no more than `name`."""
 _SENTENCE = re.compile(r"^.*?[.;](?= |$)", re.DOTALL)
 
 Schema = dict[str, Any]
@@ -42,7 +44,7 @@ def slim(schema: Any, description: str | None = None, depth: int = 0) -> Schema:
         del kept["enum"]
     if told := first_sentence(description or schema.get("description", "")):
         kept["description"] = told
-    if schema.get("format") == "uuid":
+    if schema.get("format") == "uuid" or told.startswith(_SAID_BY_NAMES):
         kept.pop("description", None)
     if "items" in schema:
         kept["items"] = slim(schema["items"], depth=depth + 1)
