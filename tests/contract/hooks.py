@@ -79,6 +79,8 @@ def _spare_the_own_key(case):
 def after_call(context, case, response):
     """Learn which projects, members and data sets there are."""
     operation = case.operation.definition.raw["operationId"]
+    if response.status_code == 200 and case.method == "DELETE" and "key_id" in case.path_parameters:
+        _gone.add(str(case.path_parameters["key_id"]).lower())  # which has more than one path
     if response.status_code not in {200, 201} or operation not in _LEARN:
         return
     path = {name: str(value).lower() for name, value in case.path_parameters.items()}
@@ -399,7 +401,7 @@ def with_a_live_team(context, form):
     if not isinstance(body, dict):
         return form
     live = _live(body.get("team_id"), "team_id", _teams)
-    return _rebuilt(form, {name: live.get(name, value) for name, value in body.items()})
+    return _rebuilt(form, _filled(body, live))
 
 
 # --- keys ---
