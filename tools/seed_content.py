@@ -20,6 +20,8 @@ from projects_api.engines import (
 )
 from projects_api.engines.flaml import candidates
 from projects_api.engines.flaml.fitting import Clock, fit
+from projects_api.engines.flaml.shared import Shared
+from projects_api.engines.flaml.validation import Validated
 from projects_api.engines.interface import rank
 from projects_api.engines.training_data import TrainingData, prepare
 from projects_api.tables import convert_table
@@ -213,20 +215,11 @@ def _fit(
         seed=run,
         seconds=clock.left(),
     )
-    return candidates.make(
-        model,
-        prepared,
-        folder,
-        name=name,
-        model_type=kind,
-        parameters=settings[learner],
-        sort_metric="auc",
-        validated=None,
-        decision=prepared.decide([]),
-        seconds=round(clock.spent(), 3),
-        seed=run,
-        signature=signature,
-    )
+    shared = Shared(prepared, "binary", folder, "auc", signature, seed=run)
+    validated = Validated({}, prepared.decide([]), None, None, ())
+    seconds = round(clock.spent(), 3)
+    about = candidates.About(name, kind, settings[learner], seconds, validated)
+    return candidates.make(model, shared, about)
 
 
 class Quiet:

@@ -123,6 +123,7 @@ class Task:
     `names` are those of its columns by position, where the file's own are not used. The rows of
     `test_table`, where there is one, are held out instead of rows of the first. Texts that mark
     `missing` values, which the file no longer has, are none in what the models are asked either.
+    The processes of the training may hold `memory_bytes` together, where that is known.
     """
 
     table: Path
@@ -134,6 +135,7 @@ class Task:
     missing: Sequence[str] = ()
     test_table: Path | None = None
     test_names: Sequence[str] | None = None
+    memory_bytes: int | None = None
 
 
 class Progress(Protocol):

@@ -7,7 +7,8 @@ from sklearn.metrics import log_loss, mean_absolute_error, roc_auc_score, root_m
 from xgboost import DMatrix
 
 from projects_api import model_file
-from projects_api.engines import ensemble, flaml_engine, model_files
+from projects_api.engines import ensemble, model_files
+from projects_api.engines.flaml import ensembling
 
 from . import tables
 from .tables import held_out
@@ -225,7 +226,7 @@ def test_none_is_made_where_there_is_no_room_or_none_is_wanted(trained, config):
 
 
 def test_one_that_would_be_too_large_is_left_out(trained, monkeypatch):
-    monkeypatch.setattr(flaml_engine, "_MOST_BYTES_OF_ENSEMBLE", 1000)
+    monkeypatch.setattr(ensembling, "_MOST_BYTES", 1000)
     training, found, _ = trained("label")
     assert not found
     assert "no ensemble: its models would be too large together" in training.progress.lines

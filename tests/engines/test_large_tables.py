@@ -11,8 +11,8 @@ from sklearn.metrics import log_loss
 
 from projects_api.engines import TrainingConfig
 from projects_api.engines.columns import Column
+from projects_api.engines.flaml import trial
 from projects_api.engines.flaml.fitting import affordable, fit, measure_threads, predict, trees
-from projects_api.engines.flaml_engine import _Learner
 from projects_api.engines.table import Table
 from projects_api.engines.training_data import prepare
 
@@ -97,8 +97,8 @@ class Clockwork:
     def __init__(self):
         self.now = 0.0
 
-    def left(self):
-        return 100.0 - self.now
+    def of(self, seconds):
+        return SimpleNamespace(left=lambda: seconds - self.now)
 
 
 @pytest.mark.parametrize(
@@ -109,30 +109,37 @@ class Clockwork:
         (2000, 179),  # half of the 89.8 seconds that are left are for 224 trees, at 5 a second
     ],
 )
-def test_settings_are_cut_to_what_there_is_time_for(count, tried):
-    clock, seen = Clockwork(), []
+def test_settings_are_cut_to_what_there_is_time_for(monkeypatch, count, tried):
+    clockwork, seen = Clockwork(), []
 
-    def fitted(proposal, _values, _rows, seconds):
-        ready = min(proposal["n_estimators"], round(5 * seconds))
-        clock.now += ready / 5
+    def fitted(_learner, *, config, seconds, **_rows):
+        ready = min(config["n_estimators"], round(5 * seconds))
+        clockwork.now += ready / 5
         seen.append(seconds)
         return SimpleNamespace(booster_=SimpleNamespace(current_iteration=lambda: ready))
 
-    fold = SimpleNamespace(fitted_values=None, fitted=None)
-    data = SimpleNamespace(values=np.empty((50_000, 20)), folds=[fold])
-    learner = SimpleNamespace(_data=data, _fit=fitted)
+    monkeypatch.setattr(trial, "fit", fitted)
+    monkeypatch.setattr(trial, "Clock", clockwork.of)
+    fold = SimpleNamespace(fitted_values=None, fitted=slice(None))
+    data = SimpleNamespace(target=np.empty(0), weights=None, folds=[fold])
+    shared = SimpleNamespace(data=data, kind="binary", seed=1, threads=1)
     proposal = {"n_estimators": count, "learning_rate": 0.01}
-    moved = _Learner._measured(learner, proposal, clock)
+    moved = trial.measure(shared, "lgbm", proposal, 100.0)
     assert seen == [100.0, 10.0]
     assert moved["n_estimators"] == tried
     learnt = moved["n_estimators"] * moved["learning_rate"]
     assert learnt == pytest.approx(min(count * 0.01, tried * 0.3))
 
 
-def test_a_small_table_is_not_measured():
-    data = SimpleNamespace(values=np.empty((500, 20)), folds=[None])
+def test_only_boosters_of_large_tables_with_folds_are_measured():
+    def is_measured(cells, config, folds):
+        return trial.is_measured(config, SimpleNamespace(values=np.empty(cells), folds=folds))
+
     proposal = {"n_estimators": 2000, "learning_rate": 0.01}
-    assert _Learner._measured(SimpleNamespace(_data=data), proposal, None) is proposal
+    assert is_measured(500_000, proposal, [None])
+    assert not is_measured(499_999, proposal, [None])
+    assert not is_measured(500_000, proposal, [])
+    assert not is_measured(500_000, {"C": 1.0}, [None])
 
 
 def test_the_number_of_threads_changes_nothing_that_is_learnt():

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from projects_api import engines
-from projects_api.engines import STOP_SIGNAL, Task, TrainingConfig, flaml_engine
+from projects_api.engines import STOP_SIGNAL, Task, TrainingConfig
+from projects_api.engines.flaml import trial
 from projects_api.engines.flaml.fitting import Stopped, interruptible
 from tests.engines.conftest import Recorder
 
@@ -81,7 +82,7 @@ def test_a_fit_that_runs_is_left_out(tmp_path, monkeypatch):
     """The second model takes for ever; the signal comes while it does."""
     frame().to_parquet(tmp_path / "table.parquet")
     recorder = Recorder()
-    fit = flaml_engine.fit
+    fit = trial.fit
 
     def slow(learner, **options):
         if not recorder.counts:
@@ -91,7 +92,7 @@ def test_a_fit_that_runs_is_left_out(tmp_path, monkeypatch):
         threading.Event().wait(60)
         raise AssertionError("nothing ended the fit")
 
-    monkeypatch.setattr(flaml_engine, "fit", slow)
+    monkeypatch.setattr(trial, "fit", slow)
     config = TrainingConfig(max_models=10, nfolds=2)
     task = Task(tmp_path / "table.parquet", "y", "regression", config)
     result = engines.train("flaml", task, tmp_path, recorder)

@@ -1,6 +1,6 @@
 """Candidates: models measured on held-out rows, explained, and written to their files."""
 
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,76 +11,78 @@ from projects_api.engines.decision import BINARY, Decision
 from projects_api.engines.evaluation import evaluate, loss, score
 from projects_api.engines.flaml.explanation import explain
 from projects_api.engines.flaml.fitting import predict
+from projects_api.engines.flaml.shared import Shared
+from projects_api.engines.flaml.validation import Validated
 from projects_api.engines.interface import CROSS_VALIDATED, THRESHOLD, Candidate
 from projects_api.engines.labels import label_text
-from projects_api.engines.training_data import TrainingData
 
 
-def make(
-    model: Any,
-    prepared: TrainingData,
-    folder: Path,
-    *,
-    name: str,
-    model_type: str,
-    parameters: dict[str, Any],
-    sort_metric: str,
-    validated: float | None,
-    decision: Decision,
-    seconds: float,
-    seed: int,
-    signature: dict[str, Any],
-    calibration_error: float | None = None,
-) -> Candidate:
-    """Make a candidate of a fitted model; `validated` is its metric in the cross validation.
+@dataclass(frozen=True, slots=True)
+class About:
+    """What is known of a fitted model; `seconds` is how long its fit took."""
 
-    `calibration_error` is that of the probabilities that it says there.
-    """
-    target, labels = prepared.held_out_target, prepared.labels
-    predicted = predict(model, prepared.held_out, prepared.label_count)
-    weights = prepared.held_out_weights
-    metrics = score(target, predicted, prepared.label_count, decision=decision, weights=weights)
-    if prepared.label_count == BINARY:
-        metrics[THRESHOLD] = decision.threshold
-    if calibration_error is not None:
-        metrics[f"{CROSS_VALIDATED}ece"] = calibration_error
-    if validated is not None:
-        metrics[f"{CROSS_VALIDATED}{sort_metric}"] = validated
+    name: str
+    model_type: str
+    parameters: dict[str, Any]
+    seconds: float
+    validated: Validated
 
-    def ask(values: np.ndarray) -> np.ndarray:
-        return predict(model, values, prepared.label_count)
 
-    def measure(answers: np.ndarray, rows: np.ndarray) -> float:
-        told = score(
-            target[rows],
-            answers,
-            prepared.label_count,
-            [sort_metric],
-            decision,
-            weights=None if weights is None else weights[rows],
-        )
-        return loss(sort_metric, told.get(sort_metric))
-
-    path = folder / f"{name}.skops"
-    pipeline = Pipeline([("prepare", prepared.preparation), ("model", model)])
-    about = {"name": name, "signature": signature, "threshold": metrics.get(THRESHOLD)}
-    model_files.save(pipeline, path, about)
+def make(model: Any, shared: Shared, about: About) -> Candidate:
+    """Make a candidate of a fitted model."""
+    data, decision = shared.data, about.validated.decision
+    predicted = predict(model, data.held_out, data.label_count)
+    metrics = _metrics(predicted, shared, about.validated)
+    path = shared.folder / f"{about.name}.skops"
+    told = {
+        "name": about.name,
+        "signature": shared.signature,
+        "threshold": metrics.get(THRESHOLD),
+    }
+    model_files.save(Pipeline([("prepare", data.preparation), ("model", model)]), path, told)
+    labels = None if data.labels is None else [label_text(label) for label in data.labels]
     return Candidate(
-        name=name,
-        model_type=model_type,
+        name=about.name,
+        model_type=about.model_type,
         engine="flaml",
         rank=0,
         is_best=False,
         metrics=metrics,
-        parameters=parameters,
-        explanation=explain(model, prepared, ask, measure, seed),
-        evaluation=evaluate(
-            target,
-            predicted,
-            None if labels is None else [label_text(label) for label in labels],
-            decision,
-        ),
-        training_seconds=seconds,
+        parameters=about.parameters,
+        explanation=_explain(model, shared, decision),
+        evaluation=evaluate(data.held_out_target, predicted, labels, decision),
+        training_seconds=about.seconds,
         path=path,
         media_type=model_files.MEDIA_TYPE,
     )
+
+
+def _metrics(predicted: np.ndarray, shared: Shared, validated: Validated) -> dict[str, float]:
+    """Measure on the held-out rows; what the cross validation told stands beside."""
+    data, by, decision = shared.data, shared.sort_metric, validated.decision
+    weights = data.held_out_weights
+    target = data.held_out_target
+    metrics = score(target, predicted, data.label_count, decision=decision, weights=weights)
+    if data.label_count == BINARY:
+        metrics[THRESHOLD] = decision.threshold
+    if validated.calibration_error is not None:
+        metrics[f"{CROSS_VALIDATED}ece"] = validated.calibration_error
+    if by in validated.scores:
+        metrics[f"{CROSS_VALIDATED}{by}"] = validated.scores[by]
+    return metrics
+
+
+def _explain(model: Any, shared: Shared, decision: Decision) -> dict[str, Any]:
+    data, by = shared.data, shared.sort_metric
+    weights = data.held_out_weights
+
+    def ask(values: np.ndarray) -> np.ndarray:
+        return predict(model, values, data.label_count)
+
+    def measure(answers: np.ndarray, rows: np.ndarray) -> float:
+        weigh = None if weights is None else weights[rows]
+        target = data.held_out_target[rows]
+        told = score(target, answers, data.label_count, [by], decision, weights=weigh)
+        return loss(by, told.get(by))
+
+    return explain(model, data, ask, measure, shared.seed)

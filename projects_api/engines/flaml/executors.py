@@ -1,0 +1,72 @@
+"""The choice of the executor: this process alone, or a process for each processor.
+
+What is found is the same. Processes take a few seconds to begin, so the first round of a small
+table goes without them, and all of it where what is left would take hardly longer than that.
+"""
+
+from dataclasses import replace
+from typing import Self
+
+import joblib
+from flaml.automl.task.factory import task_factory
+
+from projects_api.engines.flaml.executor import Executor, Inline
+from projects_api.engines.flaml.fitting import measure_threads
+from projects_api.engines.flaml.process_pool import ProcessPool
+from projects_api.engines.flaml.shared import Shared
+
+LARGE_CELLS = 200_000
+LONG_SECONDS = 20.0
+_LEAST_PROCESSES = 2
+_PROCESS_BYTES = 350 << 20
+_COPIES = 2  # of the rows to fit on, which a learner makes for itself
+
+
+class Executors:
+    """The executors of a training. To be closed."""
+
+    def __init__(self, shared: Shared, learners: int, memory_bytes: int | None) -> None:
+        """Take the bytes that all processes may hold together, and how many learners there are."""
+        calls = learners * max(1, len(shared.data.folds))
+        self._shared = shared
+        self._size = min(int(joblib.cpu_count()), calls, _fitting(shared, memory_bytes))
+        self._executor: Inline | ProcessPool | None = None
+
+    @property
+    def processors(self) -> int:
+        """How many calls run at once."""
+        return self._size if isinstance(self._executor, ProcessPool) else 1
+
+    def choose(self, seconds: float) -> Executor:
+        """Choose for a round; `seconds` is how long all that is left may take one by one."""
+        is_worth_it = self._shared.data.values.size >= LARGE_CELLS or seconds >= LONG_SECONDS
+        if self._size >= _LEAST_PROCESSES and is_worth_it:
+            if not isinstance(self._executor, ProcessPool):
+                threads = int(joblib.cpu_count()) // self._size
+                self._executor = ProcessPool(self._shared, self._size, threads)
+        elif self._executor is None:
+            self._executor = Inline(_with_threads(self._shared))
+        return self._executor
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._executor:
+            self._executor.close()
+
+
+def _with_threads(shared: Shared) -> Shared:
+    data = shared.data
+    task = task_factory(shared.kind)
+    return replace(shared, threads=measure_threads(task, data.values, data.target, shared.seed))
+
+
+def _fitting(shared: Shared, memory_bytes: int | None) -> int:
+    """Count the processes that the memory is enough for: each is counted with all of the rows."""
+    if memory_bytes is None:
+        return int(joblib.cpu_count())
+    data = shared.data
+    folds = sum(one.fitted_values.nbytes + one.validated_values.nbytes for one in data.folds)
+    own = _PROCESS_BYTES + data.values.nbytes + data.held_out.nbytes + folds
+    return max(0, memory_bytes - own) // (own + _COPIES * data.values.nbytes)
