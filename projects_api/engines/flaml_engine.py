@@ -10,7 +10,8 @@ Time limits are the exception. A model that is cut short is smaller than it woul
 (boosters), or is left out (all others); a training that is cut short has fewer models, since no
 model begins when the time is over; on large tables the time also tells how many trees a booster
 has. Where a limit acts depends on how fast the machine is, and how many models are made at once. A
-training may exceed its limit by the time that the evaluation of those takes, and the ensemble's.
+training may exceed its limit by the time that the evaluation of those takes, and by the tenth that
+an ensemble may take in any case.
 """
 
 from collections import deque
@@ -31,7 +32,13 @@ from projects_api.engines.evaluation import loss
 from projects_api.engines.flaml import ensembling
 from projects_api.engines.flaml.executor import Budget
 from projects_api.engines.flaml.executors import Executors
-from projects_api.engines.flaml.fitting import Clock, OutOfTime, Stopped
+from projects_api.engines.flaml.fitting import (
+    Clock,
+    OutOfTime,
+    Stopped,
+    interruptible,
+    time_limit,
+)
 from projects_api.engines.flaml.learner import Found, Learner
 from projects_api.engines.flaml.process_pool import ProcessLost
 from projects_api.engines.flaml.search import LEARNERS, Search
@@ -51,6 +58,7 @@ from projects_api.engines.interface import (
 from projects_api.engines.training_data import prepare
 
 _PREPARED = 5  # percent
+_SHARE_OF_ENSEMBLE = 0.1
 _FAULTS_OF_DATA = (
     ValueError,
     ArithmeticError,
@@ -98,6 +106,11 @@ def _choose_learners(task: Task) -> dict[str, str]:
     if not chosen:
         raise TrainingRefused(f"exclude_algos leaves no algorithm; there are {', '.join(learners)}")
     return chosen
+
+
+def _ensemble_seconds(left: float, whole: float) -> float:
+    """Tell how long an ensemble may take: a search that used its time leaves it a part more."""
+    return max(left, _SHARE_OF_ENSEMBLE * whole)
 
 
 @dataclass(slots=True)
@@ -212,12 +225,20 @@ class _Training:
         if len(self.choice.models) < ensembling.LEAST_MODELS:
             return False
         self._tell(ENSEMBLE)
+        seconds = _ensemble_seconds(self.clock.left(), self.config.max_runtime_secs)
         try:
-            self._keep(*ensembling.make(self.choice, self.found, self.shared))
+            with interruptible(self.progress.is_to_stop), time_limit(seconds):
+                candidate, validated = ensembling.make(self.choice, self.found, self.shared)
         except ensembling.NoEnsemble as reason:
             self.progress.log(f"no ensemble: {reason}")
-            return False
-        return True
+        except OutOfTime:
+            self.progress.log("no ensemble: it was not ready in time")
+        except Stopped:
+            self.progress.log("no ensemble: the training was to stop")
+        else:
+            self._keep(candidate, validated)
+            return True
+        return False
 
     def _begin(self, model_type: str) -> Budget:
         """Hear that a model begins; give its time: in the first round each has a part of it."""

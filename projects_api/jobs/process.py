@@ -142,7 +142,8 @@ def _open(task: dict[str, Any]) -> RunningJob:
     quotas = Quotas(**settings.quotas)
     artifacts = Artifacts(database, ArtifactStore(settings.artifacts), quotas)
     limit_cells(settings.max_table_cells)
-    return RunningJob(task["job"], database, artifacts, Path(task["folder"]), Path(task["stop"]))
+    facts = {**task["job"], "memory_bytes": task["memory_bytes"]}
+    return RunningJob(facts, database, artifacts, Path(task["folder"]), Path(task["stop"]))
 
 
 def _repeat(clock: str, job_id: str) -> None:

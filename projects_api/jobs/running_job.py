@@ -33,7 +33,8 @@ class JobLost(Exception):
 class RunningJob:
     """A job that this process works on; `folder` is for its files, and is removed afterwards.
 
-    The worker makes the file `stop` where the job is to end early.
+    The worker makes the file `stop` where the job is to end early. The job's processes may hold
+    `memory_bytes` together, where that is known.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class RunningJob:
         self.database = database
         self.artifacts = artifacts
         self.folder = folder
+        self.memory_bytes: int | None = facts.get("memory_bytes")
         self._stop = stop
         self.finished = False
         self._owner: str = facts["owner"]

@@ -1,5 +1,7 @@
 """Ensembles: what they weigh and say, computed once more with numpy and scikit-learn."""
 
+import threading
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,8 +9,9 @@ from sklearn.metrics import log_loss, mean_absolute_error, roc_auc_score, root_m
 from xgboost import DMatrix
 
 from projects_api import model_file
-from projects_api.engines import ensemble, model_files
+from projects_api.engines import ensemble, flaml_engine, model_files
 from projects_api.engines.flaml import ensembling
+from projects_api.engines.flaml.fitting import time_limit
 
 from . import tables
 from .tables import held_out
@@ -231,3 +234,26 @@ def test_one_that_would_be_too_large_is_left_out(trained, monkeypatch):
     assert not found
     assert "no ensemble: its models would be too large together" in training.progress.lines
     assert len(training.result.candidates) == SETTINGS["max_models"]
+
+
+def test_one_that_is_not_ready_in_time_is_left_out(trained, monkeypatch):
+    """It would take for ever; it has what is left of an hour, of which a moment is waited for."""
+    allowed = []
+
+    def moment(seconds):
+        allowed.append(seconds)
+        return time_limit(0.01)
+
+    monkeypatch.setattr(flaml_engine, "time_limit", moment)
+    monkeypatch.setattr(ensembling, "select", lambda *_: threading.Event().wait(60))
+    training, found, _ = trained("label")
+    assert not found
+    assert "no ensemble: it was not ready in time" in training.progress.lines
+    assert len(training.result.candidates) == SETTINGS["max_models"]
+    assert len(allowed) == 1
+    assert 360 < allowed[0] < 3600
+
+
+def test_a_search_that_used_its_time_leaves_a_tenth_for_it():
+    assert flaml_engine._ensemble_seconds(-2.0, 60.0) == 6
+    assert flaml_engine._ensemble_seconds(7.0, 60.0) == 7

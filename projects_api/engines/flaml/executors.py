@@ -29,7 +29,7 @@ class Executors:
         """Take the bytes that all processes may hold together, and how many learners there are."""
         calls = learners * max(1, len(shared.data.folds))
         self._shared = shared
-        self._size = min(int(joblib.cpu_count()), calls, _fitting(shared, memory_bytes))
+        self._size = min(_processors(), calls, _fitting(shared, memory_bytes))
         self._executor: Inline | ProcessPool | None = None
 
     @property
@@ -42,7 +42,7 @@ class Executors:
         is_worth_it = self._shared.data.values.size >= LARGE_CELLS or seconds >= LONG_SECONDS
         if self._size >= _LEAST_PROCESSES and is_worth_it:
             if not isinstance(self._executor, ProcessPool):
-                threads = int(joblib.cpu_count()) // self._size
+                threads = _processors() // self._size
                 self._executor = ProcessPool(self._shared, self._size, threads)
         elif self._executor is None:
             self._executor = Inline(_with_threads(self._shared))
@@ -56,6 +56,10 @@ class Executors:
             self._executor.close()
 
 
+def _processors() -> int:
+    return int(joblib.cpu_count())
+
+
 def _with_threads(shared: Shared) -> Shared:
     data = shared.data
     task = task_factory(shared.kind)
@@ -65,7 +69,7 @@ def _with_threads(shared: Shared) -> Shared:
 def _fitting(shared: Shared, memory_bytes: int | None) -> int:
     """Count the processes that the memory is enough for: each is counted with all of the rows."""
     if memory_bytes is None:
-        return int(joblib.cpu_count())
+        return _processors()
     data = shared.data
     folds = sum(one.fitted_values.nbytes + one.validated_values.nbytes for one in data.folds)
     own = _PROCESS_BYTES + data.values.nbytes + data.held_out.nbytes + folds

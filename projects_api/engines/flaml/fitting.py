@@ -71,7 +71,7 @@ def fit(
         return model.set_params(n_jobs=1)
     if seconds <= 0:
         raise OutOfTime
-    with _time_limit(seconds):
+    with time_limit(seconds):
         return _fit_plain(learner, wrapper, values, target, weights)
 
 
@@ -147,7 +147,7 @@ def predict(model: Any, values: np.ndarray, label_count: int) -> np.ndarray:
 
 
 @contextmanager
-def _time_limit(seconds: float) -> Iterator[None]:
+def time_limit(seconds: float) -> Iterator[None]:
     """Raise `OutOfTime` in the block when it takes longer. Acts in the main thread only."""
     if threading.current_thread() is not threading.main_thread():
         yield

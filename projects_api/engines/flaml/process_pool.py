@@ -22,7 +22,7 @@ from projects_api.engines.flaml.shared import Shared
 PROGRAM = "projects_api.engines.flaml.worker_process"
 ATTEMPTS = 2
 GRACE_SECONDS = 120.0
-"""For a process to begin; and, with its seconds once more, for a call that no alarm ends."""
+"""For a process to begin; and, besides its seconds twice, for a call that no alarm ends."""
 _LOOK_SECONDS = 0.2
 """Between two looks whether the training is to stop."""
 _THREADS = ("OMP_NUM_THREADS", "LOKY_MAX_CPU_COUNT")
@@ -193,9 +193,11 @@ class _Process:
 
     def is_late(self, grace_seconds: float) -> bool:
         """Return whether it takes longer than anything should."""
-        allowed = grace_seconds
+        allowed = GRACE_SECONDS
         if self._is_ready:
-            allowed += 2 * max(self.assigned.seconds, 0) if self.assigned else float("inf")
+            if not self.assigned:
+                return False
+            allowed = grace_seconds + 2 * max(self.assigned.seconds, 0)
         return time.monotonic() - self._since > allowed
 
     def kill(self) -> None:

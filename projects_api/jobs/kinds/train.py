@@ -71,6 +71,7 @@ def run(job: RunningJob) -> None:
         use_gpu=job.arguments.get("use_gpu", False),
         test_table=test_table,
         test_names=test["dialect"].get("names") if test else None,
+        memory_bytes=_share_of_memory(job, order),
     )
     training = _Training(job, task, order["engine_runs"])
     with _stopping(job):
@@ -229,6 +230,12 @@ def _stopping(job: RunningJob) -> Iterator[None]:
     finally:
         over.set()
         watcher.join()
+
+
+def _share_of_memory(job: RunningJob, order: Mapping[str, Any]) -> int | None:
+    """Tell how much memory an engine may have: those that train at once share it."""
+    at_once = len(order["engine_runs"]) if order["execution_mode"] == "parallel" else 1
+    return job.memory_bytes and job.memory_bytes // max(1, at_once)
 
 
 def _find_version(connection: Connection, order: Mapping[str, Any]) -> dict[str, Any] | None:
