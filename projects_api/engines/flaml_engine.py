@@ -184,7 +184,7 @@ class _Training:
         waiting = deque(turns)
         while waiting and (room := most - len(self.found)) > 0 and not self.is_over():
             batch = [waiting.popleft() for _ in range(min(room, len(waiting)))]
-            executor = self.executors.choose(self._left(most))
+            executor = self.executors.choose(self._work(most), self.clock.left())
             trials = [learner.try_next(stopping, self._begin) for learner in batch]
             for learner, outcome in zip(batch, executor.run(trials, self), strict=False):
                 self.ended += 1
@@ -248,14 +248,14 @@ class _Training:
         share = min(left, left * self.executors.processors / others)
         return Budget(min(share, self.config.max_runtime_secs_per_model or share), self.clock)
 
-    def _left(self, most: int) -> float:
+    def _work(self, most: int) -> float:
         """Guess how long this process would work on all that is left; 0 before there is a model.
 
         By its processor time, lest the work of others make much of little.
         """
         models = len(self.found)
         each = (process_time() - self.since) / models if models else 0.0
-        return min(self.clock.left(), each * (most - models))
+        return each * (most - models)
 
     def _tell(self, model_type: str) -> None:
         models, most = len(self.found), self.config.max_models

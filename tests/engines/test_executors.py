@@ -6,11 +6,13 @@ import subprocess
 import sys
 from collections import Counter
 from contextlib import closing
+from dataclasses import fields
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from sklearn.impute import SimpleImputer
 
 from projects_api import engines
 from projects_api.engines import Task, TrainingConfig
@@ -19,7 +21,8 @@ from projects_api.engines.flaml.executor import Budget, Call, Inline, Step
 from projects_api.engines.flaml.executors import Executors
 from projects_api.engines.flaml.fitting import Clock, OutOfTime, Stopped
 from projects_api.engines.flaml.process_pool import ProcessLost, ProcessPool
-from projects_api.engines.flaml.shared import Shared
+from projects_api.engines.flaml.shared import Shared, mapped
+from projects_api.engines.training_data import Fold, TrainingData
 from tests.support.processes import wait_until
 
 from . import calls, tables
@@ -36,7 +39,19 @@ def importable(monkeypatch):
 
 
 def shared(folder) -> Shared:
-    return Shared(None, "binary", folder, "auc", {}, seed=1)
+    return Shared(training_data(), "binary", folder, "auc", {}, seed=1)
+
+
+def training_data():
+    """Make rows of which a fold has half, and what prepares them, with an array of its own."""
+    values = np.arange(40.0).reshape(20, 2)
+    half = np.arange(10)
+    return TrainingData(
+        preparation=SimpleImputer().fit(values), names=["a", "b"], made_of=np.arange(2),
+        labels=["no", "yes"], values=values, target=half.repeat(2) % 2, weights=None,
+        row_weights=None, held_out=values, held_out_target=np.zeros(20), held_out_weights=None,
+        folds=[Fold(half, half + 10, values[:10], values[10:])], positive=1, threshold_metric="f1",
+    )  # fmt: skip
 
 
 def control(**said):
@@ -178,6 +193,23 @@ def test_a_call_that_nothing_ends_is_ended(tmp_path):
         assert made.result() == [2]
 
 
+def test_rows_stay_in_the_file_and_what_prepares_them_does_not(tmp_path):
+    """A model holds what prepares rows, and is refused where that has arrays of a file."""
+    given = shared(tmp_path)
+    given.write(tmp_path / "shared")
+    found = mapped(tmp_path / "shared").data
+    for had, has in ((given.data, found), (given.data.folds[0], found.folds[0])):
+        for name in (one.name for one in fields(had)):
+            if isinstance(array := getattr(had, name), np.ndarray):
+                np.testing.assert_array_equal(getattr(has, name), array)
+                assert type(getattr(has, name)) is np.ndarray
+                assert isinstance(getattr(has, name).base, np.memmap)
+    means = found.preparation.statistics_
+    np.testing.assert_array_equal(means, given.data.preparation.statistics_)
+    assert not isinstance(means, np.memmap)
+    assert means.base is None
+
+
 def test_a_closed_pool_leaves_nothing(tmp_path):
     pool = ProcessPool(shared(tmp_path), 2)
     pids = pool.pids
@@ -191,8 +223,8 @@ def test_processes_end_with_a_parent_that_is_killed(tmp_path):
     program = f"""
 import pathlib, time
 from projects_api.engines.flaml.process_pool import ProcessPool
-from projects_api.engines.flaml.shared import Shared
-pool = ProcessPool(Shared(None, "binary", pathlib.Path({str(tmp_path)!r}), "auc", {{}}, 1), 2)
+from tests.engines.test_executors import shared
+pool = ProcessPool(shared(pathlib.Path({str(tmp_path)!r})), 2)
 print(*pool.pids, flush=True)
 time.sleep(600)
 """
@@ -239,10 +271,10 @@ class TestChoice:
         monkeypatch.setattr(executors, "ProcessPool", Pool)
         return started
 
-    def choose(self, data, *seconds, learners=5, memory=None):
+    def choose(self, data, *work, learners=5, memory=None, left=120.0):
         given = Shared(data, "binary", Path(), "auc", {}, seed=1)
         with Executors(given, learners, memory) as found:
-            return [(type(found.choose(one)).__name__, found.processors) for one in seconds]
+            return [(type(found.choose(one, left)).__name__, found.processors) for one in work]
 
     def test_a_large_table_has_all_processors_from_its_first_round(self, machine):
         assert self.choose(rows(20_000, "ab"), 0, 0) == [("Pool", 8), ("Pool", 8)]
@@ -256,6 +288,10 @@ class TestChoice:
 
     def test_what_was_begun_is_kept(self):
         assert self.choose(rows(100, "ab"), 20.0, 5.0) == [("Pool", 8), ("Pool", 8)]
+
+    def test_a_training_that_has_little_time_starts_none(self, machine):
+        assert self.choose(rows(20_000, "ab"), 30.0, left=119.9) == [("Inline", 1)]
+        assert not machine
 
     def test_there_are_no_more_processes_than_calls(self, machine):
         self.choose(rows(20_000), 0, learners=2)

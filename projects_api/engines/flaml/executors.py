@@ -1,7 +1,8 @@
 """The choice of the executor: this process alone, or a process for each processor.
 
 What is found is the same. Processes take a few seconds to begin, so the first round of a small
-table goes without them, and all of it where what is left would take hardly longer than that.
+table goes without them, and all of it where what is left would take hardly longer than that. So do
+trainings that have little time: more of it would go by before there is a model.
 """
 
 from dataclasses import replace
@@ -17,6 +18,7 @@ from projects_api.engines.flaml.shared import Shared
 
 LARGE_CELLS = 200_000
 LONG_SECONDS = 20.0
+LEAST_SECONDS = 120.0
 _LEAST_PROCESSES = 2
 _PROCESS_BYTES = 350 << 20
 _COPIES = 2  # of the rows to fit on, which a learner makes for itself
@@ -37,9 +39,14 @@ class Executors:
         """How many calls run at once."""
         return self._size if isinstance(self._executor, ProcessPool) else 1
 
-    def choose(self, seconds: float) -> Executor:
-        """Choose for a round; `seconds` is how long all that is left may take one by one."""
-        is_worth_it = self._shared.data.values.size >= LARGE_CELLS or seconds >= LONG_SECONDS
+    def choose(self, work: float, left: float) -> Executor:
+        """Choose for a round.
+
+        `work` is for how many seconds one process would work on all that is to do, as far as that
+        is known, and `left` how many the training has.
+        """
+        is_much = self._shared.data.values.size >= LARGE_CELLS or work >= LONG_SECONDS
+        is_worth_it = isinstance(self._executor, ProcessPool) or (is_much and left >= LEAST_SECONDS)
         if self._size >= _LEAST_PROCESSES and is_worth_it:
             if not isinstance(self._executor, ProcessPool):
                 threads = _processors() // self._size

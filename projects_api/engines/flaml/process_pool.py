@@ -13,16 +13,16 @@ from multiprocessing import connection
 from pathlib import Path
 from typing import Any
 
-import joblib
-
 from projects_api.engines.flaml.executor import Assigned, Control, Running, Trial
 from projects_api.engines.flaml.fitting import OutOfTime, Stopped
 from projects_api.engines.flaml.shared import Shared
 
 PROGRAM = "projects_api.engines.flaml.worker_process"
 ATTEMPTS = 2
+START_SECONDS = 600.0
+"""For a process to begin, which takes four on a machine that has nothing else to do."""
 GRACE_SECONDS = 120.0
-"""For a process to begin; and, besides its seconds twice, for a call that no alarm ends."""
+"""For a call that no alarm ends, besides its seconds twice."""
 _LOOK_SECONDS = 0.2
 """Between two looks whether the training is to stop."""
 _THREADS = ("OMP_NUM_THREADS", "LOKY_MAX_CPU_COUNT")
@@ -47,7 +47,7 @@ class ProcessPool:
     ) -> None:
         """Start so many processes, each with so many threads."""
         self._file = shared.folder / "shared.joblib"
-        joblib.dump(shared, self._file)
+        shared.write(self._file)
         self._environment = os.environ | dict.fromkeys(_THREADS, str(threads))
         self._grace_seconds = grace_seconds
         self._lost: deque[Assigned] = deque()
@@ -193,7 +193,7 @@ class _Process:
 
     def is_late(self, grace_seconds: float) -> bool:
         """Return whether it takes longer than anything should."""
-        allowed = GRACE_SECONDS
+        allowed = START_SECONDS
         if self._is_ready:
             if not self.assigned:
                 return False

@@ -1,13 +1,16 @@
 """What all trials of a training share, and how its processes treat the libraries."""
 
 import logging
+import pickle
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+import joblib
+import numpy as np
 import sklearn
 from threadpoolctl import threadpool_limits
 
@@ -29,6 +32,35 @@ class Shared:
     signature: dict[str, Any]
     seed: int
     threads: int | None = None
+
+    def write(self, path: Path) -> None:
+        """Write all of it to a file, of which `mapped` reads only what is needed."""
+        # What prepares rows becomes a part of models, whose files hold no arrays of other files.
+        preparation: Any = pickle.dumps(self.data.preparation)
+        joblib.dump(replace(self, data=replace(self.data, preparation=preparation)), path)
+
+
+def mapped(path: Path) -> Shared:
+    """Read what was written; the rows stay in the file, which all processes have in common."""
+    shared: Shared = joblib.load(path, mmap_mode="r")
+    data: Any = shared.data
+    data = replace(
+        data,
+        preparation=pickle.loads(data.preparation),  # noqa: S301 - our own
+        folds=[replace(fold, **_arrays(fold)) for fold in data.folds],
+        **_arrays(data),
+    )
+    return replace(shared, data=data)
+
+
+def _arrays(of: Any) -> dict[str, np.ndarray]:
+    """Give arrays of a file as plain ones, without copies: what libraries make of them is plain."""
+    found = {one.name: getattr(of, one.name) for one in fields(of)}
+    return {name: value.view(np.ndarray) for name, value in found.items() if _is_mapped(value)}
+
+
+def _is_mapped(value: Any) -> bool:
+    return isinstance(value, np.memmap)
 
 
 @contextmanager

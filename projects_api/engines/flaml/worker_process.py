@@ -10,13 +10,12 @@ import signal
 import sys
 import traceback
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any, NoReturn
-
-import joblib
 
 from projects_api.engines.flaml.executor import Call
 from projects_api.engines.flaml.fitting import Clock
-from projects_api.engines.flaml.shared import Shared, tamed_libraries
+from projects_api.engines.flaml.shared import Shared, mapped, tamed_libraries
 
 PR_SET_PDEATHSIG = 1
 
@@ -28,7 +27,7 @@ def main() -> NoReturn:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # from a keyboard: the parent ends all
     parent = Connection(os.dup(0))
     with tamed_libraries():
-        shared: Shared = joblib.load(sys.argv[1], mmap_mode="r")
+        shared = mapped(Path(sys.argv[1]))
         parent.send(None)  # ready
         while True:
             try:
