@@ -55,7 +55,8 @@ def train(engine: str, task: Task, folder: Path, progress: Progress) -> Training
 
     Works in the calling process and processes that it starts and ends, with as many of them or of
     threads as it may use processors; call it in a child process. The same task gives the same
-    leaderboard, however many there are, unless a time limit cuts it short. Raises `TrainingRefused` when the table, the task or this machine does not allow it.
+    leaderboard, however many there are, unless a time limit cuts it short. Raises `TrainingRefused`
+    when the table, the task or this machine does not allow it.
     """
     if reason := why_unavailable(engine):
         raise TrainingRefused(reason)

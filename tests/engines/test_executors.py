@@ -277,13 +277,13 @@ class TestChoice:
             return [(type(found.choose(one, left)).__name__, found.processors) for one in work]
 
     def test_a_large_table_has_all_processors_from_its_first_round(self, machine):
-        assert self.choose(rows(20_000, "ab"), 0, 0) == [("Pool", 8), ("Pool", 8)]
+        assert self.choose(rows(10_000, "ab"), 0, 0) == [("Pool", 8), ("Pool", 8)]
         assert machine == [(8, 1), "closed"]
 
     def test_a_small_one_when_much_is_left(self, machine):
         seconds = (0, 19.9, 20.0)
         found = [("Inline", 1), ("Inline", 1), ("Pool", 8)]
-        assert self.choose(rows(19_999, "ab"), *seconds) == found
+        assert self.choose(rows(9_999, "ab"), *seconds) == found
         assert machine == [(8, 1), "closed"]
 
     def test_what_was_begun_is_kept(self):

@@ -16,7 +16,7 @@ from projects_api.engines.flaml.fitting import measure_threads
 from projects_api.engines.flaml.process_pool import ProcessPool
 from projects_api.engines.flaml.shared import Shared
 
-LARGE_CELLS = 200_000
+LARGE_CELLS = 100_000
 LONG_SECONDS = 20.0
 LEAST_SECONDS = 120.0
 _LEAST_PROCESSES = 2
