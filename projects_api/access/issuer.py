@@ -9,19 +9,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import httpx
+from cryptography.exceptions import UnsupportedAlgorithm
 from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
+from joserfc.errors import InvalidKeyIdError, JoseError
+from joserfc.jwk import ECKey, KeySet, OKPKey, RSAKey
 
 ALGORITHMS = (
     *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
     *("ES256", "ES384", "ES512", "EdDSA", "Ed25519"),
 )
 """Those by which whoever verifies cannot sign."""
-ASYMMETRIC = {"RSA", "EC", "OKP"}
+_KINDS: Mapping[Any, type[RSAKey | ECKey | OKPKey]] = {"RSA": RSAKey, "EC": ECKey, "OKP": OKPKey}
+_FAULTS = (JoseError, ValueError, TypeError, KeyError, AttributeError, UnsupportedAlgorithm)
+"""What the library raises of keys, tokens and answers that are not as they should be."""
 SKEW_SECONDS = 60
-KEYS_SECONDS = 3600.0
-"""How long keys are known without asking again."""
+KEYS_SECONDS = 600.0
+"""How long keys are known without asking again: so long may one count that was withdrawn."""
 PAUSE_SECONDS = 30.0
 """Time between two questions to the issuer, whatever tokens come meanwhile."""
 ANSWER_SECONDS = 5.0
@@ -36,6 +39,10 @@ class TokenRefused(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class _UnknownKey(TokenRefused):
+    """A token names a key that is not among those of the issuer which are known."""
 
 
 class IssuerAway(Exception):
@@ -57,6 +64,7 @@ class Issuer:
         self._lock = threading.Lock()
         self._keys: KeySet | None = None
         self._fetched = self._asked = -KEYS_SECONDS
+        self._is_away = False
 
     def verify(self, token: str) -> Mapping[str, Any]:
         """Return the claims of a token; raises TokenRefused or IssuerAway."""
@@ -75,18 +83,21 @@ class Issuer:
         known = self._current()
         try:
             return self._decoded(token, known)
-        except TokenRefused:
+        except TokenRefused as refused:
             newer = self._current(after=known)
-            if newer is known:
-                raise
-            return self._decoded(token, newer)
+            if newer is not known:
+                return self._decoded(token, newer)
+            if self._is_away and isinstance(refused, _UnknownKey):
+                raise IssuerAway from refused  # It may have this key, and cannot be asked.
+            raise
 
     @staticmethod
     def _decoded(token: str, keys: KeySet) -> dict[str, Any]:
         try:
             return jwt.decode(token, keys, algorithms=list(ALGORITHMS)).claims
-        except (JoseError, ValueError, TypeError, KeyError) as fault:
-            raise TokenRefused(
+        except (*_FAULTS, RecursionError) as fault:
+            refused = _UnknownKey if isinstance(fault, InvalidKeyIdError) else TokenRefused
+            raise refused(
                 "The token is not signed by a key of the issuer, or by none that may sign."
             ) from fault
 
@@ -100,7 +111,9 @@ class Issuer:
                 self._asked = now
                 try:
                     self._keys, self._fetched = self._fetch(), now
-                except (httpx.HTTPError, ValueError, TypeError, KeyError, JoseError) as fault:
+                    self._is_away = False
+                except (httpx.HTTPError, RecursionError, *_FAULTS) as fault:
+                    self._is_away = True
                     if self._keys is None:
                         raise IssuerAway from fault
             if self._keys is None:
@@ -116,10 +129,20 @@ class Issuer:
             if self.url.startswith("https:") and not found["jwks_uri"].startswith("https:"):
                 raise ValueError("the keys would come in plain text")
             keys: Sequence[Any] = _answer(client, found["jwks_uri"])["keys"]
-        signing = [
-            one for one in keys if one.get("kty") in ASYMMETRIC and one.get("use") in {None, "sig"}
-        ]
-        return KeySet.import_key_set({"keys": signing[:MAX_KEYS]})
+        return KeySet([key for one in keys[:MAX_KEYS] if (key := _signing_key(one))])
+
+
+def _signing_key(shown: Any) -> RSAKey | ECKey | OKPKey | None:
+    """Make a key of what an issuer shows; None where it is none that signs, or none we know."""
+    try:
+        may_sign = shown.get("use") in (None, "sig") and "verify" in shown.get(
+            "key_ops", ["verify"]
+        )
+        if not may_sign or not isinstance(shown.get("kid", ""), str):
+            return None
+        return _KINDS[shown["kty"]].import_key(dict(shown))
+    except _FAULTS:  # One that is odd locks nobody out who is signed by another.
+        return None
 
 
 def _answer(client: httpx.Client, url: str) -> Any:

@@ -103,7 +103,7 @@ class Tokens:
                 self._remembered.popitem(last=False)
 
     def _check_groups(self, claims: Mapping[str, Any]) -> None:
-        if self._allowed_groups and self._allowed_groups.isdisjoint(_texts(claims.get("groups"))):
+        if self._allowed_groups and self._allowed_groups.isdisjoint(_groups(claims.get("groups"))):
             raise Unauthenticated(
                 "The claim `groups` of the token names no group that may use this server. Ask the "
                 "server's operator which ones may."
@@ -117,7 +117,7 @@ class Tokens:
 
     def _find(self, claims: Mapping[str, Any]) -> identity.Known:
         subject = claims["sub"]
-        if not isinstance(subject, str) or not 0 < len(subject) <= MAX_SUBJECT:
+        if not _is_subject(subject):
             raise Unauthenticated(f"The claim `sub` of the token is no name of a person.{ASK}")
         with self._database.transaction(writing=False) as connection:
             found = identity.find(connection, self._issuer.url, subject)
@@ -134,6 +134,12 @@ class Tokens:
         named = claims.get("name")
         name = storable(named, MAX_NAME) if isinstance(named, str) and named.strip() else email
         try:
+            return self._linked(subject, email, name)
+        except IntegrityError:  # Two requests came together, and the other was first.
+            return self._linked(subject, email, name)
+
+    def _linked(self, subject: str, email: str, name: str) -> identity.Known:
+        try:
             with self._database.transaction() as connection:
                 return identity.link(connection, self._issuer.url, subject, email=email, name=name)
         except identity.AlreadyLinked as linked:
@@ -141,16 +147,21 @@ class Tokens:
                 "Somebody else of this issuer had your e-mail address here. Ask the server's "
                 "operator to remove that person."
             ) from linked
-        except IntegrityError as both:  # Two requests came together, and the other was first.
-            with self._database.transaction(writing=False) as connection:
-                found = identity.find(connection, self._issuer.url, subject)
-            if found is None:
-                raise Unavailable from both
-            return found
 
 
 def _digest(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
+
+
+def _is_subject(value: Any) -> bool:
+    """Return whether a claim is a name that both databases keep as it is."""
+    is_text = isinstance(value, str) and 0 < len(value) <= MAX_SUBJECT
+    return is_text and value.isprintable()
+
+
+def _groups(value: Any) -> set[str]:
+    """Read a claim that is a list of names, or one name, in which there may be spaces."""
+    return {value} if isinstance(value, str) else _texts(value)
 
 
 def _texts(value: Any) -> set[str]:

@@ -8,6 +8,8 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
 from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 
@@ -57,7 +59,13 @@ class Provider:
         else:
             self.keys = [RSAKey.generate_key(2048, named, private=True)]
 
-    def token(self, key: Any = None, alg: str = "RS256", **changes: Any) -> str:
+    def token(
+        self,
+        key: Any = None,
+        alg: str = "RS256",
+        header: dict[str, str] | None = None,
+        **changes: Any,
+    ) -> str:
         """Sign a token; a claim that is None is left out."""
         now = int(time.time())
         claims = {
@@ -72,8 +80,17 @@ class Provider:
             **changes,
         }
         kept = {name: value for name, value in claims.items() if value is not None}
-        header = {"alg": alg, "kid": self.keys[0].kid}
-        return jwt.encode(header, kept, key or self.keys[0], algorithms=[alg])
+        named = {"alg": alg, "kid": self.keys[0].kid, **(header or {})}
+        return jwt.encode(named, kept, key or self.keys[0], algorithms=[alg])
+
+    def written(self, claims: str) -> str:
+        """Sign claims as they are written, which need be nothing that anybody would write."""
+        head = _encoded(json.dumps({"alg": "RS256", "kid": self.keys[0].kid}).encode())
+        signed = f"{head}.{_encoded(claims.encode())}"
+        key = self.keys[0].private_key
+        return (
+            f"{signed}.{_encoded(key.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256()))}"
+        )
 
     def confused(self) -> str:
         """Sign by HMAC with what everybody knows: the text of the public key."""

@@ -3,6 +3,7 @@
 import base64
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import pytest
@@ -117,6 +118,23 @@ class TestPeople:
         heir = {**somebody, "sub": "another"}
         refused(ask(provider.token(**heir)), "Somebody else of this issuer")
 
+    def test_first_requests_that_come_together_are_of_one_person(self, ask, provider, somebody):
+        tokens_of_one = [provider.token(**somebody, jti=str(number)) for number in range(6)]
+        with ThreadPoolExecutor(6) as pool:
+            answers = list(pool.map(ask, tokens_of_one))
+        assert [answer.status_code for answer in answers] == [200] * 6
+        assert len({answer.json()["caller"]["user_id"] for answer in answers}) == 1
+
+    def test_of_several_that_claim_an_address_at_once_one_enters(self, ask, provider, somebody):
+        several = [
+            provider.token(**{**somebody, "sub": f"{somebody['sub']}-{n}"}) for n in range(5)
+        ]
+        with ThreadPoolExecutor(5) as pool:
+            answers = list(pool.map(ask, several))
+        assert sorted(answer.status_code for answer in answers) == [200, 401, 401, 401, 401]
+        for answer in answers:
+            assert answer.status_code == 200 or "Somebody else" in answer.json()["detail"]
+
     @pytest.mark.parametrize(
         "changes",
         [
@@ -197,6 +215,17 @@ class TestTokens:
     def test_no_algorithm_is_one_of_a_shared_secret(self):
         assert not [one for one in issuer.ALGORITHMS if one.startswith("HS") or one == "none"]
 
+    @pytest.mark.parametrize("subject", ["a\x00b", "", 5, "x" * 256])
+    def test_a_subject_that_cannot_be_kept_is_refused(self, ask, provider, somebody, subject):
+        refused(ask(provider.token(**{**somebody, "sub": subject})), "sub")
+
+    def test_half_a_letter_is_no_subject(self, ask, provider):
+        claims = {"iss": provider.issuer, "aud": AUDIENCE, "sub": "\ud800", "exp": time.time() + 60}
+        refused(ask(provider.written(json.dumps(claims))), "sub")
+
+    def test_a_claim_nested_without_end_is_refused(self, ask, provider):
+        refused(ask(provider.written('{"deep": ' + "[" * 5000 + "]" * 5000 + "}")))
+
     def test_what_is_not_signed_is_refused(self, ask, provider):
         _, claims, _ = provider.token().split(".")
         header = base64.urlsafe_b64encode(json.dumps({"alg": "none"}).encode()).decode().rstrip("=")
@@ -239,6 +268,74 @@ class TestKeys:
             refused(ask(provider.token(RSAKey.generate_key(2048))))
         assert len(provider.asked) == before
 
+    @pytest.mark.parametrize(
+        "odd",
+        [
+            None,
+            5,
+            {},
+            {"kty": None},
+            {"kty": ["RSA"]},
+            {"kty": "RSA", "e": "AQAB"},
+            {"kty": "RSA", "n": 5, "e": "AQAB"},
+            {"kty": "EC", "crv": "P-0", "x": "AA", "y": "AA"},
+            {"kty": "OKP", "crv": "X25519", "x": "AA"},
+            {"key_ops": ["encrypt"]},
+            {"key_ops": 5},
+            {"kid": 5},
+            {"use": {}},
+        ],
+        ids=str,
+    )
+    def test_an_odd_key_locks_nobody_out(self, finder, provider, somebody, monkeypatch, odd):
+        (key,) = provider.keys
+        good = key.as_dict(private=False)
+        if isinstance(odd, dict) and odd and "kty" not in odd:
+            odd = {**good, **odd}
+        shown = {"keys": [odd, good]}
+        answer = provider.answer
+        monkeypatch.setattr(
+            provider, "answer", lambda path: shown if path == "/keys" else answer(path)
+        )
+        finds, token = finder(), provider.token(**somebody)
+        finds.verify(token)
+        assert finds.known(token)
+
+    def test_a_key_that_may_not_verify_is_none(self, finder, provider, somebody, monkeypatch):
+        (key,) = provider.keys
+        shown = {"keys": [{**key.as_dict(private=False), "key_ops": ["encrypt"]}]}
+        answer = provider.answer
+        monkeypatch.setattr(
+            provider, "answer", lambda path: shown if path == "/keys" else answer(path)
+        )
+        with pytest.raises(Unauthenticated, match="not signed by a key"):
+            finder().verify(provider.token(**somebody))
+
+    def test_a_key_that_was_withdrawn_counts_ten_minutes(
+        self, finder, provider, somebody, monkeypatch
+    ):
+        finds, (withdrawn,) = finder(), provider.keys
+        finds.verify(provider.token(**somebody))
+        head = {"kid": withdrawn.kid}
+        provider.rotate()
+        late = provider.token(withdrawn, **somebody, header=head)
+        later = time.monotonic() + 601
+        monkeypatch.setattr(issuer.time, "monotonic", lambda: later)
+        with pytest.raises(Unauthenticated, match="not signed by a key"):
+            finds.verify(late)
+
+    def test_a_key_that_nobody_can_ask_for_is_told_of(
+        self, finder, provider, somebody, monkeypatch
+    ):
+        finds = finder()
+        finds.verify(provider.token(**somebody))
+        provider.rotate()
+        monkeypatch.setattr(provider, "answer", lambda _path: "nothing")
+        with pytest.raises(Unavailable, match="does not tell its keys"):
+            finds.verify(provider.token(**somebody))
+        with pytest.raises(Unauthenticated):
+            finds.verify("a.b.c")
+
     def test_an_issuer_that_is_away_is_told_of(self, server, provider):
         away = Tokens(server.services.database, "http://127.0.0.1:1", AUDIENCE)
         with pytest.raises(Unavailable, match="does not tell its keys"):
@@ -258,7 +355,8 @@ class TestLimits:
         token = provider.token(**somebody, groups=["staff", "science"])
         finds.verify(token)
         assert finds.known(token)
-        for groups in (["staff"], [], None, "sciences", {"science": 1}):
+        finds.verify(provider.token(**somebody, groups="science"))
+        for groups in (["staff"], [], None, "sciences", "staff science", {"science": 1}):
             with pytest.raises(Unauthenticated, match="groups"):
                 finds.verify(provider.token(**somebody, groups=groups))
 

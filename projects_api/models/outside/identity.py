@@ -69,11 +69,13 @@ def link(connection: Connection, issuer: str, subject: str, *, email: str, name:
     user_id = user.find_id(connection, email)
     if user_id is None:
         user_id = user.create(connection, email=email, name=name)
-    this = select(identities.c.id).where(
+    this = select(identities.c.id, identities.c.subject).where(
         identities.c.user_id == user_id, identities.c.issuer == issuer
     )
-    if connection.scalar(this) is not None:
-        raise AlreadyLinked
+    if linked := connection.execute(this).first():
+        if linked.subject != subject:
+            raise AlreadyLinked
+        return Known(linked.id, user_id)  # by another request of the same person, just now
     identity_id = new_id()
     connection.execute(
         insert(identities).values(
