@@ -20,7 +20,11 @@ from pyarrow import parquet
 from schemathesis import GenerationMode
 from schemathesis.core.parameters import ParameterLocation
 from schemathesis.generation.meta import ComponentInfo
-from schemathesis.openapi.checks import EnsureResourceAvailability, RejectedPositiveData
+from schemathesis.openapi.checks import (
+    EnsureResourceAvailability,
+    ObjectLevelAuthorizationViolation,
+    RejectedPositiveData,
+)
 from schemathesis.transport.serialization import Binary
 
 from projects_api.archive.reader import verify_archive
@@ -49,6 +53,8 @@ _reports: dict[str, str] = {}
 _experiments: dict[str, str] = {}
 _jobs: dict[str, str] = {}
 _gone: set[str] = set()
+_of_the_stranger: set[str] = set()
+"""Projects of the one who must see nothing, who may have made the other one a member of them."""
 """What went with its project, which Schemathesis does not know of."""
 _models: dict[str, str] = {}
 _deployments: dict[str, str] = {}
@@ -83,6 +89,8 @@ def after_call(context, case, response):
         _gone.add(str(case.path_parameters["key_id"]).lower())  # which has more than one path
     if response.status_code not in {200, 201} or operation not in _LEARN:
         return
+    if operation == "create_project" and case.auth_identity == "stranger":
+        _of_the_stranger.add(response.json()["project_id"])
     path = {name: str(value).lower() for name, value in case.path_parameters.items()}
     _LEARN[operation](path, case, response.json())
 
@@ -664,6 +672,10 @@ def filter_failure(context, failure, case, response):
     """Keep every failure, unless it is one that is accepted for this one operation and check."""
     if isinstance(failure, EnsureResourceAvailability) and not _gone.isdisjoint(
         str(value).lower() for value in case.path_parameters.values()
+    ):
+        return False
+    if isinstance(failure, ObjectLevelAuthorizationViolation) and any(
+        project_id in response.text for project_id in _of_the_stranger
     ):
         return False
     operation = context.operation.definition.raw["operationId"]

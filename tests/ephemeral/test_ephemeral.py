@@ -304,10 +304,15 @@ class TestSeed:
             named |= set(ID.findall(orjson.dumps(bodies).decode()))
         assert len(named) > 6
         lacking = {one for one in named if one not in rows}
-        # No job is kept in an archive, and no webhook: it would tell others of a copy.
+        # No job is kept in an archive, and no webhook: it would tell others of a copy. Accounts
+        # of programs stay with the server that they are for.
         parameters = contract()["components"]["parameters"]
         assert lacking == {
-            parameters[name]["example"] for name in ("JobId", "WebhookId", "DeliveryId")
+            parameters[name]["example"]
+            for name in (
+                *("JobId", "WebhookId", "DeliveryId"),
+                *("ServiceAccountId", "ServiceAccountKeyId"),
+            )
         }
 
     def test_an_archive_of_ones_own_is_a_seed(self, projects_api_server, tmp_path):
