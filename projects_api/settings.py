@@ -147,6 +147,8 @@ class Settings(BaseSettings):
     """Groups, with commas between them, of which the claim `groups` must name one."""
     oidc_scopes_claim: str | None = None
     """The claim that names scopes of this server; by default a token has `read` and `write`."""
+    oidc_client_id: str | None = Field(default=None, pattern=r"^[!-~]{1,255}$")
+    """What the console is called by the issuer, which then signs people in to it."""
     mcp: bool = False
     """Serve the tools of the Model Context Protocol at `/mcp`; the extra `mcp`."""
     traces: bool = False
@@ -193,7 +195,8 @@ class Settings(BaseSettings):
     @field_validator("oidc_issuer")
     @classmethod
     def _check_issuer(cls, value: str | None) -> str | None:
-        if value and not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", value):
+        # Its origin stands in the policy of the console's page: letters of a host, and a port.
+        if value and not re.fullmatch(r"https?://[\w.\[\]:-]+(/[^\s?#]*)?", value, re.ASCII):
             raise ValueError("an address such as https://login.example.com, without a query")
         return value
 
@@ -225,6 +228,8 @@ class Settings(BaseSettings):
             raise ValueError("set both PROJECTS_API_TLS_CERTIFICATE and PROJECTS_API_TLS_KEY")
         if bool(self.oidc_issuer) != bool(self.oidc_audience):
             raise ValueError("set both PROJECTS_API_OIDC_ISSUER and PROJECTS_API_OIDC_AUDIENCE")
+        if self.oidc_client_id and not self.oidc_issuer:
+            raise ValueError("PROJECTS_API_OIDC_CLIENT_ID needs PROJECTS_API_OIDC_ISSUER")
         if self.job_engine == "ray":
             self._refuse_unreachable()
         faults = [] if self.allow_insecure else list(self._insecure())

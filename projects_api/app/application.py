@@ -63,7 +63,7 @@ def create_application(
         services.rules,
         routes=[
             *documents,
-            *console_routes(),
+            *console_routes(settings.oidc_issuer, settings.oidc_client_id),
             Page("/metrics", page.page),
             *([Page(AGENTS_PATH, agents, methods=AGENTS_METHODS)] if agents else []),
             *routes,

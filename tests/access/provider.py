@@ -32,9 +32,18 @@ class Provider:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 provider.asked.append(self.path)
-                body = json.dumps(provider.answer(self.path)).encode()
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(body)))
+                self._send(*provider.got(self.path))
+
+            def do_POST(self) -> None:
+                provider.asked.append(self.path)
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                self._send(*provider.posted(self.path, body.decode()))
+
+            def _send(self, status: int, headers: dict[str, str], answer: Any) -> None:
+                body = json.dumps(answer).encode()
+                self.send_response(status)
+                for name, value in {**headers, "Content-Length": str(len(body))}.items():
+                    self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(body)
 
@@ -45,6 +54,12 @@ class Provider:
         self.issuer = f"http://127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         self.rotate()
+
+    def got(self, path: str) -> tuple[int, dict[str, str], Any]:
+        return 200, {}, self.answer(path)
+
+    def posted(self, _path: str, _body: str) -> tuple[int, dict[str, str], Any]:
+        return 405, {}, {}
 
     def answer(self, path: str) -> Any:
         if path == "/.well-known/openid-configuration":

@@ -101,13 +101,17 @@ class TestModules:
         assert not [path for path in scripts() if len(path.read_text().splitlines()) > 300]
 
     def test_call_through_one_door(self):
-        """Only `api.js` sends requests, so only by names and fields that the contract has."""
+        """Only `api.js` asks the server, so only by names and fields that the contract has."""
         callers = [
             path.name
             for path in scripts()
             if re.search(r"\bfetch\(|XMLHttpRequest|/api/", path.read_text())
         ]
-        assert sorted(callers) == ["api.js", "operations.js"]
+        # `oidc.js` asks the issuer of tokens, and nobody else.
+        assert sorted(callers) == ["api.js", "oidc.js", "operations.js"]
+        oidc = (FOLDER / "oidc.js").read_text()
+        assert oidc.count("fetch(") == 1
+        assert "/api/" not in oidc
 
     def test_every_module_is_imported(self):
         texts = "".join(path.read_text() for path in [*scripts(), FOLDER / "index.html"])

@@ -1,6 +1,8 @@
 // Every call to the server goes through here, by the name that the contract gives to an operation.
 
+import { renew } from "./oidc.js";
 import { OPERATIONS } from "./operations.js";
+import { key } from "./session.js";
 
 /**
  * @typedef {import("contract").operations} Contract
@@ -39,17 +41,7 @@ import { OPERATIONS } from "./operations.js";
  *   signal?: AbortSignal}} Request
  */
 
-const KEY = "projects-api-key";
 const ROOT = new URL("..", import.meta.url);
-
-/** The key is kept while the tab is open, and never part of an address. */
-export const key = {
-  /** @returns {string | null} */
-  get: () => sessionStorage.getItem(KEY),
-  /** @param {string} value */
-  set: (value) => sessionStorage.setItem(KEY, value),
-  forget: () => sessionStorage.removeItem(KEY),
-};
 
 /** An answer of the server that is no success, as RFC 9457 has it. */
 export class ProblemError extends Error {
@@ -111,7 +103,8 @@ export async function file(id, request) {
  *   onProgress: (share: number) => void}} request
  * @returns {Promise<Answer<I>>}
  */
-export function upload(id, { path, form, signal, onProgress }) {
+export async function upload(id, { path, form, signal, onProgress }) {
+  await renew();
   const data = new FormData();
   let content = JSON.stringify([id, path]);
   for (const [name, value] of Object.entries(form)) {
@@ -142,7 +135,25 @@ export function upload(id, { path, form, signal, onProgress }) {
  * @param {I} id
  * @param {Request<I>} request
  */
-async function send(id, { path, query, body, ifMatch, signal }) {
+async function send(id, request) {
+  await renew();
+  const used = key.get();
+  const response = await sendOnce(id, request);
+  if (response.ok) return response;
+  // A token can end before its time; what was refused so has done nothing.
+  const again = response.status === 401 && (await renew(used)) ? await sendOnce(id, request) : response;
+  if (again.ok) return again;
+  const problem = parsed(await again.text());
+  if (again.status === 401) window.dispatchEvent(new Event("key-refused"));
+  throw new ProblemError({ ...problem, status: again.status });
+}
+
+/**
+ * @template {Id} I
+ * @param {I} id
+ * @param {Request<I>} request
+ */
+async function sendOnce(id, { path, query, body, ifMatch, signal }) {
   const content = JSON.stringify([id, path, body]);
   const headers = headersOf(id, content);
   if (body !== undefined) headers["Content-Type"] = "application/json";
@@ -156,10 +167,7 @@ async function send(id, { path, query, body, ifMatch, signal }) {
     throw error.name === "AbortError" ? error : new ProblemError({ ...ABSENT, detail: UNREACHED });
   });
   settle(content, response.status);
-  if (response.ok) return response;
-  const problem = parsed(await response.text());
-  if (response.status === 401) window.dispatchEvent(new Event("key-refused"));
-  throw new ProblemError({ ...problem, status: response.status });
+  return response;
 }
 
 /**

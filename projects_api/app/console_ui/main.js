@@ -1,7 +1,7 @@
 // The console begins here: who is signed in, where they are, and the page of that place.
 
-import { key } from "./api.js";
 import { useAnswer } from "./data.js";
+import { isReturn } from "./oidc.js";
 import { DatasetPage } from "./pages/dataset.js";
 import { DeploymentPage } from "./pages/deployment.js";
 import { ExperimentPage } from "./pages/experiment.js";
@@ -19,6 +19,7 @@ import { SignIn } from "./pages/sign_in.js";
 import { UsagePage } from "./pages/usage.js";
 import { Title } from "./parts.js";
 import { useRoute } from "./route.js";
+import { key } from "./session.js";
 import { html, render, useEffect, useState } from "./view.js";
 
 /** @type {Record<string, any>} */
@@ -74,13 +75,13 @@ function Links() {
 
 function Console() {
   const { path, hash } = useRoute();
-  const [refused, refuse] = useState(false);
-  const [signedIn, sign] = useState(Boolean(key.get()));
+  const [refused, refuse] = useState(/** @type {"" | "key" | "token"} */ (""));
+  const [signedIn, sign] = useState(Boolean(key.get()) && !isReturn);
   /** @param {boolean} wasRefused */
   const leave = (wasRefused) => {
+    refuse(wasRefused ? (key.renewal() ? "token" : "key") : "");
     key.forget();
     dispatchEvent(new Event("key-left"));
-    refuse(wasRefused);
     sign(false);
   };
   useEffect(() => {

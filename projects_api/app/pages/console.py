@@ -1,6 +1,8 @@
 """The console: a page for browsers, which is a client of the contract like any other."""
 
+from html import escape
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -24,16 +26,35 @@ _POLICY = (
 )
 
 
-def console_routes() -> list[Page]:
-    """Return the routes of the console's page at `/` and of what it loads."""
+def console_routes(issuer: str | None = None, client_id: str | None = None) -> list[Page]:
+    """Return the routes of the console's page at `/` and of what it loads.
+
+    With `client_id` people sign in at `issuer`, which the page may then ask, and no other.
+    """
     files = [path for path in sorted(_FOLDER.rglob("*")) if path.suffix in _MEDIA_TYPES]
     assets = {
-        f"/console/{path.relative_to(_FOLDER).as_posix()}": _asset(path)
+        f"/console/{path.relative_to(_FOLDER).as_posix()}": _asset(path.read_bytes(), path.suffix)
         for path in files
         if path.suffix != ".html"
     }
     pages = [Page(path, asset, methods=["GET"]) for path, asset in assets.items()]
-    return [Page("/", _ForBrowsers(_asset(_FOLDER / "index.html")), methods=["GET"]), *pages]
+    front, policy = (_FOLDER / "index.html").read_text(), _POLICY
+    if issuer and client_id:
+        front = front.replace("</head>", f"{_metas(issuer, client_id)}</head>")
+        policy = policy.replace("connect-src 'self'", f"connect-src 'self' {_origin(issuer)}")
+    page = _ForBrowsers(_asset(front.encode(), ".html", policy))
+    return [Page("/", page, methods=["GET"]), *pages]
+
+
+def _metas(issuer: str, client_id: str) -> str:
+    told = {"oidc-issuer": issuer, "oidc-client-id": client_id}
+    lines = [f'<meta name="{name}" content="{escape(value)}">' for name, value in told.items()]
+    return "".join(f"  {line}\n  " for line in lines)
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 class _ForBrowsers:
@@ -107,6 +128,6 @@ def _wants_html(scope: Scope) -> bool:
     return "text/html" in Headers(scope=scope).get("accept", "")
 
 
-def _asset(path: Path) -> ServedFile:
-    content, media_type = path.read_bytes(), _MEDIA_TYPES[path.suffix]
-    return ServedFile(content, media_type, policy=_POLICY, vary="Accept, Accept-Encoding")
+def _asset(content: bytes, suffix: str, policy: str = _POLICY) -> ServedFile:
+    vary = "Accept, Accept-Encoding"
+    return ServedFile(content, _MEDIA_TYPES[suffix], policy=policy, vary=vary)

@@ -124,7 +124,8 @@ class Link:
 def what_nodes_need(settings: Settings) -> dict[str, Any]:
     """Tell where Ray is, and what its nodes must know to work on jobs, secrets among it."""
     places = {"database_url": settings.database, "artifact_url": settings.artifacts}
-    own = {"tls_certificate": None, "tls_key": None, "oidc_issuer": None, "oidc_audience": None}
+    of_server = ("tls_certificate", "tls_key", "oidc_issuer", "oidc_audience", "oidc_client_id")
+    own = dict.fromkeys(of_server)
     return {
         "address": settings.ray_address,
         "settings": {**settings.model_dump(mode="json"), **places, **own},
