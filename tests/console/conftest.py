@@ -56,6 +56,14 @@ class Visitor:
         self.page.locator("main > h1").wait_for()
         expect(self.page.locator(".wait")).to_have_count(0, timeout=60_000)
 
+    def fits_a_telephone(self) -> bool:
+        """Say whether nothing of the page but tables goes sideways on a narrow window."""
+        before = self.page.viewport_size
+        self.page.set_viewport_size({"width": 360, "height": 740})
+        width = self.page.evaluate("document.documentElement.scrollWidth")
+        self.page.set_viewport_size(before)
+        return width <= 360  # noqa: PLR2004
+
     def violations(self) -> list[str]:
         """Say what axe finds against the page, as it is now."""
         if not self.page.evaluate("Boolean(window.axe)"):
@@ -116,3 +124,22 @@ def send(projects_api_session_server):
         )
 
     return send
+
+
+@pytest.fixture
+def sit(browser, server):
+    """Give what sits somebody before a browser, at a place of the module's own server."""
+    visitors = []
+
+    def sit(person, place: str) -> Visitor:
+        context = browser.new_context(**LOOKS["light"])
+        visitor = Visitor(context.new_page(), server.url)
+        visitors.append((context, visitor))
+        visitor.sign_in(person.key)
+        visitor.visit(place)
+        return visitor
+
+    yield sit
+    for context, visitor in visitors:
+        assert visitor.complaints == []
+        context.close()

@@ -12,8 +12,12 @@ from tests.console.conftest import LOOKS
 from tests.console.places import DATASET, DEPLOYMENT, EXPERIMENT, MODEL, PLACES, PROJECT, REPORT
 
 FOR_OPERATORS = {"people", "server jobs", "server audit"}
-ANYBODYS = {"projects", "usage", "keys", "nowhere"}
-REFUSED = {"owner": FOR_OPERATORS, "viewer": FOR_OPERATORS | {"audit"}, "operator": set()}
+ANYBODYS = {"projects", "teams", "accounts", "usage", "keys", "nowhere"}
+REFUSED = {
+    "owner": FOR_OPERATORS,
+    "viewer": FOR_OPERATORS | {"audit", "webhooks"},
+    "operator": set(),
+}
 
 
 @pytest.fixture(scope="module")

@@ -23,6 +23,7 @@ OFFERS = [
     ("reports", "form", "Make a report", "create_report"),
     ("members", "form", "Add a member", "add_member"),
     ("members", "form", "Role of Alice Chen", "add_member"),
+    ("project", "link", "Webhooks", "list_webhooks"),
     ("project", "link", "Audit", "list_audit_entries"),
     ("settings", "form", "Name and description", "update_project"),
     ("settings", "button", "Export", "export_project"),

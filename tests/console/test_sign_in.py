@@ -284,7 +284,7 @@ def test_signing_out_during_a_renewal_stays_out(visitor, provider):
     """What comes back late signs nobody in."""
     sign_in(visitor, provider)
     held: list = []
-    visitor.page.route("**/token", held.append)
+    visitor.page.route("**/token", lambda route: held.insert(0, route))
     visitor.page.evaluate("sessionStorage.setItem('projects-api-key', 'a.b.c')")
     visitor.page.evaluate("location.hash = '#/usage'")
     wait_until(lambda: visitor.page.evaluate("1") and held, "the renewal is under way")

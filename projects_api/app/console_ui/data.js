@@ -108,6 +108,9 @@ export function useCaller(projectId) {
   return { id: caller?.user_id || "", may };
 }
 
+/** Who the caller is, by which key, and what that may do; undefined until it is known. */
+export const useSelf = () => useAnswer("list_keys", { query: { limit: 1 } }).answer?.caller;
+
 /**
  * Do something that a person asked for: one at a time, with its problem to show.
  * @template {unknown[]} A

@@ -1,7 +1,9 @@
 // The console begins here: who is signed in, where they are, and the page of that place.
 
-import { useAnswer } from "./data.js";
+import { useSelf } from "./data.js";
 import { isReturn } from "./oidc.js";
+import { AccountPage } from "./pages/accounts/account.js";
+import { AccountsPage } from "./pages/accounts/accounts.js";
 import { DatasetPage } from "./pages/dataset.js";
 import { DeploymentPage } from "./pages/deployment.js";
 import { ExperimentPage } from "./pages/experiment.js";
@@ -16,6 +18,8 @@ import { ReportPage } from "./pages/report.js";
 import { ServerAudit } from "./pages/server_audit.js";
 import { ServerJobs } from "./pages/server_jobs.js";
 import { SignIn } from "./pages/sign_in.js";
+import { TeamPage } from "./pages/teams/team.js";
+import { TeamsPage } from "./pages/teams/teams.js";
 import { UsagePage } from "./pages/usage.js";
 import { Title } from "./parts.js";
 import { useRoute } from "./route.js";
@@ -24,6 +28,7 @@ import { html, render, useEffect, useState } from "./view.js";
 
 /** @type {Record<string, any>} */
 const PAGES = {
+  accounts: AccountPage,
   datasets: DatasetPage,
   deployments: DeploymentPage,
   experiments: ExperimentPage,
@@ -31,15 +36,18 @@ const PAGES = {
   models: ModelPage,
   people: PersonPage,
   reports: ReportPage,
+  teams: TeamPage,
 };
 
 /** Pages that are of nothing in particular. @type {Record<string, any>} */
 const PLACES = {
+  accounts: AccountsPage,
   audit: ServerAudit,
   jobs: ServerJobs,
   keys: KeysPage,
   people: PeoplePage,
   projects: Projects,
+  teams: TeamsPage,
   usage: UsagePage,
 };
 
@@ -64,9 +72,10 @@ function skip(event) {
 
 /** Where else one can go; an operator's key tells that it is one. */
 function Links() {
-  const { answer } = useAnswer("list_keys", { query: { limit: 1 } });
-  const operates = answer?.caller.scopes.includes("admin");
+  const operates = useSelf()?.scopes.includes("admin");
   return html`
+    <a href="#/teams">Teams</a>
+    <a href="#/accounts">Service accounts</a>
     <a href="#/usage">Usage</a>
     <a href="#/keys">Keys</a>
     ${operates && html`<a href="#/people">People</a><a href="#/jobs">Jobs</a><a href="#/audit">Audit</a>`}

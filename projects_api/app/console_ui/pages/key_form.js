@@ -1,7 +1,8 @@
 // A new key is asked for here, and shown once.
 
 import { Field, Form } from "../parts.js";
-import { html, useRef, useState } from "../view.js";
+import { html, useState } from "../view.js";
+import { Secret } from "./secret.js";
 
 /** @typedef {import("../api.js").Schemas["KeyScope"]} Scope */
 /** @typedef {import("../api.js").Schemas["KeyCreated"]} Created */
@@ -47,33 +48,9 @@ export function KeyForm({ own, make }) {
           )}
         </fieldset>
       <//>
-      ${made && html`<${Secret} key=${made.key_id} made=${made} done=${() => tell(null)} />`}
+      ${made && html`<${Secret} key=${made.key_id} label="The new key" value=${made.secret} done=${() => tell(null)}>
+        The key “<bdi>${made.key.name}</bdi>” works.
+      <//>`}
     </section>
-  `;
-}
-
-/** @param {{made: Created, done: () => void}} props */
-function Secret({ made, done }) {
-  const field = useRef(/** @type {HTMLElement | null} */ (null));
-  const [copied, tell] = useState(false);
-  const copy = async () => {
-    const input = /** @type {HTMLInputElement} */ (field.current?.querySelector("input"));
-    input.select();
-    // A page that came by plain HTTP from another machine has no clipboard of its own.
-    if (navigator.clipboard) await navigator.clipboard.writeText(made.secret);
-    else document.execCommand("copy");
-    tell(true);
-  };
-  return html`
-    <div class="card secret" role="group" aria-label="The new key" ref=${field}>
-      <p role="status">
-        The key “<bdi>${made.key.name}</bdi>” works. Copy it now: it is shown this once, and nobody can read it again.
-      </p>
-      <${Field} label="The new key" readonly value=${made.secret} autocomplete="off" spellcheck="false" />
-      <p>
-        <button type="button" class="primary" onClick=${copy}>${copied ? "Copied" : "Copy"}</button>
-        <button type="button" onClick=${done}>I have it</button>
-      </p>
-    </div>
   `;
 }

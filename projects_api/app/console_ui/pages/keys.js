@@ -30,11 +30,14 @@ export function KeysPage() {
   `;
 }
 
-/** @param {{list: import("../api.js").Schemas["KeyList"], remove: (id: string) => Promise<void>, verb: string}} props */
+/**
+ * @typedef {import("../api.js").Schemas["KeyList"] | import("../api.js").Schemas["ServiceAccountKeyList"]} Keys
+ * @param {{list: Keys, remove: (id: string) => Promise<void>, verb: string}} props
+ */
 export const KeyTable = ({ list, remove, verb }) => html`
   <${Table} label="Keys" heads=${["Name", "May", "Made", "Expires", "Last used", verb]}>
     ${list.items.map((one) => {
-      const isThis = one.id === list.caller.key_id;
+      const isThis = "caller" in list && one.id === list.caller.key_id;
       return html`<tr key=${one.id}>
         <td dir="auto">${one.name || "–"} ${isThis && html`<span class="small">(you are signed in with it)</span>`}</td>
         <td>${one.scopes.join(", ")}</td>

@@ -5,6 +5,7 @@ import { ROLES, useAnswer, useCaller } from "../data.js";
 import { Asked, Button, Field, Form, May, Pager, pageOf, Table, Time } from "../parts.js";
 import { go } from "../route.js";
 import { html } from "../view.js";
+import { ProjectTeams } from "./teams/project_teams.js";
 
 /** @param {{project: import("../api.js").Schemas["Project"]}} props */
 export function Members({ project }) {
@@ -27,7 +28,7 @@ export function Members({ project }) {
       <h2>Members</h2>
       <${Asked} of=${found}>
         ${(/** @type {import("../api.js").Answer<"list_members">} */ list) => html`
-          <${Table} label="Members" heads=${["Name", "E-mail", "Role", "Since", "Remove"]}>
+          <${Table} label="Members" heads=${["Name", "E-mail", "Role", "By", "Since", "Remove"]}>
             ${list.items.map((one) => html`<${Row} key=${one.user_id} one=${one} give=${give} remove=${remove}
               decides=${caller?.may("add_member")} isCaller=${one.user_id === caller?.id} />`)}
           <//>
@@ -51,8 +52,19 @@ export function Members({ project }) {
         </div>
       <//>
     </section><//>
+    <${ProjectTeams} project=${project} changed=${found.reload} />
   `;
 }
+
+/** By what somebody is a member, and as what where that is not the role that counts.
+ * @param {import("../api.js").Schemas["Member"]} one */
+const by = ({ role, through = {} }) =>
+  [
+    ...(through.direct ? [["in person", through.direct]] : []),
+    ...(through.teams ? [["teams", through.teams]] : []),
+  ]
+    .map(([name, given]) => (given === role ? name : `${name} (${given})`))
+    .join(", ") || "–";
 
 /** @param {any} props */
 const Row = ({ one, give, remove, decides, isCaller }) => html`
@@ -60,6 +72,7 @@ const Row = ({ one, give, remove, decides, isCaller }) => html`
     <td dir="auto">${one.name}</td>
     <td>${one.email}</td>
     <td>${decides ? html`<${Role} one=${one} give=${give} />` : one.role}</td>
+    <td>${by(one)}</td>
     <td><${Time} at=${one.created_at} /></td>
     <td>
       ${isCaller && html`<${Button} run=${() => remove(one.user_id)}>Leave the project<//>`}

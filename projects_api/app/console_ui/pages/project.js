@@ -12,6 +12,7 @@ import { Members } from "./members.js";
 import { Reports } from "./reports.js";
 import { Settings } from "./settings.js";
 import { Timeline } from "./timeline.js";
+import { Webhooks } from "./webhooks/webhooks.js";
 
 /** @type {Record<string, [string, any]>} */
 const PARTS = {
@@ -21,9 +22,13 @@ const PARTS = {
   deployments: ["Deployments", Deployments],
   reports: ["Reports", Reports],
   members: ["Members", Members],
+  webhooks: ["Webhooks", Webhooks],
   audit: ["Audit", Audit],
   settings: ["Settings", Settings],
 };
+
+/** Parts that only some roles see, by what they ask. @type {Record<string, import("../api.js").Id>} */
+const FOR_SOME = { webhooks: "list_webhooks", audit: "list_audit_entries" };
 
 /** @param {{id: string, part: string}} props */
 export function ProjectPage({ id, part }) {
@@ -36,7 +41,7 @@ export function ProjectPage({ id, part }) {
       ${(/** @type {import("../api.js").Answer<"get_project">} */ { project }) => html`
         <${Title} name=${part ? `${name}, ${project.name}` : project.name}>${project.name}<//>
         <nav class="tabs" aria-label="Parts of the project">
-          ${Object.entries(PARTS).filter(([at]) => at !== "audit" || caller?.may("list_audit_entries")).map(
+          ${Object.entries(PARTS).filter(([at]) => !FOR_SOME[at] || caller?.may(FOR_SOME[at])).map(
             ([at, [label]]) => html`<a href=${`#/projects/${id}${at && `/${at}`}`}
               aria-current=${at === part ? "page" : undefined}>${label}</a>`,
           )}
