@@ -62,7 +62,7 @@ class Visitor:
         self.page.set_viewport_size({"width": 360, "height": 740})
         width = self.page.evaluate("document.documentElement.scrollWidth")
         self.page.set_viewport_size(before)
-        return width <= 360  # noqa: PLR2004
+        return width <= 360
 
     def violations(self) -> list[str]:
         """Say what axe finds against the page, as it is now."""
