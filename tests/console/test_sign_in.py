@@ -218,10 +218,13 @@ class TestRenewal:
         visitor.page.evaluate(
             f"{ending} sessionStorage.setItem('projects-api-renewal', JSON.stringify(kept))"
         )
-        visitor.visit("/keys")
+        # The page and its head ask at the same moment.
+        visitor.page.reload()
+        visitor.settle()
         assert visitor.page.evaluate("sessionStorage.getItem('projects-api-key')") != before
         # Once, however many things the page asked for, and with the next one for the next time.
         assert provider.grants == ["authorization_code", "refresh_token"]
+        assert provider.asked.count("/token") == 2
         assert {visitor.page.evaluate(KEPT)["refresh"]} <= provider.refreshing
 
     def test_once_the_server_refuses_the_token(self, visitor, provider):
