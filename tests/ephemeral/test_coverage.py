@@ -203,7 +203,7 @@ class TestCommand:
         done = run("--kind", "operations", "--fail-under", "50", *files, **variables)
         share = 100 / len(OPERATIONS)
         assert done.returncode == 1
-        assert f"operations     1 of    {len(OPERATIONS)}" in done.stdout
+        assert f"operations     1 of {len(OPERATIONS):5}" in done.stdout
         assert f"{share:.1f} % are less than 50 %" in done.stderr
         assert f"{share:.1f} %" in (tmp_path / "c.html").read_text()
         assert len(list(ET.parse(tmp_path / "c.xml").iter("failure"))) == 1
