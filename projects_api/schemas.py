@@ -1079,6 +1079,7 @@ class Team(TypedDict):
     name: str
     role: TeamRole
     created_at: str
+    project_count: int
 
 
 class TeamList(TypedDict):

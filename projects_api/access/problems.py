@@ -175,6 +175,42 @@ class ServiceAccountNotFound(NotFound):
     detail = "No service account of yours has this id. List the service accounts to see their ids."
 
 
+class OwnerDeactivated(Problem):
+    """A service account is to be activated whose owner is deactivated."""
+
+    status = 409
+    slug = "owner-deactivated"
+    title = "The account's owner is deactivated"
+    detail = (
+        "A service account works only as long as the person does who answers for it. Activate the "
+        "owner first."
+    )
+
+
+class QuotaOfOwner(Problem):
+    """A service account is to get a quota, and what it keeps counts as its owner's."""
+
+    status = 409
+    slug = "quota-of-owner"
+    title = "The quota is the owner's"
+    detail = (
+        "What a service account keeps counts as its owner's, and a quota of its own would have no "
+        "effect. Set the owner's."
+    )
+
+
+class PersonDeactivated(Problem):
+    """Somebody who is deactivated is to maintain a team."""
+
+    status = 409
+    slug = "person-deactivated"
+    title = "The person is deactivated"
+    detail = (
+        "Who is deactivated can maintain no team. Choose another person, or ask the server's "
+        "operator to activate this one."
+    )
+
+
 class TooManyServiceAccounts(Problem):
     """A person has as many service accounts as one may."""
 
@@ -267,12 +303,12 @@ class TooManyTeamProjects(Problem):
 
 
 class TooManyKeys(Problem):
-    """A person has as many keys that work as a person may have."""
+    """A user has as many keys that work as one may have."""
 
     status = 409
     slug = "too-many-keys"
     title = "Too many keys"
-    detail = "As many keys work as one person may have. Delete one that is not needed any more."
+    detail = "As many keys work as one user may have. Delete one that is not needed any more."
 
 
 class KeyOutlives(Problem):

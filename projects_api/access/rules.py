@@ -19,6 +19,7 @@ from projects_api.access.places import NoPlace, Places, Threads
 from projects_api.access.problems import (
     ContentLost,
     NotForServiceAccounts,
+    OwnerDeactivated,
     PreconditionFailed,
     TeamFull,
     TooManyJobs,
@@ -40,10 +41,11 @@ from projects_api.contract.conditional import (
     matches,
     weakened,
 )
-from projects_api.database import Database
+from projects_api.contract.problems import Unauthenticated
+from projects_api.database import Database, names_what_is_gone
 from projects_api.files.spool import Spool
-from projects_api.models import api_key, audit
-from projects_api.models.accounts import service_account
+from projects_api.models import api_key, audit, user
+from projects_api.models.accounts import leaving, service_account
 from projects_api.models.admission import Membership
 from projects_api.models.api_key import Caller
 from projects_api.models.job import TooManyWaiting
@@ -91,6 +93,9 @@ class ProjectsRules:
         TooManyWaiting: TooManyJobs,
         api_key.TooManyKeys: TooManyKeys,
         api_key.NotForServiceAccounts: NotForServiceAccounts,
+        leaving.HeirRefused: Unauthenticated,
+        service_account.OwnerInactive: Unauthenticated,
+        user.OwnerDeactivated: OwnerDeactivated,
         service_account.TooManyServiceAccounts: TooManyServiceAccounts,
         team.TooManyTeams: TooManyTeams,
         team.TeamFull: TeamFull,
@@ -214,9 +219,11 @@ class KeyedUnit:
             )
             return request.run(lambda: self._run(call, answer, request))
         except IntegrityError as error:
-            if self._mode is not Mode.DOWNLOAD:
+            if names_what_is_gone(error):
+                self._find(call)  # Who is removed meanwhile is told so.
+            elif self._mode is not Mode.DOWNLOAD:
                 raise
-            # What the snapshot shows was collected meanwhile: the next one will not show it.
+            # What the request saw went meanwhile: the next one will not see it.
             raise Unavailable from error
 
     def _run(self, call: Call, answer: MakeAnswer, request: IdempotentRequest | None) -> Answer:

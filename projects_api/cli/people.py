@@ -33,9 +33,12 @@ def add_user(
     from sqlalchemy.exc import IntegrityError
 
     from projects_api.models import user
+    from projects_api.models.accounts import service_account
 
     name = name or email
     check_person(name=name, email=email)
+    if service_account.is_address(email):
+        raise typer.BadParameter(f"{email} is in a domain that only service accounts have")
     if not name.isprintable():
         raise typer.BadParameter("--name is one line of letters that can be printed")
     try:
@@ -60,12 +63,15 @@ def list_users() -> None:
 
 @users.command("disable")
 def disable_user(email: str) -> None:
-    """Revoke all keys of a person, who stays a member; a new key lets the person in again."""
+    """Revoke all keys of a person and of the person's service accounts, who stay members.
+
+    A new key lets the person in again.
+    """
     from projects_api.models import api_key
 
     with opened_database() as database, database.transaction() as connection:
         count = api_key.revoke_all(connection, _known(connection, email))
-    typer.echo(f"{count} keys of {email} are revoked.")
+    typer.echo(f"{count} keys of {email} and of accounts of {email} are revoked.")
 
 
 @users.command("deactivate")
@@ -84,7 +90,10 @@ def activate_user(email: str) -> None:
     from projects_api.models import user
 
     with opened_database() as database, database.transaction() as connection:
-        user.activate(connection, _known(connection, email))
+        try:
+            user.activate(connection, _known(connection, email))
+        except user.OwnerDeactivated:
+            fail(f"the owner of {email} is deactivated: activate the owner first")
     typer.echo(f"The keys of {email} work, but for those that are revoked or have expired.")
 
 
@@ -101,15 +110,23 @@ def remove_user(
 
     with opened_database() as database, database.transaction() as connection:
         user_id = _known(connection, email)
-        alone = leaving.find_alone(connection, user_id)
         heir_id = _known(connection, heir) if heir else None
-        if heir_id == user_id or (any(alone) and heir_id is None):
+        try:
+            leaving.remove(connection, user_id, heir_id)
+        except leaving.HeirNeeded as needed:
+            alone = needed.alone
             fail(
                 f"{email} alone owns {len(alone.projects)} projects "
                 f"({', '.join(alone.projects[:5])}), maintains {len(alone.teams)} teams and has "
                 f"{alone.accounts} service accounts: name another person by --heir"
             )
-        leaving.remove(connection, user_id, heir_id)
+        except leaving.HeirRefused:
+            fail(
+                f"{heir} cannot answer for what {email} leaves: name another person by --heir, who "
+                "is not deactivated and no service account"
+            )
+        except leaving.Gone:
+            fail(f"{email} or the heir was removed meanwhile: `projects-api users list`")
     typer.echo(f"{email} is removed ({user_id}).")
 
 

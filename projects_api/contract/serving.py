@@ -1,6 +1,7 @@
 """An application made of a contract, its handlers and its rules."""
 
 from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 
 import orjson
@@ -115,11 +116,12 @@ class _Problems:
         return await self.answer(request, MalformedBody("The body ended early."))
 
     async def answer_known(self, request: ConnexionRequest, error: Exception) -> ConnexionResponse:
-        """Write what an error of the application's libraries is to a caller, and log it."""
+        """Write what an error of the application is to a caller; log what is no fault of theirs."""
         problem = next(
             made for kind, made in self._rules.problems.items() if isinstance(error, kind)
         )
-        _log.error(problem.slug, request_id=request.scope.get(REQUEST_ID), error=str(error))
+        if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            _log.error(problem.slug, request_id=request.scope.get(REQUEST_ID), error=str(error))
         return await self.answer(request, problem())
 
     async def answer_bug(self, request: ConnexionRequest, error: Exception) -> ConnexionResponse:

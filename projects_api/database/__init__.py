@@ -10,7 +10,7 @@ from time import monotonic, sleep
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, make_url, text
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from projects_api import tracing
 from projects_api.database.limits import NO_LIMITS, Limits
@@ -21,11 +21,20 @@ CACHE = "cache_size=-8000"
 """Kibibytes of pages that a connection to SQLite keeps: what it reads for ten thousand projects."""
 SPARE_CONNECTIONS = 4
 """Beside those of all threads: reads of SQLite, maintenance, readiness and metrics."""
+FOREIGN_KEY_VIOLATION = "23503"
 _READ_ONLY = text("SELECT current_setting('transaction_read_only') = 'on'")
 
 
 class ReadOnlyError(SQLAlchemyError):
     """The database answers, and takes no change."""
+
+
+def names_what_is_gone(error: IntegrityError) -> bool:
+    """Return whether a row would name another one, by a foreign key, that is not there."""
+    fault: Any = error.orig
+    if isinstance(fault, sqlite3.Error):
+        return fault.sqlite_errorname == "SQLITE_CONSTRAINT_FOREIGNKEY"
+    return getattr(fault, "sqlstate", None) == FOREIGN_KEY_VIOLATION
 
 
 class Database:

@@ -47,7 +47,7 @@ def add_member(connection: Connection, project: Project, email: str, role: str) 
 
     Nobody can give a role above their own, because only owners get here.
     """
-    user_id = user.find_id(connection, email)
+    user_id = user.keep(connection, email)
     if user_id is None:
         raise UserNotRegistered(
             "Nobody with this e-mail address is registered on this server. "
@@ -90,15 +90,22 @@ def list_project_teams(
 def add_project_team(
     connection: Connection, project: Project, caller: Caller, team_id: str, role: str
 ) -> ProjectTeamEnvelope:
-    """Give everybody in a team a role; only somebody in it brings a team that is not here yet.
+    """Give everybody in a team a role; to who is not in it, one that is not here is not there.
 
-    So nobody makes strangers members by the id of a team, or learns that there is such a team.
+    So nobody makes strangers members by the id of a team, or learns that there is such a team. And
+    only a maintainer does: a team is in as many projects as its maintainers want.
     """
     project_id = project["id"]
     if not project_team.change(connection, project_id, team_id, role):
         team.hold(connection, team_id)
-        if team.find_for_person(connection, team_id, caller.user_id) is None:
+        found = team.find_for_person(connection, team_id, caller.user_id)
+        if found is None:
             raise TeamNotFound
+        if found["role"] != "maintainer":
+            raise InsufficientRole(
+                "Only a maintainer of a team brings it into a project. Ask one to do it who owns "
+                "the project, too, or to make you a maintainer."
+            )
         project_team.add(connection, project_id, team_id, role)
     effective.refresh(connection, [project_id], team.list_user_ids(connection, team_id))
     added = project_team.find(connection, project_id, team_id)
@@ -106,8 +113,20 @@ def add_project_team(
     return {"team": added}
 
 
-def remove_project_team(connection: Connection, project: Project, team_id: str) -> dict[str, Any]:
-    """Take a team out of a project, and its people where nothing else keeps them."""
+def remove_project_team(
+    connection: Connection, project: Project, caller: Caller, role_of_caller: str, team_id: str
+) -> dict[str, Any]:
+    """Take a team out of a project, and its people where nothing else keeps them.
+
+    An owner of the project takes out any, and a maintainer of the team that one.
+    """
+    if role_of_caller != "owner":
+        mine = team.find_for_person(connection, team_id, caller.user_id)
+        if mine is None or mine["role"] != "maintainer":
+            raise InsufficientRole(
+                "Only an owner of the project, or a maintainer of the team, takes the team out of "
+                "it. Ask one; you may leave the team by yourself."
+            )
     if not project_team.remove(connection, project["id"], team_id):
         raise TeamNotFound
     effective.refresh(connection, [project["id"]], team.list_user_ids(connection, team_id))

@@ -4,8 +4,14 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from projects_api.access.grants import make_key
-from projects_api.access.problems import AddressTaken, OwnAccount, PersonNotFound
+from projects_api.access.problems import (
+    AddressTaken,
+    OwnAccount,
+    PersonNotFound,
+    QuotaOfOwner,
+)
 from projects_api.models import usage, user
+from projects_api.models.accounts import service_account
 from projects_api.models.api_key import Caller
 from projects_api.schemas import (
     KeyCreated,
@@ -29,6 +35,8 @@ def list_people(
 
 def create_person(connection: Connection, *, email: str, name: str | None = None) -> PersonCreated:
     """Register a person."""
+    if service_account.is_address(email):
+        raise AddressTaken("Addresses in this domain are those of service accounts. Use another.")
     try:
         user_id = user.create(connection, email=email, name=name or email)
     except IntegrityError as known:  # also where two requests come together
@@ -62,6 +70,8 @@ def set_person_quota(
     connection: Connection, person_id: str, quota_bytes: int | None
 ) -> PersonEnvelope:
     """Give a person a quota of their own, or the server's again."""
+    if service_account.who_answers(connection, person_id) != person_id:
+        raise QuotaOfOwner
     user.set_own_quota(connection, person_id, quota_bytes)
     return _found(connection, person_id)
 
@@ -76,6 +86,7 @@ def create_person_key(
     expires_at: str | None = None,
 ) -> KeyCreated:
     """Make a key for somebody."""
+    usage.hold_person(connection, person_id)  # Who is just being removed is not found then.
     _found(connection, person_id)
     return make_key(connection, caller, person_id, name=name, scopes=scopes, expires_at=expires_at)
 

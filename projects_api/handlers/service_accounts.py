@@ -54,8 +54,11 @@ def delete_service_account(
     connection: Connection, caller: Caller, account_id: str
 ) -> dict[str, Any]:
     """Delete an account; what it alone owns and maintains becomes the caller's."""
-    _found(connection, caller, account_id)
-    leaving.remove(connection, account_id, caller.user_id)
+    account = _found(connection, caller, account_id)
+    try:
+        leaving.remove(connection, account["id"], caller.user_id)
+    except leaving.Gone as gone:
+        raise ServiceAccountNotFound from gone
     return {"ok": True}
 
 
@@ -78,7 +81,9 @@ def create_service_account_key(
     expires_at: str | None = None,
 ) -> KeyCreated:
     """Make a key for an account that may do no more, and for no longer, than the one that asks."""
-    _found(connection, caller, account_id)
+    account = _found(connection, caller, account_id)
+    usage.hold_person(connection, account["id"])
+    _found(connection, caller, account_id)  # One that was just being deleted is not there any more.
     return make_key(connection, caller, account_id, name=name, scopes=scopes, expires_at=expires_at)
 
 

@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 from projects_api.access.problems import (
     InsufficientRole,
     LastMaintainer,
+    PersonDeactivated,
     TeamNotFound,
     TeamPersonNotFound,
     UserNotRegistered,
@@ -74,14 +75,18 @@ def add_team_person(
 ) -> TeamPersonEnvelope:
     """Take a registered person into a team, or change the role of one who is in it."""
     _hold_maintained(connection, caller, team_id)
-    user_id = user.find_id(connection, email)
+    user_id = user.keep(connection, email)
     if user_id is None:
         raise UserNotRegistered(
             "Nobody with this e-mail address is registered on this server. "
             "Ask the server's operator to add the person, then repeat the request."
         )
+    if role == "maintainer" and not user.is_active(connection, user_id):
+        raise PersonDeactivated
+    did_maintain = teams.maintains(connection, team_id, user_id)
     person = teams.put_person(connection, team_id, user_id, role)
-    _check_maintained(connection, team_id)
+    if did_maintain:
+        _check_maintained(connection, team_id)
     effective.refresh(connection, effective.hold_projects(connection, team_id), [user_id])
     return {"person": person}
 
@@ -96,9 +101,11 @@ def remove_team_person(
         _found(connection, caller, team_id)
     else:
         _hold_maintained(connection, caller, team_id)
+    did_maintain = teams.maintains(connection, team_id, user_id)
     if not teams.remove_person(connection, team_id, user_id):
         raise TeamPersonNotFound
-    _check_maintained(connection, team_id)
+    if did_maintain:
+        _check_maintained(connection, team_id)
     effective.refresh(connection, effective.hold_projects(connection, team_id), [user_id])
     return {"ok": True}
 

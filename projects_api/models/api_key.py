@@ -257,9 +257,17 @@ def revoke(connection: Connection, key_id: str) -> bool:
 
 
 def revoke_all(connection: Connection, user_id: str) -> int:
-    """Make all of a person's keys useless at once; return how many were live."""
-    live = update(api_keys).where(api_keys.c.user_id == user_id, api_keys.c.revoked_at.is_(None))
-    return connection.execute(live.values(revoked_at=now())).rowcount
+    """Make all keys of a person, and of the person's accounts, useless; return how many lived."""
+    mine = update(api_keys).where(api_keys.c.user_id == user_id, api_keys.c.revoked_at.is_(None))
+    count = connection.execute(mine.values(revoked_at=now())).rowcount
+    return count + revoke_of_accounts(connection, user_id)
+
+
+def revoke_of_accounts(connection: Connection, owner_id: str) -> int:
+    """Make all keys of a person's service accounts useless; return how many lived."""
+    accounts = select(service_accounts.c.user_id).where(service_accounts.c.owner_id == owner_id)
+    live = api_keys.c.user_id.in_(accounts) & api_keys.c.revoked_at.is_(None)
+    return connection.execute(update(api_keys).where(live).values(revoked_at=now())).rowcount
 
 
 def rotate(connection: Connection, key_id: str) -> str | None:

@@ -1,5 +1,7 @@
 """People who have keys and are members of projects, and accounts of programs, which do as well."""
 
+from collections.abc import Collection
+from enum import Enum
 from typing import Any
 
 from sqlalchemy import (
@@ -9,7 +11,6 @@ from sqlalchemy import (
     Select,
     bindparam,
     delete,
-    exists,
     insert,
     select,
     update,
@@ -48,7 +49,11 @@ class User(SQLModel, table=True):
 
 
 class ServiceAccount(SQLModel, table=True):
-    """That a user is the account of a program, and the person who answers for it."""
+    """That a user is the account of a program, and the person who answers for it.
+
+    `deactivated_at` is since when the account is deactivated by itself, and null where it is not;
+    that of the user says what holds, by itself or with the owner.
+    """
 
     __tablename__ = "service_accounts"
     __table_args__ = (Index(None, "owner_id", "created_at", "user_id"),)
@@ -58,6 +63,7 @@ class ServiceAccount(SQLModel, table=True):
     )
     owner_id: str = Field(foreign_key="users.id", ondelete="CASCADE", sa_type=Identifier)
     created_at: str = Field(sa_type=Timestamp)
+    deactivated_at: str | None = Field(default=None, sa_type=Timestamp)
 
 
 users = table_of(User)
@@ -84,6 +90,16 @@ def find_id(connection: Connection, email: str) -> str | None:
     return found
 
 
+def keep(connection: Connection, email: str) -> str | None:
+    """Find the person with this address as `find_id`, who then stays until the transaction ends.
+
+    For rows that will name the person: one who is just being removed is waited for, and not found.
+    """
+    this = select(users.c.id).where(users.c.email == email.lower())
+    found: str | None = connection.scalar(this.with_for_update(read=True, key_share=True))
+    return found
+
+
 def find(connection: Connection, user_id: str) -> Any:
     """Find a person by id; `None` where there is none."""
     return row_of(connection.execute(select(users).where(users.c.id == user_id)))
@@ -101,32 +117,96 @@ def set_own_quota(connection: Connection, user_id: str, quota_bytes: int | None)
     connection.execute(person.values(own_quota_bytes=quota_bytes))
 
 
+class State(Enum):
+    """What somebody is: who is active and a person may answer for others."""
+
+    ACTIVE = "active"
+    DEACTIVATED = "deactivated"
+    PROGRAM = "program"
+
+
+class OwnerDeactivated(Exception):
+    """An account is to be activated whose owner is deactivated."""
+
+
+def hold(
+    connection: Connection, user_ids: Collection[str], *, leaving: str | None = None
+) -> dict[str, State]:
+    """Have others who change these users wait; tell what each is who is still there.
+
+    For somebody who leaves, who would only name the user in a row waits, too. People are held
+    before accounts of programs, and each kind by its ids, so that nobody waits for one who waits.
+    """
+    programs = set(
+        connection.scalars(
+            select(service_accounts.c.user_id).where(service_accounts.c.user_id.in_(user_ids))
+        )
+    )
+    states = {}
+    for user_id in sorted(user_ids, key=lambda one: (one in programs, one)):
+        this = select(users.c.deactivated_at).where(users.c.id == user_id)
+        row = connection.execute(this.with_for_update(key_share=user_id != leaving)).first()
+        if row is not None:
+            state = State.DEACTIVATED if row.deactivated_at else State.ACTIVE
+            states[user_id] = State.PROGRAM if user_id in programs else state
+    return states
+
+
+def is_active(connection: Connection, user_id: str) -> bool:
+    """Return whether somebody is registered and not deactivated."""
+    this = (users.c.id == user_id) & users.c.deactivated_at.is_(None)
+    return connection.execute(select(users.c.id).where(this)).first() is not None
+
+
 def deactivate(connection: Connection, user_id: str) -> None:
     """Have no key of a person, or of the person's service accounts, work from now on.
 
     Who is deactivated stays so since then.
     """
+    _hold_with_owner(connection, user_id)
+    moment = now()
     these = (users.c.id == user_id) | users.c.id.in_(_accounts_of(user_id))
     active = update(users).where(these, users.c.deactivated_at.is_(None))
-    connection.execute(active.values(deactivated_at=now()))
+    connection.execute(active.values(deactivated_at=moment))
+    by_itself = update(service_accounts).where(
+        service_accounts.c.user_id == user_id, service_accounts.c.deactivated_at.is_(None)
+    )
+    connection.execute(by_itself.values(deactivated_at=moment))
 
 
 def activate(connection: Connection, user_id: str) -> None:
-    """Have the keys of a person work again, and of the accounts that were deactivated with it.
+    """Have the keys of a person work again, and of the accounts that went along.
 
-    A service account stays deactivated as long as its owner is.
+    An account that was deactivated by itself stays so. Raises OwnerDeactivated: no service account
+    works without its owner.
     """
-    owner = users.alias()
-    since = select(owner.c.deactivated_at).where(owner.c.id == user_id).scalar_subquery()
-    with_owner = users.c.id.in_(_accounts_of(user_id)) & (users.c.deactivated_at == since)
-    connection.execute(update(users).where(with_owner).values(deactivated_at=None))
-    held = exists().where(
-        service_accounts.c.user_id == user_id,
-        service_accounts.c.owner_id == owner.c.id,
-        owner.c.deactivated_at.is_not(None),
-    )
-    person = update(users).where(users.c.id == user_id, ~held)
-    connection.execute(person.values(deactivated_at=None))
+    owner_id = _hold_with_owner(connection, user_id)
+    if owner_id is not None and not is_active(connection, owner_id):
+        raise OwnerDeactivated
+    account = update(service_accounts).where(service_accounts.c.user_id == user_id)
+    connection.execute(account.values(deactivated_at=None))
+    connection.execute(update(users).where(users.c.id == user_id).values(deactivated_at=None))
+    activate_accounts(connection, user_id)
+
+
+def activate_accounts(connection: Connection, owner_id: str) -> None:
+    """Activate the accounts of an active person, who is held, but for those off by themselves."""
+    these = _accounts_of(owner_id).where(service_accounts.c.deactivated_at.is_(None))
+    connection.execute(update(users).where(users.c.id.in_(these)).values(deactivated_at=None))
+
+
+def _hold_with_owner(connection: Connection, user_id: str) -> str | None:
+    """Hold a user, and before an account its owner; return the owner's id.
+
+    Another one may have become the owner while this waited: the one who is it now is held.
+    """
+    this = select(service_accounts.c.owner_id).where(service_accounts.c.user_id == user_id)
+    held: set[str] = set()
+    while (owner_id := connection.scalar(this)) is not None and owner_id not in held:
+        hold(connection, [owner_id])
+        held.add(owner_id)
+    hold(connection, [user_id])
+    return owner_id
 
 
 def _accounts_of(owner_id: str) -> Select[Any]:

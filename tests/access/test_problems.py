@@ -28,6 +28,7 @@ STATUSES = {
         *("request-running", "too-many-keys", "too-many-webhooks"),
         *("last-maintainer", "member-through-team", "team-full", "too-many-project-teams"),
         *("too-many-service-accounts", "too-many-team-projects", "too-many-teams"),
+        *("owner-deactivated", "person-deactivated", "quota-of-owner"),
     },
     412: {"condition-unmet", "precondition-failed"},
     413: {"compression-ratio-exceeded", "quota-exceeded", "too-large"},

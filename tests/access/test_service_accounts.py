@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.handlers.conftest import assert_problem
 from tests.handlers.test_service_accounts import make, make_key, works
 
 
@@ -31,13 +32,36 @@ def test_an_owner_takes_the_accounts_along_and_brings_them_back(owner, operator)
     act(operator, owner.user_id, "deactivate")
     assert [works(owner, key) for key in (*keys, owner.key)] == [False, False, False]
     # It is its owner's word that counts.
-    assert act(operator, first["id"], "activate") is not None
+    path = f"/api/admin/people/{first['id']}/activate"
+    assert_problem(operator.post(path), 409, "owner-deactivated", "owner first")
     assert not works(owner, keys[0])
     act(operator, owner.user_id, "activate")
     # The one that was deactivated by itself stays so.
     assert [works(owner, key) for key in (*keys, owner.key)] == [True, False, True]
     assert act(operator, second["id"], "activate") is None
     assert works(owner, keys[1])
+
+
+@pytest.mark.parametrize("owner_first", [False, True])
+def test_one_that_is_deactivated_by_itself_stays_so_whatever_its_owner_is(
+    owner, operator, owner_first
+):
+    account = make(owner)
+    key = make_key(owner, account["id"], "read").json()["secret"]
+    both = [owner.user_id, account["id"]]
+    for user_id in both if owner_first else both[::-1]:
+        act(operator, user_id, "deactivate")
+    for _ in range(2):
+        act(operator, owner.user_id, "activate")
+        assert (works(owner, key), works(owner, owner.key)) == (False, True)
+        act(operator, owner.user_id, "deactivate")
+    act(operator, owner.user_id, "activate")
+    assert act(operator, account["id"], "activate") is None
+    assert works(owner, key)
+    # Activated, it is deactivated with its owner alone again.
+    act(operator, owner.user_id, "deactivate")
+    act(operator, owner.user_id, "activate")
+    assert works(owner, key)
 
 
 def test_who_answers_for_nobody_changes_nothing_of_others(server, owner, operator):

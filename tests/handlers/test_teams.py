@@ -8,7 +8,7 @@ import pytest
 from projects_api.models.teams import team as teams
 
 UNKNOWN = "0195d3a0-0000-7000-8000-000000000000"
-FIELDS = {"id", "name", "role", "created_at"}
+FIELDS = {"id", "name", "role", "created_at", "project_count"}
 PERSON_FIELDS = {"user_id", "email", "name", "role", "created_at"}
 ROLES = ("viewer", "editor", "admin", "owner")
 TEAMS = "/api/teams"

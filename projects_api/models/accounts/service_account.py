@@ -3,6 +3,7 @@
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from projects_api import schemas
+from projects_api.models import user
 from projects_api.models.base import new_id, now, row_of
 from projects_api.models.statements import Listing
 from projects_api.models.user import service_accounts, users
@@ -16,6 +17,10 @@ class TooManyServiceAccounts(Exception):
     """A person has as many service accounts as one may."""
 
 
+class OwnerInactive(Exception):
+    """Who would answer for an account has just been deactivated or removed."""
+
+
 _SHOWN = select(
     users.c.id, users.c.name, users.c.email, users.c.created_at, users.c.deactivated_at
 ).join(service_accounts, service_accounts.c.user_id == users.c.id)
@@ -25,6 +30,11 @@ _LISTING = Listing(
     service_accounts.c.created_at,
     service_accounts.c.user_id,
 )
+
+
+def is_address(email: str) -> bool:
+    """Return whether an address is one that only service accounts have."""
+    return email.lower().endswith(f"@{DOMAIN}")
 
 
 def list_page(
@@ -43,8 +53,10 @@ def find(connection: Connection, account_id: str, owner_id: str) -> schemas.Serv
 def create(connection: Connection, owner_id: str, *, name: str) -> str:
     """Make an account of a person, who must be held; return its id.
 
-    Raises TooManyServiceAccounts.
+    Raises TooManyServiceAccounts, and OwnerInactive where the person was deactivated meanwhile.
     """
+    if not user.is_active(connection, owner_id):
+        raise OwnerInactive
     if count(connection, owner_id) >= MOST_OF_PERSON:
         raise TooManyServiceAccounts
     user_id, moment = new_id(), now()
@@ -70,6 +82,10 @@ def who_answers(connection: Connection, user_id: str) -> str:
 
 
 def hand_over(connection: Connection, owner_id: str, heir_id: str) -> None:
-    """Have another person answer for all accounts of one."""
+    """Have another person, who is active and held, answer for all accounts of one.
+
+    Those that were deactivated with the first one are so no longer; by themselves they stay so.
+    """
     these = update(service_accounts).where(service_accounts.c.owner_id == owner_id)
     connection.execute(these.values(owner_id=heir_id))
+    user.activate_accounts(connection, heir_id)

@@ -4,12 +4,16 @@ from typing import Any
 
 from sqlalchemy import (
     Connection,
+    FromClause,
     Index,
+    Select,
     bindparam,
+    column,
     delete,
     func,
     insert,
     select,
+    table,
     update,
 )
 from sqlmodel import Field, SQLModel
@@ -75,7 +79,19 @@ class TeamPerson(SQLModel, table=True):
 teams = table_of(Team)
 team_people = table_of(TeamPerson)
 
-_SHOWN = (teams.c.id, teams.c.name, team_people.c.role, teams.c.created_at)
+_PLACES = table("project_teams", column("team_id"))
+"""Of a module that imports this one, what is counted here."""
+_SHOWN = (
+    teams.c.id,
+    teams.c.name,
+    team_people.c.role,
+    teams.c.created_at,
+    select(func.count())
+    .select_from(_PLACES)
+    .where(_PLACES.c.team_id == teams.c.id)
+    .scalar_subquery()
+    .label("project_count"),
+)
 _MINE = select(*_SHOWN).join(team_people, team_people.c.team_id == teams.c.id)
 _LISTING = Listing(_MINE, team_people.c.user_id == bindparam("user_id"), teams.c.name, teams.c.id)
 _WITH_USER = select(
@@ -122,7 +138,13 @@ def create(
     row = {"id": team_id, "name": name, "made_by": user_id, "created_at": moment}
     connection.execute(insert(teams), row)
     _add_person(connection, team_id, user_id, "maintainer")
-    return {"id": team_id, "name": name, "role": "maintainer", "created_at": moment}
+    return {
+        "id": team_id,
+        "name": name,
+        "role": "maintainer",
+        "created_at": moment,
+        "project_count": 0,
+    }
 
 
 def rename(connection: Connection, team_id: str, name: str) -> None:
@@ -170,22 +192,34 @@ def remove_person(connection: Connection, team_id: str, user_id: str) -> bool:
 
 
 def has_maintainer(connection: Connection, team_id: str) -> bool:
-    """Return whether the team has a maintainer left."""
+    """Return whether the team has a maintainer left who is active."""
     here = (team_people.c.team_id == team_id) & (team_people.c.role == "maintainer")
-    found = connection.execute(select(team_people.c.user_id).where(here).limit(1))
-    return found.first() is not None
+    active = _active(team_people).where(here).limit(1)
+    return connection.execute(active).first() is not None
+
+
+def maintains(connection: Connection, team_id: str, user_id: str) -> bool:
+    """Return whether somebody is a maintainer of the team."""
+    this = _this(team_id, user_id) & (team_people.c.role == "maintainer")
+    return connection.execute(select(team_people.c.user_id).where(this)).first() is not None
 
 
 def list_maintained_alone(connection: Connection, user_id: str) -> list[str]:
-    """List the teams that have no maintainer but this person."""
+    """List the teams that have no active maintainer but this person."""
     others = team_people.alias()
-    another = select(others.c.user_id).where(
+    another = _active(others).where(
         others.c.team_id == team_people.c.team_id,
         others.c.role == "maintainer",
         others.c.user_id != user_id,
     )
     mine = (team_people.c.user_id == user_id) & (team_people.c.role == "maintainer")
     return list(connection.scalars(select(team_people.c.team_id).where(mine, ~another.exists())))
+
+
+def _active(people: FromClause) -> Select[Any]:
+    """Select those of rows of a team's people who are not deactivated."""
+    there = (users.c.id == people.c.user_id) & users.c.deactivated_at.is_(None)
+    return select(people.c.user_id).join(users, there)
 
 
 def _this(team_id: str, user_id: str) -> Any:
