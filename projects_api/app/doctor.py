@@ -14,6 +14,7 @@ from projects_api.app.application import create_application
 from projects_api.database import Database, find_missing_file, schema
 from projects_api.files.spool import StorageUnavailable
 from projects_api.models import artifact
+from projects_api.models.accounts import answering
 from projects_api.models.artifact import artifacts
 from projects_api.models.audit import audit_entries
 from projects_api.models.blob import blobs
@@ -54,6 +55,7 @@ def examine(settings: Settings, *, verify: bool = False) -> Iterator[tuple[str, 
         "files are as large as what they hold": _check_sizes,
         "memberships are sorted and searched as their projects are": _check_copies,
         "members have the roles that they and their teams were given": _check_roles,
+        "somebody answers for each project, team and service account": _check_answering,
         f"artifact store {settings.artifacts.partition('?')[0]}": partial(_check_store, settings),
     }
     if verify:
@@ -194,6 +196,10 @@ def _check_roles(connection: Connection) -> list[str]:
         f"user {user_id} has another role in project {project_id} than was given"
         for user_id, project_id in effective.find_wrong(connection, limit=_LIMIT)
     ]
+
+
+def _check_answering(connection: Connection) -> list[str]:
+    return answering.find_wrong(connection, limit=_LIMIT)
 
 
 def _check_store(settings: Settings, connection: Connection) -> list[str]:

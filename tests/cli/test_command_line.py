@@ -307,7 +307,8 @@ class TestPeopleAndKeys:
             assert "1 keys" in deployment.run("users", "disable", "ann@example.com")
             assert ann.get("/api/projects").status_code == 401
             words = ("users", "remove", "ann@example.com", "--heir")
-            assert mine in deployment.run(*words, "ann@example.com", status=1)
+            told = deployment.run(*words, "ann@example.com", status=1)
+            assert "name another person by --heir" in told
             deployment.run(*words, "admin@example.com")
             assert "ann@" not in deployment.run("users", "list")
             assert "ann@" not in deployment.run("keys", "list")
@@ -348,8 +349,29 @@ class TestPeopleAndKeys:
             }
             assert bob.get(f"/api/projects/{project_id}").status_code == 200
             assert bob.get("/api/service-accounts").json()["items"] == [account]
+            assert program.get("/api/projects").status_code == 401  # It has no key any more.
+            program = with_key(process, deployment.run(*create, "read"))
+            assert "FAULT  " not in deployment.run("doctor")
+            deployment.run("users", "deactivate", "bob@example.com")
+            told = deployment.run("users", "activate", account["email"], status=1)
+            assert "activate the owner first" in told
+            deployment.run("users", "activate", "bob@example.com")
             assert program.get("/api/projects").status_code == 200
-            assert "FAULT  members" not in deployment.run("doctor")
+            assert "keys of bob@example.com" in deployment.run("users", "disable", bob.email)
+            assert program.get("/api/projects").status_code == 401
+
+    def test_an_heir_is_a_person_who_is_active(self, deployment):
+        with deployment.serve() as process:
+            deployment.run("users", "add", "ann@example.com")
+            deployment.run("users", "add", "bob@example.com")
+            ann = with_key(process, deployment.run("keys", "create", "ann@example.com"))
+            account = ann.post("/api/service-accounts", json={"name": "A"}).json()["account"]
+            deployment.run("users", "deactivate", "bob@example.com")
+            words = ("users", "remove", "ann@example.com", "--heir")
+            for heir in (account["email"], "bob@example.com", "ann@example.com"):
+                told = deployment.run(*words, heir, status=1)
+                assert f"{heir} cannot answer for what ann@example.com leaves" in told
+            assert ann.get("/api/service-accounts").json()["total"] == 1
 
     def test_who_is_deactivated_keeps_keys_that_do_not_work(self, deployment):
         with deployment.serve() as process:
@@ -431,6 +453,7 @@ class TestPeopleAndKeys:
             (["users", "remove", "b@example.com"], 1, "projects-api users list"),
             (["users", "disable", "b@example.com"], 1, "projects-api users list"),
             (["users", "deactivate", "b@example.com"], 1, "projects-api users list"),
+            (["users", "add", "b@Service-accounts.invalid"], 2, "only service accounts have"),
             (["users", "activate", "b@example.com"], 1, "projects-api users list"),
             (["demo", "--email", "b@example.com"], 1, "projects-api users add b@example.com"),
         ],
@@ -593,6 +616,7 @@ class TestDoctor:
         assert f"content {orphan.sha256} has no row" in faults
         assert "FAULT  counts equal what they count" in faults
         assert f"user {user_id} has another role in project {project_id} than was given" in faults
+        assert f"project {project_id} has no owner" in faults
         assert "FAULT  artifact store" in faults
         assert "ok     database" in faults
 

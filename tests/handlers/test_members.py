@@ -300,6 +300,20 @@ class TestAddProjectTeam:
         assert bring(stranger, project_id, team_id, "viewer").status_code == 201
         assert roles(owner, project_id)[other.email] == "viewer"
 
+    def test_who_brings_a_team_maintains_it(self, server, other, problem, project_id, team_of):
+        team_id, theirs = team_of(other), other.create_project()
+        problem(bring(other, theirs, team_id), 403, "insufficient-role", "maintainer")
+        assert other.get(teams_path(theirs)).json()["total"] == 0
+
+    def test_the_team_tells_in_how_many_projects_it_is(self, owner, project_id, team_of):
+        first, second = team_of(), team_of()
+        for each, team_id in ((project_id, first), (owner.create_project(), first)):
+            bring(owner, each, team_id)
+        listed = owner.get("/api/teams").json()["items"]
+        assert {one["id"]: one["project_count"] for one in listed} == {first: 2, second: 0}
+        owner.delete(teams_path(project_id, first))
+        assert owner.get(f"/api/teams/{first}").json()["team"]["project_count"] == 1
+
     def test_only_an_owner_does(self, owner, other, problem, project_id, team_of):
         team_id = team_of(other)
         owner.share(project_id, other, "admin")
@@ -354,6 +368,22 @@ class TestRemoveProjectTeam:
         problem(other.delete(teams_path(project_id, team_id)), 403, "insufficient-role")
         assert second.delete(teams_path(project_id, team_id)).status_code == 200
         assert other.email not in roles(owner, project_id)
+
+    @pytest.mark.parametrize("role", ["viewer", "editor", "admin"])
+    def test_a_maintainer_takes_the_team_out_and_no_other(
+        self, owner, other, problem, project_id, team_of, role
+    ):
+        team_id, another = team_of(other), team_of()
+        for one in (team_id, another):
+            bring(owner, project_id, one, role)
+        body = {"email": other.email, "role": "maintainer"}
+        owner.post(f"/api/teams/{team_id}/people", json=body)
+        problem(other.delete(teams_path(project_id, another)), 403, "insufficient-role")
+        problem(other.delete(teams_path(project_id, UNKNOWN)), 403, "insufficient-role")
+        assert other.delete(teams_path(project_id, team_id)).status_code == 200
+        problem(other.get(f"/api/projects/{project_id}"), 404, "project-not-found")
+        # To a maintainer who is no member of a project it is not there.
+        problem(other.delete(teams_path(project_id, team_id)), 404, "project-not-found")
 
     @pytest.mark.parametrize("bad", [UNKNOWN, "x"])
     def test_no_such_team(self, owner, problem, project_id, bad):

@@ -88,6 +88,11 @@ class TestCreatePerson:
         person = register(operator).json()["person"]
         assert person["name"] == person["email"]
 
+    @pytest.mark.parametrize("domain", ["service-accounts.invalid", "Service-Accounts.INVALID"])
+    def test_nobody_has_an_address_of_service_accounts(self, operator, problem, domain):
+        answer = register(operator, f"evil@{domain}")
+        problem(answer, 409, "address-taken", "service accounts")
+
     def test_once_for_an_idempotency_key(self, operator):
         body = {"email": f"{uuid.uuid4().hex}@example.com"}
         headers = {"Idempotency-Key": uuid.uuid4().hex}
@@ -176,6 +181,12 @@ class TestSetPersonQuota:
 
     def test_nobody(self, operator):
         assert_problem(set_quota(operator, NOBODY, 1), 404, "person-not-found")
+
+    def test_not_of_a_service_account(self, operator, owner, problem):
+        account = owner.post("/api/service-accounts", json={"name": "A"}).json()["account"]
+        problem(set_quota(operator, account["id"], 1), 409, "quota-of-owner", "Set the owner's")
+        found = operator.get(f"/api/admin/people/{account['id']}").json()
+        assert found["person"]["own_quota_bytes"] is None
 
 
 class TestCreatePersonKey:

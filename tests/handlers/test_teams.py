@@ -247,6 +247,14 @@ class TestAddTeamPerson:
         problem(other.post(people_path(team_id), json=body), 403, "insufficient-role")
         problem(server.person().post(people_path(team_id), json=body), 404, "team-not-found")
 
+    def test_who_is_deactivated_maintains_nothing(self, owner, other, server, problem, team_id):
+        operator = server.person("Olga", ("admin",))
+        take_in(owner, team_id, other)
+        operator.post(f"/api/admin/people/{other.user_id}/deactivate")
+        problem(take_in(owner, team_id, other, "maintainer"), 409, "person-deactivated")
+        assert people_of(owner, team_id)[other.email] == "member"
+        assert take_in(owner, team_id, other).status_code == 201
+
     def test_an_unregistered_address(self, owner, problem, team_id):
         body = {"email": "nobody@example.com"}
         problem(owner.post(people_path(team_id), json=body), 404, "user-not-registered")
@@ -311,6 +319,21 @@ class TestRemoveTeamPerson:
         take_in(owner, team_id, other, "maintainer")
         assert owner.delete(people_path(team_id, owner.user_id)).status_code == 200
         problem(owner.get(f"{TEAMS}/{team_id}"), 404, "team-not-found")
+
+    def test_only_the_active_ones_count_and_others_may_go(
+        self, owner, other, server, problem, team_id
+    ):
+        operator, member = server.person("Olga", ("admin",)), server.person()
+        take_in(owner, team_id, other, "maintainer")
+        take_in(owner, team_id, member)
+        operator.post(f"/api/admin/people/{other.user_id}/deactivate")
+        problem(owner.delete(people_path(team_id, owner.user_id)), 409, "last-maintainer")
+        problem(take_in(owner, team_id, owner), 409, "last-maintainer")
+        # Where an operator left none, whoever else is in it may still go.
+        operator.post(f"/api/admin/people/{owner.user_id}/deactivate")
+        assert member.delete(people_path(team_id, member.user_id)).status_code == 200
+        operator.post(f"/api/admin/people/{other.user_id}/activate")
+        assert other.delete(people_path(team_id, owner.user_id)).status_code == 200
 
     def test_members_remove_nobody_else(self, owner, other, server, problem, team_id):
         third = server.person()

@@ -225,6 +225,31 @@ class TestTeamsInProjects:
         assert self.roles(before) == [*expected[:2], (other, second, "viewer")]
 
 
+def test_accounts_are_off_by_themselves_that_are_so_since_another_moment(database):
+    """Migration 0017, with data: accounts by when they and their owner were deactivated."""
+    ids = [f"0195d3a0-0000-7000-8000-00000000000{number}" for number in range(5)]
+    since = "2026-02-11T10:30:00.000000Z", "2026-02-12T10:30:00.000000Z"
+    # The first two are persons, the second one of whom is deactivated.
+    off = dict(zip(ids, (None, since[1], since[0], since[0], since[1]), strict=True))
+    owners = {ids[2]: ids[0], ids[3]: ids[1], ids[4]: ids[1]}
+    columns = "id, email, name, created_at, deactivated_at"
+    person = f"INSERT INTO users ({columns}) VALUES (:i, :e, 'A', :c, :d)"
+    account = "INSERT INTO service_accounts (user_id, owner_id, created_at) VALUES (:i, :o, :c)"
+    with database.transaction() as connection:
+        command.upgrade(schema._config(connection), "0016")
+        for number, (one, moment) in enumerate(off.items()):
+            told = {"i": one, "e": f"{number}@example.com", "c": since[0], "d": moment}
+            connection.execute(text(person), told)
+        for one, owner_id in owners.items():
+            connection.execute(text(account), {"i": one, "o": owner_id, "c": since[0]})
+    schema.upgrade(database)
+    with database.transaction() as connection:
+        query = text("SELECT user_id FROM service_accounts WHERE deactivated_at IS NOT NULL")
+        assert sorted(map(str, connection.scalars(query))) == ids[2:4]
+    downgrade(database, "0016")
+    schema.upgrade(database)
+
+
 def test_an_upgrade_of_what_is_up_to_date_changes_nothing(database):
     schema.upgrade(database)
     with database.transaction() as connection:

@@ -11,7 +11,7 @@ export const OPERATIONS = /** @type {const} */ ({
   remove_member: {"method": "DELETE", "path": "/api/projects/{project_id}/members/{member_id}"},
   list_project_teams: {"method": "GET", "path": "/api/projects/{project_id}/teams"},
   add_project_team: {"method": "POST", "path": "/api/projects/{project_id}/teams", "role": "owner", "idempotent": true},
-  remove_project_team: {"method": "DELETE", "path": "/api/projects/{project_id}/teams/{team_id}", "role": "owner"},
+  remove_project_team: {"method": "DELETE", "path": "/api/projects/{project_id}/teams/{team_id}"},
   get_timeline: {"method": "GET", "path": "/api/projects/{project_id}/timeline"},
   export_project: {"method": "GET", "path": "/api/projects/{project_id}/export"},
   import_project: {"method": "POST", "path": "/api/projects/import", "idempotent": true},
