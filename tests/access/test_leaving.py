@@ -49,8 +49,11 @@ def program(owner):
     return replace(owner, user_id=account["id"], email=account["email"], key=secret)
 
 
-def answer_meanwhile(server, first, second):
-    """Have a request come while a transaction has done its work and has not ended; answer it."""
+def answer_meanwhile(server, first, second, last=lambda _: None):
+    """Have a request come while a transaction has done its work and has not ended; answer it.
+
+    `last` is what the transaction still does once the request waits for it.
+    """
     answers = []
     thread = threading.Thread(target=lambda: answers.append(second()))
 
@@ -64,6 +67,7 @@ def answer_meanwhile(server, first, second):
         first(connection)
         thread.start()
         wait_until(waits, "the other request waits, or has ended")
+        last(connection)
         connection.commit()
     thread.join()
     return answers[0]
@@ -118,6 +122,26 @@ class TestAnAccountIsDeletedWhileAnotherRequestIsNotDone:
 
         self.ends(server, owner, program, create)
         assert owner.get("/api/projects").json()["total"] == 1
+
+    @pytest.mark.parametrize("place", ["project", "team"])
+    def test_nobody_waits_for_one_who_waits(self, server, owner, program, place):
+        """Who holds a project or a team may still name the account, which is held last."""
+        project_id, team_id = program.create_project(), make_team(program)
+
+        def hold(connection):
+            if place == "project":
+                project.hold(connection, project_id)
+            else:
+                team.hold(connection, team_id)
+
+        answer = answer_meanwhile(
+            server,
+            hold,
+            lambda: delete_account(owner, program),
+            lambda connection: user.keep(connection, program.email),
+        )
+        assert answer.status_code == 200
+        assert faults(server) == []
 
     def test_it_makes_a_team(self, server, owner, program):
         def create(connection):
