@@ -736,6 +736,31 @@ class Provoke:
         assert send(self.alice, "remove_member").status_code == 200
         return send(self.alice, "remove_member")
 
+    def owner_deactivated(self):
+        account_id = answer_of("get_service_account")["account"]["id"]
+        operator = laptop(self.world)
+        other_id = self.world.server.person().user_id
+        with self.world.server.services.database.transaction() as connection:
+            service_account.hand_over(connection, self.alice.user_id, other_id)
+            user.deactivate(connection, other_id)
+        return self._of_operator(operator.post, account_id, "activate")
+
+    def quota_of_owner(self):
+        account_id = answer_of("get_service_account")["account"]["id"]
+        body = {"quota_bytes": 1}
+        return self._of_operator(laptop(self.world).put, account_id, "quota", json=body)
+
+    def _of_operator(self, ask, user_id, what, **options):
+        headers = {"X-Request-Id": REQUEST_ID}
+        return ask(f"/api/admin/people/{user_id}/{what}", headers=headers, **options)
+
+    def person_deactivated(self):
+        somebody = self.world.server.person()
+        with self.world.server.services.database.transaction() as connection:
+            user.deactivate(connection, somebody.user_id)
+        body = {"email": somebody.email, "role": "maintainer"}
+        return send(self.alice, "add_team_person", json=body)
+
     def last_maintainer(self):
         body = {"email": self.alice.email, "role": "member"}
         return send(self.alice, "add_team_person", json=body)
