@@ -4,6 +4,7 @@ import threading
 import uuid
 
 import pytest
+from structlog.testing import capture_logs
 
 from projects_api.models.teams import team as teams
 
@@ -129,6 +130,13 @@ class TestCreateTeam:
         for one in threads:
             one.join()
         assert sorted(statuses) == [201, 409, 409, 409]
+
+
+def test_a_bound_that_a_caller_meets_is_no_error_of_the_server(owner, problem, monkeypatch):
+    monkeypatch.setattr(teams, "MOST_OF_PERSON", 0)
+    with capture_logs() as logs:
+        problem(owner.post(TEAMS, json={"name": "T"}), 409, "too-many-teams")
+    assert {line["log_level"] for line in logs} <= {"info"}
 
 
 class TestGetTeam:
