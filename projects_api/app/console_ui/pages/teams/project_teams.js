@@ -68,16 +68,17 @@ const Row = ({ one, decides, give, remove }) => html`
 /** @param {{give: (id: string, role: Role) => Promise<void>}} props */
 function Bring({ give }) {
   const mine = useChoices((query) => call("list_teams", { query }), []);
-  if (mine.isDone && mine.total === 0) {
-    return html`<p class="hint">You are in no team that you could bring. <a href="#/teams">Make one</a>.</p>`;
+  const maintained = mine.items.filter((one) => one.role === "maintainer");
+  if (mine.isDone && maintained.length === 0) {
+    return html`<p class="hint">You maintain no team that you could bring. <a href="#/teams">Make one</a>.</p>`;
   }
   return html`
     <section>
       <h2>Bring a team</h2>
       <${Form} label="Bring a team" button="Bring" run=${(/** @type {any} */ { team, role }) => give(team, role)}>
         <div class="fields">
-          <${Field} label="Team" as="select" name="team" required hint="One that you are in; its maintainers decide who is">
-            ${mine.items.map((one) => html`<option value=${one.id} dir="auto">${one.name}</option>`)}
+          <${Field} label="Team" as="select" name="team" required hint="One that you maintain: its maintainers decide who is in it">
+            ${maintained.map((one) => html`<option value=${one.id} dir="auto">${one.name}</option>`)}
           <//>
           <${Field} label="Role" as="select" name="role" hint="Of everybody in it; owners are people">
             ${ROLES.map((role) => html`<option>${role}</option>`)}
