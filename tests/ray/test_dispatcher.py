@@ -1,5 +1,6 @@
 """What is handed over to Ray, when and in which order; told without Ray, by a stand-in for it."""
 
+import os
 import random
 import threading
 from collections.abc import Iterator
@@ -331,6 +332,8 @@ class TestSettings:
             Settings(_env_file=None, **{"job_engine": "ray", **NEAR, **changed})
 
     def test_what_nodes_are_told(self, monkeypatch):
+        for name in [one for one in os.environ if one.startswith(("AWS_", "PG"))]:
+            monkeypatch.delenv(name)  # Other tests have a store that asks for a key.
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "somebody")
         monkeypatch.setenv("HOME", "/not/theirs")
         settings = Settings(_env_file=None, job_engine="ray", **NEAR)
