@@ -43,6 +43,7 @@ class TestHeader:
                 id="years above numbers that rise",
             ),
             pytest.param("geo,2020\nDE,83\nFR,67\n", "geo 2020", 2, id="a year"),
+            pytest.param("geo,2023,2024\nDE,83\nFR,6,7\n", "geo 2023 2024", 2, id="a short row"),
             pytest.param("n,1,2,3\nA,5,8,8\nB,6,6,1\n", "n 1 2 3", 2, id="counts"),
             pytest.param("geo,2023\nDE,2019\nFR,2020\n", "column_1 column_2", 3, id="years below"),
             pytest.param("1,2\n3,4\n", "column_1 column_2", 2, id="numbers"),
