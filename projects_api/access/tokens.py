@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from projects_api.access.problems import Unavailable
 from projects_api.contract.problems import Unauthenticated
 from projects_api.database import Database
-from projects_api.models.accounts.service_account import DOMAIN
+from projects_api.models.accounts.service_account import is_address
 from projects_api.models.api_key import SCOPES, Caller
 from projects_api.models.base import storable
 from projects_api.models.outside import identity
@@ -177,6 +177,5 @@ def _address(value: Any) -> str | None:
         return None
     local, _, domain = value.rpartition("@")
     is_one = local and "." in domain and value.isprintable() and " " not in value
-    if domain.lower() == DOMAIN:  # Nobody signs in as a program, whatever an issuer says.
-        return None
-    return value if is_one else None
+    # Nobody signs in as a program, whatever an issuer says.
+    return value if is_one and not is_address(value) else None

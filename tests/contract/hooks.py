@@ -395,8 +395,7 @@ def with_a_live_version(context, form):
     if not isinstance(body, dict):
         return form
     live = _live(body.get("dataset_version_id"), "dataset_version_id", {})
-    filled = _filled(body, live)
-    return replace(form, body=filled) if form is not body and hasattr(form, "body") else filled
+    return _rebuilt(form, _filled(body, live))
 
 
 # --- teams ---
@@ -446,8 +445,7 @@ def about_what_exists(context, form):
     if "entity_id" not in body or (live and f"{kind}_id" not in live):
         kind = "project"  # of which alone it is known that it is there
     live = {**live, "kind": kind, "entity_id": live.get(f"{kind}_id", body.get("entity_id"))}
-    filled = _filled(body, live)
-    return replace(form, body=filled) if form is not body and hasattr(form, "body") else filled
+    return _rebuilt(form, _filled(body, live))
 
 
 # --- predictions ---
@@ -596,7 +594,7 @@ def with_real_files(context, form):
 
     def rebuild(file):
         filled = {**body, "file": file} if "file" in body else body
-        return replace(form, body=filled) if form is not body and hasattr(form, "body") else filled
+        return _rebuilt(form, filled)
 
     return files.map(rebuild)
 
