@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from projects_api.database import Database, postgresql
 from projects_api.database.limits import Limits
 from tests.conftest import new_postgresql
+from tests.support.processes import wait_until
 
 PID = text("SELECT pg_backend_pid()")
 LIMITS = Limits(connect=5, statement=1, lock=1, silence=5)
@@ -98,7 +99,9 @@ def test_all_are_closed_in_the_end(database):
     there = text("SELECT count(*) FROM pg_stat_activity WHERE pid = :id AND state IS NOT NULL")
     try:
         with other.connect() as connection:
-            while connection.scalar(there, {"id": process}):  # the server notices a moment later
-                pass
+            # The server notices a moment later.
+            wait_until(
+                lambda: not connection.scalar(there, {"id": process}), "it is closed", seconds=30
+            )
     finally:
         other.close()
