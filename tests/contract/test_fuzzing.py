@@ -17,8 +17,10 @@ from pathlib import Path
 import pytest
 import requests
 import structlog
+from sqlalchemy import update
 
 from projects_api.models import job, user
+from projects_api.models.base import new_id
 from projects_api.openapi import contract
 from projects_api.settings import Settings
 from tests.conftest import Person, running
@@ -195,13 +197,19 @@ def quiet():
     structlog.configure(**before)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def people(server):
-    """People with the addresses that schemathesis.toml and the contract's examples name."""
+    """People with the addresses that schemathesis.toml and the contract's examples name.
+
+    An earlier run's people give their addresses up: what one person may have (twenty teams, twenty
+    service accounts, a hundred keys) they may have already.
+    """
     registered = {}
     for name in PEOPLE:
         email = f"{name}@example.com"
         with server.services.database.transaction() as connection:
+            earlier = update(user.users).where(user.users.c.email == email)
+            connection.execute(earlier.values(email=f"{new_id()}@example.com"))
             user_id = user.create(connection, email=email, name=name.title())
         registered[name] = Person(server, user_id, email, server.key(user_id))
     return registered
