@@ -50,7 +50,9 @@ def known() -> list[type[Problem]]:
         one
         for module in (of_access, of_contract)
         for _, one in inspect.getmembers(module, inspect.isclass)
-        if issubclass(one, Problem) and one.__module__ == module.__name__ and hasattr(one, "slug")
+        if issubclass(one, Problem)
+        and one.__module__.startswith(module.__name__)
+        and hasattr(one, "slug")
     ]
 
 
