@@ -220,41 +220,36 @@ class Server:
             )
 
 
+_SLOW = {
+    "access": "slow_models",
+    "agents": "tools",
+    "app": "backup crash move observability packaging",
+    "attacks": (
+        "altered_contents forged_models heads left_behind passing_faults silent_postgresql starving"
+    ),
+    "cli": "command_line other_versions terminal wrong_words",
+    "conformance": "plants",
+    "console": "types",
+    "contract": "breaks calls ci_docs clients examples fuzzing lint packages workflows",
+    "contract_engine": "connexion_faults",
+    "engines": (
+        "calibration column_choices decision ensemble executors flaml_engine large_tables "
+        "model_file moments noise prediction quality results row_explanations search tables "
+        "training_data"
+    ),
+    "ephemeral": "coverage ephemeral pytest_plugin",
+    "handlers": "accepted_tables deployments export trained_models",
+    "jobs": "fork_server report_job table_prediction takeover train_job training worker",
+    "models": "migrations",
+    "pages": "clients_page pasted",
+    "predictions": "predictions",
+    "rendering": "drift rendering",
+    "tables": "generated",
+}
 SLOW = frozenset(
-    {
-        *("access/test_slow_models.py", "app/test_crash.py", "app/test_observability.py"),
-        *("agents/test_tools.py", "app/test_packaging.py", "attacks/test_heads.py"),
-        *("cli/test_wrong_words.py",),
-        *("contract_engine/test_connexion_faults.py", "ephemeral/test_pytest_plugin.py"),
-        *("handlers/test_export.py", "handlers/test_trained_models.py"),
-        *("predictions/test_predictions.py",),
-        *("console/test_types.py", "contract/test_lint.py"),
-        *("engines/test_calibration.py", "engines/test_column_choices.py"),
-        *("engines/test_decision.py", "engines/test_search.py", "engines/test_training_data.py"),
-        *("rendering/test_rendering.py",),
-        *("cli/test_command_line.py", "ephemeral/test_ephemeral.py"),
-        *("contract/test_breaks.py", "contract/test_ci_docs.py", "contract/test_clients.py"),
-        *("contract/test_examples.py", "contract/test_fuzzing.py", "contract/test_workflows.py"),
-        *("engines/test_flaml_engine.py", "engines/test_prediction.py", "engines/test_results.py"),
-        *(
-            "engines/test_ensemble.py",
-            "engines/test_noise.py",
-            "engines/test_tables.py",
-            "handlers/test_accepted_tables.py",
-        ),
-        *("engines/test_model_file.py", "jobs/test_table_prediction.py"),
-        *("jobs/test_fork_server.py", "jobs/test_report_job.py", "jobs/test_takeover.py"),
-        *("jobs/test_train_job.py", "jobs/test_training.py", "jobs/test_worker.py"),
-        *(
-            "contract/test_calls.py",
-            "contract/test_packages.py",
-            "pages/test_clients_page.py",
-            "pages/test_pasted.py",
-            "tables/test_generated.py",
-        ),
-    }
+    f"{folder}/test_{name}.py" for folder, names in _SLOW.items() for name in names.split()
 )
-"""Files with trainings, generators, pictures, fuzzing and kills."""
+"""Files with trainings, generators, pictures, fuzzing, kills and what waits for long."""
 SAMPLED = 4
 """Of so many tests that are sampled on PostgreSQL, one runs there."""
 

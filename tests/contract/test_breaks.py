@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from projects_api.contract.checker import parse_yaml
+from projects_api.openapi import contract
 from tools import check_breaks, node_tools
 from tools.check_breaks import CONTRACT, RELEASED, breaks, is_announced
 
 pytestmark = pytest.mark.skipif(
     bool(node_tools.reason_to_skip()), reason=node_tools.reason_to_skip()
 )
-BASE = parse_yaml(CONTRACT.read_bytes())
+BASE = contract()
 ALL = "/api/projects"
 ONE = "/api/projects/{project_id}"
 DOWNLOAD = "/api/datasets/{dataset_id}/download"

@@ -15,14 +15,14 @@ import pytest
 import requests
 from sklearn.datasets import load_iris
 
-from projects_api.contract.checker import parse_yaml
 from projects_api.ephemeral.seed import PEOPLE
+from projects_api.openapi import contract
 from tests.contract import traffic
 from tools import node_tools
 from tools.clients.build import CLIENTS, SOURCE, TARGET, build, execute
 
 ROOT = node_tools.ROOT
-CONTRACT = parse_yaml((ROOT / "openapi.yaml").read_bytes())
+CONTRACT = contract()
 DOCUMENT = (ROOT / "docs/clients.md").read_text()
 ALL = os.environ.get("CLIENTS") == "all"
 NEEDS_NODE = pytest.mark.skipif(

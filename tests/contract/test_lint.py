@@ -5,11 +5,11 @@ import shutil
 
 import pytest
 
-from projects_api.contract.checker import parse_yaml
+from projects_api.openapi import contract
 from tools.contract_tree import DanglingReferenceError, Place
 from tools.lint_contract import ROOT, lint
 
-CONTRACT = parse_yaml((ROOT / "openapi.yaml").read_bytes())
+CONTRACT = contract()
 PROJECTS = "paths|/api/projects"
 ONE = "paths|/api/projects/{project_id}"
 

@@ -8,11 +8,10 @@ import subprocess
 import jsonschema_rs
 import pytest
 
-from projects_api.contract.checker import parse_yaml
+from projects_api.openapi import contract
 from tools.contract_tree import Place, schemas
-from tools.lint_contract import ROOT
 
-CONTRACT = Place(parse_yaml((ROOT / "openapi.yaml").read_bytes()))
+CONTRACT = Place(contract())
 PATTERNS = sorted({one.value["pattern"] for one in schemas(CONTRACT) if "pattern" in one})
 NAME = CONTRACT["components"]["schemas"]["Name"]["pattern"].value
 NAMES = {

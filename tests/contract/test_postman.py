@@ -4,14 +4,14 @@ import json
 
 import pytest
 
-from projects_api.contract.checker import parse_yaml
+from projects_api.openapi import contract
 from tools import convert_to_postman, node_tools
 from tools.contract_tree import Place, examples, operations, parameters
 
 pytestmark = pytest.mark.skipif(
     bool(node_tools.reason_to_skip()), reason=node_tools.reason_to_skip()
 )
-TREE = Place(parse_yaml(convert_to_postman.CONTRACT.read_bytes()))
+TREE = Place(contract())
 OPERATIONS = {one["operationId"].value: one for one in operations(TREE)}
 KINDS = {"query": "query", "path": "variable"}
 
