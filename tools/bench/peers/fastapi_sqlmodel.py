@@ -409,7 +409,9 @@ def upload_dataset(
     if member.role == "viewer":
         raise HTTPException(403, "Only an editor may do this.")
     session.commit()
-    return files.keep_upload(database, artifacts, str(project_id), name, file.file)
+    return files.keep_upload(
+        database, artifacts, str(project_id), member.user_id, name=name, source=file.file
+    )
 
 
 @app.get("/api/projects/{project_id}/export")

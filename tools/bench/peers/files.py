@@ -6,13 +6,13 @@ from typing import IO, Any
 
 from sqlalchemy import Connection
 
-from projects_api.contract.bodies import Upload
-from projects_api.contract.responses import File
+from projects_api.contract import File, Upload
 from projects_api.database import Database
 from projects_api.files.content import CHUNK_BYTES
 from projects_api.files.names import content_disposition
 from projects_api.handlers import datasets, export
 from projects_api.models import project
+from projects_api.models.api_key import Caller
 from projects_api.storage.artifacts import Artifacts
 
 
@@ -27,12 +27,25 @@ def spooled(artifacts: Artifacts, source: IO[bytes]) -> Iterator[Upload]:
 
 
 def keep_upload(
-    database: Database, artifacts: Artifacts, project_id: str, name: str, source: IO[bytes]
-) -> dict[str, Any]:
-    """Make a data set of an uploaded file."""
+    database: Database,
+    artifacts: Artifacts,
+    project_id: str,
+    user_id: str,
+    *,
+    name: str,
+    source: IO[bytes],
+) -> Any:
+    """Make a data set of a file that a user uploaded."""
+    caller = Caller(user_id, "", frozenset())
     with spooled(artifacts, source) as upload, database.connect(writing=True) as connection:
         answer = datasets.upload_dataset(
-            connection, {"id": project_id}, artifacts, name=name, file=upload, description=""
+            connection,
+            caller,
+            {"id": project_id},
+            artifacts,
+            name=name,
+            file=upload,
+            description="",
         )
         connection.commit()
     return answer

@@ -269,7 +269,9 @@ def upload_dataset(
     """Make a data set of an uploaded file."""
     with transaction(request, writing=False) as (connection, user_id):
         found = find(connection, data.project_id, user_id, "editor", "admin", "owner")
-    return files.keep_upload(database, artifacts, found["id"], data.name, data.file.file)
+    return files.keep_upload(
+        database, artifacts, found["id"], user_id, name=data.name, source=data.file.file
+    )
 
 
 @get("/api/projects/{project_id:uuid}/export", sync_to_thread=True)
