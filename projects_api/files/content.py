@@ -1,9 +1,11 @@
 """What a file holds: its SHA-256, size and CRC-32, told while its bytes pass."""
 
 import hashlib
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
+
+# The same CRC-32 in a tenth of the time of the standard library's.
+from isal.isal_zlib import crc32
 
 MEBIBYTE = 1024 * 1024
 CHUNK_BYTES = MEBIBYTE
@@ -29,7 +31,7 @@ class Digest:
     def update(self, chunk: bytes) -> None:
         """Take the next bytes."""
         self._sha256.update(chunk)
-        self._crc32 = zlib.crc32(chunk, self._crc32)
+        self._crc32 = crc32(chunk, self._crc32)
         self.size += len(chunk)
 
     def content(self) -> Content:

@@ -23,6 +23,7 @@ from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZIP_LZMA, ZIP_STORED, ZipFile, ZipI
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from isal import isal_zlib
 from stream_zip import ZipIntegrityError
 
 from projects_api.archive import reader, writer
@@ -111,6 +112,14 @@ class TestWriting:
         with ZipFile(write(tmp_path / "kinds.zip", members)) as read:
             assert [one.compress_type for one in read.infolist()[1:]] == list(kinds.values())
             assert all(read.read(one) == TABLE for one in read.infolist()[1:])
+
+    def test_the_fast_library_deflates(self, tmp_path):
+        path = write(tmp_path / "one.zip", [member("a.csv", TABLE[:60_000], "text/csv")])
+        deflater = isal_zlib.compressobj(level=1, memLevel=8, wbits=-zlib.MAX_WBITS)
+        deflated = deflater.compress(TABLE[:60_000]) + deflater.flush()
+        assert deflated in path.read_bytes()
+        with ZipFile(path) as read:
+            assert read.getinfo("a.csv").compress_size == len(deflated)
 
     def test_an_archive_without_files(self, tmp_path):
         path = write(tmp_path / "empty.zip", [])
