@@ -115,7 +115,8 @@ commit to disk (WAL, `synchronous=FULL`) for all of them. FastAPI and Connexion 
 tables and queries, written as SQLModel's documentation teaches. Litestar and the other Connexion,
 which tells what is Connexion's own part, use this project's queries, and all but the floor its
 functions for the content of uploads and exports, so that only the rest differs. The floor's upload
-and export only copy bytes. In brackets: how many times as many requests this server answers."""
+only copies bytes, and so does its export, from a store that compares their SHA-256. In
+brackets: how many times as many requests this server answers."""
 
 
 BOTH = """\

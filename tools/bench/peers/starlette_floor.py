@@ -1,7 +1,8 @@
 """The floor: bare Starlette, SQL written by hand, orjson; nothing is checked but the key.
 
 Every query runs in the event loop, on one connection: no thread, no pool, no ORM. Upload and
-export only copy bytes between a file and the connection, which is the most that this stack moves.
+export only copy bytes between a file and the connection; the store, as it does for all, compares
+the SHA-256 of what it gives.
 """
 
 # ruff: noqa: S608 - SQL written by hand, of constants; the benchmark sends no other sort fields
