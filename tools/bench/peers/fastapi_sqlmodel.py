@@ -28,7 +28,7 @@ from projects_api.models.base import fold, new_id, now
 from projects_api.models.dataset import Dataset
 from projects_api.models.dataset_version import DatasetVersion
 from projects_api.models.experiment import Experiment
-from projects_api.models.member import Member
+from projects_api.models.member import Member, higher
 from projects_api.models.project import Project
 from projects_api.models.trained_model import TrainedModel
 from projects_api.models.user import User
@@ -107,6 +107,7 @@ class MemberPublic(SQLModel):
     name: Name
     role: Role
     created_at: datetime
+    through: dict[Literal["direct", "teams"], Role]
 
 
 class MemberEnvelope(SQLModel):
@@ -292,7 +293,8 @@ def create_project(body: ProjectCreate, session: SessionDep, user: CurrentUser) 
     )
     session.add(project)
     session.flush()
-    session.add(Member(project_id=project.id, user_id=user.id, role="owner", created_at=moment))
+    owner = {"user_id": user.id, "role": "owner", "direct_role": "owner"}
+    session.add(Member(project_id=project.id, created_at=moment, **owner))
     session.commit()
     session.refresh(project)
     return {"project_id": project.id, "project": ProjectPublic.model_validate(project)}
@@ -332,7 +334,8 @@ def add_member(body: MemberAdd, member: Membership, session: SessionDep) -> Any:
     added = find_membership(session, member.project_id, user.id)
     if not added:
         added = Member(project_id=member.project_id, user_id=user.id, role="", created_at=now())
-    added.role = body.role
+    added.direct_role = body.role
+    added.role = higher(body.role, added.team_role) or body.role
     session.add(added)
     session.flush()
     owners = select(func.count()).where(
@@ -343,7 +346,10 @@ def add_member(body: MemberAdd, member: Membership, session: SessionDep) -> Any:
     session.commit()
     # SQLite has given a new member another number than the session knows.
     added = find_membership(session, member.project_id, user.id)
-    return {"member": {**added.model_dump(), "email": user.email, "name": user.name}}
+    roles = {"direct": added.direct_role, "teams": added.team_role}
+    through = {by: role for by, role in roles.items() if role}
+    shown = {**added.model_dump(), "email": user.email, "name": user.name, "through": through}
+    return {"member": shown}
 
 
 @app.get("/api/projects/{project_id}/timeline", response_model=Timeline)

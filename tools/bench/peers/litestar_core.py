@@ -95,6 +95,13 @@ class MemberAdd(Struct):
     role: Role = "editor"
 
 
+class Through(Struct, omit_defaults=True):
+    """By what somebody is a member."""
+
+    direct: Role | None = None
+    teams: Role | None = None
+
+
 class Member(Struct):
     """A member as it is shown."""
 
@@ -103,6 +110,7 @@ class Member(Struct):
     name: Name
     role: Role
     created_at: str
+    through: Through
 
 
 class MemberEnvelope(Struct):

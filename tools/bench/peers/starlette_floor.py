@@ -143,8 +143,10 @@ async def list_projects(request: Request) -> Response:
 INSERT_PROJECT = "INSERT INTO projects (name_folded, description_folded, id, name, description,"
 INSERT_PROJECT += " status, dataset_count, experiment_count, model_count, created_at, updated_at)"
 INSERT_PROJECT += " VALUES (?, ?, ?, ?, ?, 'active', 0, 0, 0, ?, ?)"
-INSERT_MEMBER = "INSERT INTO members (project_id, user_id, role, created_at) VALUES (?, ?, ?, ?)"
-PUT_MEMBER = f"{INSERT_MEMBER} ON CONFLICT (project_id, user_id) DO UPDATE SET role = excluded.role"
+INSERT_MEMBER = "INSERT INTO members (project_id, user_id, role, direct_role, created_at)"
+INSERT_MEMBER += " VALUES (?, ?, ?, ?, ?)"
+PUT_MEMBER = f"{INSERT_MEMBER} ON CONFLICT (project_id, user_id) DO UPDATE"
+PUT_MEMBER += " SET role = excluded.role, direct_role = excluded.direct_role"
 GET_USER_OF_KEY = f"SELECT k.user_id FROM api_keys k WHERE {KEY}"
 
 
@@ -157,7 +159,7 @@ async def create_project(request: Request) -> Response:
     kept = stored(moment)
     db.run("BEGIN")
     db.run(INSERT_PROJECT, fold(name), fold(description), project_id, name, description, kept, kept)
-    db.run(INSERT_MEMBER, project_id, user_id, "owner", kept)
+    db.run(INSERT_MEMBER, project_id, user_id, "owner", "owner", kept)
     db.run("COMMIT")
     shown = dict(zip(NAMES, (project_id, name, description, "active", 0, 0, 0), strict=False))
     shown |= {"created_at": moment, "updated_at": moment}
@@ -197,11 +199,13 @@ async def add_member(request: Request) -> Response:
         return MISSING
     ((user_id,),) = db.all(GET_USER, body["email"].lower())
     db.run("BEGIN")
-    db.run(PUT_MEMBER, project_id, user_id, body.get("role", "editor"), stored(now()))
+    given = body.get("role", "editor")
+    db.run(PUT_MEMBER, project_id, user_id, given, given, stored(now()))
     owners = db.all(GET_OWNER, project_id)
     db.run("COMMIT" if owners else "ROLLBACK")
     ((user_id, email, name, role, moment),) = db.all(GET_MEMBER, project_id, body["email"].lower())
     shown = {"user_id": user_id, "email": email, "name": name, "role": role}
+    shown["through"] = {"direct": role}
     return answer({"member": {**shown, "created_at": moment_of(moment)}}, 201)
 
 
