@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg.abc import PQGen
 from psycopg.pq import TransactionStatus
+from psycopg.types.string import TextLoader
 from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -41,6 +42,7 @@ def create(url: URL, limits: Limits, options: Mapping[str, Any]) -> Engine:
 def _arguments(limits: Limits) -> dict[str, Any]:
     own = {
         "timezone": "UTC",
+        "datestyle": "ISO",
         "statement_timeout": f"{limits.statement * 1000:.0f}",
         "lock_timeout": f"{limits.lock * 1000:.0f}",
     }
@@ -138,6 +140,9 @@ def _connect(
     limits: Limits, _dialect: Dialect, _record: object, words: list[Any], named: dict[str, Any]
 ) -> _Impatient:
     connection = _Impatient.connect(*words, **named)
+    # Ids and moments are text here: objects would be made of the server's text to be undone again.
+    for kind in ("uuid", "timestamptz"):
+        connection.adapters.register_loader(kind, TextLoader)
     if limits.statement:
         connection.most_seconds = limits.statement + LATE_SECONDS
     return connection

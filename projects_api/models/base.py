@@ -42,6 +42,8 @@ SQLModel.metadata.naming_convention = NAMING_CONVENTION
 
 metadata = SQLModel.metadata
 
+_WIDTH = len("2026-01-01 00:00:00.000001+00")
+
 ALL_ROWS = 2**31 - 1
 """A limit that is none."""
 Row = dict[str, Any]
@@ -99,12 +101,22 @@ class Timestamp(TypeDecorator[str]):
         return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
     def result_processor(self, dialect: Dialect, _coltype: object) -> Callable[[Any], str | None]:
-        """Return what turns that into RFC 3339 text again: directly, for lists hold many."""
+        """Return what turns that into RFC 3339 text again: directly, for lists hold many.
+
+        Our connections to PostgreSQL give its own text, others an object.
+        """
         return _read_moment if dialect.name == "postgresql" else _read_text
 
 
-def _read_moment(value: datetime | None) -> str | None:
-    return None if value is None else to_text(value)
+def _read_moment(value: str | datetime | None) -> str | None:
+    """Turn PostgreSQL's text into RFC 3339: nearly always of one width, for lists hold many."""
+    if value is None:
+        return None
+    if isinstance(value, datetime):
+        return to_text(value)
+    if len(value) == _WIDTH and value.endswith("+00"):
+        return f"{value[:10]}T{value[11:26]}Z"
+    return to_text(datetime.fromisoformat(value))
 
 
 def _read_text(value: str | None) -> str | None:

@@ -65,6 +65,24 @@ class TestTimestamp:
     def test_is_read_in_one_form(self, moments, written, read):
         assert moments(written) == [read]
 
+    @pytest.mark.parametrize("zone", ["Asia/Kolkata", "Asia/Tokyo", "UTC"])
+    def test_is_read_in_utc_whatever_zone_the_server_speaks_in(self, moments, zone):
+        if moments.connection.dialect.name == "postgresql":
+            moments.connection.exec_driver_sql(f"SET TIME ZONE '{zone}'")
+        assert moments(*MOMENTS[1:-1]) == MOMENTS[1:-1]
+
+    def test_is_read_in_one_form_whatever_dates_the_database_writes(self, database, moments):
+        if moments.connection.dialect.name == "postgresql":
+            name = database.engine.url.database
+            moments.connection.exec_driver_sql(f"ALTER DATABASE {name} SET datestyle = 'German'")
+        moments.connection.commit()
+        moments(*MOMENTS)
+        moments.connection.commit()
+        database.engine.dispose()
+        with database.connect() as another:
+            found = another.scalars(select(moments.table.c.moment).order_by("moment"))
+            assert list(found) == MOMENTS
+
     def test_comparisons_are_those_of_time(self, moments):
         moments(*MOMENTS)
         table = moments.table
