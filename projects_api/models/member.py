@@ -25,10 +25,9 @@ from projects_api.models.base import (
     binary_text,
     now,
     one_of,
-    row_of,
     table_of,
 )
-from projects_api.models.statements import Listing
+from projects_api.models.statements import DriverStatement, Listing
 from projects_api.models.user import users
 
 ROLES = ("viewer", "editor", "admin", "owner")
@@ -91,6 +90,20 @@ _WITH_USER = select(
 ).join(users, users.c.id == members.c.user_id)
 _HERE = members.c.project_id == bindparam("project_id")
 _LISTING = Listing(_WITH_USER, _HERE, members.c.created_at, members.c.user_id)
+_THIS = and_(_HERE, members.c.user_id == bindparam("user_id"))
+_FIND = DriverStatement(_WITH_USER.where(_THIS))
+_ADDED = ("project_id", "user_id", "role", "direct_role", "created_at")
+_ADD = DriverStatement(insert(members).values({name: bindparam(name) for name in _ADDED}))
+_TEAM_ROLE = DriverStatement(select(members.c.team_role).where(_THIS))
+_SET_ROLE = DriverStatement(
+    update(members)
+    .where(
+        members.c.project_id == bindparam("this_project"),
+        members.c.user_id == bindparam("this_user"),
+    )
+    .values(role=bindparam("role"), direct_role=bindparam("direct_role"))
+)
+_OWNER = DriverStatement(select(members.c.user_id).where(_HERE, members.c.role == "owner").limit(1))
 
 
 def rank(role: str) -> int:
@@ -113,15 +126,14 @@ def list_for_project(
 
 def find(connection: Connection, project_id: str, user_id: str) -> schemas.Member | None:
     """Find a member of a project."""
-    row = row_of(connection.execute(_WITH_USER.where(_this(project_id, user_id))))
+    row = _FIND.first(connection, project_id=project_id, user_id=user_id)
     return _shown(row) if row else None
 
 
 def add(connection: Connection, project_id: str, user_id: str, role: str) -> None:
     """Add a person who is no member yet."""
     roles = {"role": role, "direct_role": role}
-    row = {"project_id": project_id, "user_id": user_id, **roles, "created_at": now()}
-    connection.execute(insert(members), row)
+    _ADD.execute(connection, project_id=project_id, user_id=user_id, **roles, created_at=now())
 
 
 def put(connection: Connection, project_id: str, user_id: str, role: str) -> schemas.Member:
@@ -150,10 +162,9 @@ def _this(project_id: str, user_id: str) -> ColumnElement[bool]:
 
 
 def _set_direct_role(connection: Connection, project_id: str, user_id: str, role: str) -> bool:
-    this = _this(project_id, user_id)
-    team_role = connection.scalar(select(members.c.team_role).where(this))
+    team_role = _TEAM_ROLE.scalar(connection, project_id=project_id, user_id=user_id)
     changed = {"direct_role": role, "role": higher(role, team_role)}
-    return connection.execute(update(members).where(this).values(changed)).rowcount == 1
+    return _SET_ROLE.execute(connection, this_project=project_id, this_user=user_id, **changed) == 1
 
 
 def _shown(row: Any) -> schemas.Member:
@@ -170,8 +181,7 @@ def _shown(row: Any) -> schemas.Member:
 
 def has_owner(connection: Connection, project_id: str) -> bool:
     """Return whether the project has an owner left."""
-    here = (members.c.project_id == project_id) & (members.c.role == "owner")
-    return connection.execute(select(members.c.user_id).where(here).limit(1)).first() is not None
+    return _OWNER.first(connection, project_id=project_id) is not None
 
 
 def list_owned_alone(connection: Connection, user_id: str) -> list[str]:

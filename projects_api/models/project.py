@@ -79,6 +79,15 @@ _FOR_MEMBER = (
     .join(members, members.c.project_id == projects.c.id)
     .where(projects.c.id == bindparam("id"), members.c.user_id == bindparam("user_id"))
 )
+_CHANGED = ("name", "description", "updated_at", "name_folded", "description_folded")
+_INSERT = DriverStatement(
+    insert(projects).values({column.name: bindparam(column.name) for column in projects.c})
+)
+_CHANGE = DriverStatement(
+    update(projects)
+    .where(projects.c.id == bindparam("this"))
+    .values({name: bindparam(name) for name in _CHANGED})
+)
 _FIND = DriverStatement(_FOR_MEMBER)
 _FIND_LOCKED = DriverStatement(_FOR_MEMBER.with_for_update(of=projects))
 
@@ -189,7 +198,7 @@ def create(
         "updated_at": moment,
     }
     folded = _folded(name=name, description=description)
-    connection.execute(insert(projects), {**project, **folded})
+    _INSERT.execute(connection, **project, **folded)
     member.add(connection, project_id, owner_id, "owner")
     return project
 
@@ -204,10 +213,10 @@ def change(
         "description": description,
         "updated_at": now(),
     }
-    values = {column: changed[column] for column in ("name", "description", "updated_at")}
-    folded = _folded(name=name, description=description)
-    this = projects.c.id == project["id"]
-    connection.execute(update(projects).where(this).values(**values, **folded))
+    values: Any = {**changed, **_folded(name=name, description=description)}
+    _CHANGE.execute(
+        connection, this=project["id"], **{column: values[column] for column in _CHANGED}
+    )
     return changed
 
 

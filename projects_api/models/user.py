@@ -69,6 +69,11 @@ class ServiceAccount(SQLModel, table=True):
 users = table_of(User)
 service_accounts = table_of(ServiceAccount)
 
+_KEEP = DriverStatement(
+    select(users.c.id)
+    .where(users.c.email == bindparam("email"))
+    .with_for_update(read=True, key_share=True)
+)
 _OWN_QUOTA = DriverStatement(
     select(users.c.own_quota_bytes).where(users.c.id == bindparam("user_id"))
 )
@@ -95,8 +100,7 @@ def keep(connection: Connection, email: str) -> str | None:
 
     For rows that will name the person: one who is just being removed is waited for, and not found.
     """
-    this = select(users.c.id).where(users.c.email == email.lower())
-    found: str | None = connection.scalar(this.with_for_update(read=True, key_share=True))
+    found: str | None = _KEEP.scalar(connection, email=email.lower())
     return found
 
 
