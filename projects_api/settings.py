@@ -115,6 +115,8 @@ class Settings(BaseSettings):
     """Jobs that Ray has at once, running or waiting for a place."""
     ray_job_cpus: float = Field(default=1.0, gt=0, le=1024)
     """Processors that a job has on a node of Ray."""
+    ray_training_cpus: int = Field(default=8, ge=1, le=64)
+    """Processors that one training may have on all nodes of Ray together, where they are free."""
     ray_shared_folder: bool = False
     """The folder of artifacts is there on every node of Ray, under the same name."""
     max_head_bytes: int = Field(default=65_536, ge=1024)

@@ -81,7 +81,8 @@ def train(task: Task, folder: Path, progress: Progress) -> TrainingResult:
         prepared = prepare(data, config)
         kind = {0: "regression", BINARY: "binary"}.get(prepared.label_count, "multiclass")
         shared = Shared(prepared, kind, folder, sort_metric, signature, config.seed)
-        with Executors(shared, len(learners), task.memory_bytes) as executors:
+        places = (len(learners), task.memory_bytes, task.remote)
+        with Executors(shared, *places) as executors:
             training = _Training(config, shared, progress, clock, executors)
             found = training.run(learners, Stopping(config, stopping_metric))
     progress.report(100, stage="done", seconds_left=0)

@@ -4,6 +4,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from math import inf
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -123,7 +124,8 @@ class Task:
     `names` are those of its columns by position, where the file's own are not used. The rows of
     `test_table`, where there is one, are held out instead of rows of the first. Texts that mark
     `missing` values, which the file no longer has, are none in what the models are asked either.
-    The processes of the training may hold `memory_bytes` together, where that is known.
+    The processes of the training may hold `memory_bytes` together, where that is known, and each of
+    those that `remote` has as many.
     """
 
     table: Path
@@ -136,6 +138,30 @@ class Task:
     test_table: Path | None = None
     test_names: Sequence[str] | None = None
     memory_bytes: int | None = None
+    remote: "Remote | None" = None
+
+
+class Remote(Protocol):
+    """Other machines, where processes may work for one training at a time."""
+
+    @property
+    def places(self) -> int:
+        """How many processes there may be at most."""
+
+    def begin(self, file: Path, folder: Path, needed: int, most: int | None) -> None:
+        """Send a file there, which holds what the work shares; what it writes comes to `folder`.
+
+        A process needs so many bytes of memory, and may hold `most`.
+        """
+
+    def connect(self) -> Connection:
+        """Ask for a process, which sends None once it has begun, and then an answer to each call.
+
+        Closing the connection ends it. Raises OSError where no machine can be asked.
+        """
+
+    def close(self) -> None:
+        """End all that works there."""
 
 
 class Progress(Protocol):

@@ -20,6 +20,7 @@ from projects_api.database import Database
 from projects_api.database.limits import Limits
 from projects_api.files.room import lacks_room
 from projects_api.jobs import messages
+from projects_api.jobs.ray.machines import Machines
 from projects_api.jobs.repeatable import RepeatableOrigin
 from projects_api.jobs.running_job import JobFailed, JobLost, RunningJob
 from projects_api.settings import Settings
@@ -142,7 +143,8 @@ def _open(task: dict[str, Any]) -> RunningJob:
     quotas = Quotas(**settings.quotas)
     artifacts = Artifacts(database, ArtifactStore(settings.artifacts), quotas)
     limit_cells(settings.max_table_cells)
-    facts = {**task["job"], "memory_bytes": task["memory_bytes"]}
+    remote = Machines.of(settings)
+    facts = {**task["job"], "memory_bytes": task["memory_bytes"], "remote": remote}
     return RunningJob(facts, database, artifacts, Path(task["folder"]), Path(task["stop"]))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
 
@@ -17,6 +17,9 @@ from projects_api.models import job_lease
 from projects_api.models.job_log import MAX_CHARACTERS, MAX_LINES
 from projects_api.storage.artifacts import Artifacts
 from projects_api.storage.quotas import Claim, QuotaExceeded
+
+if TYPE_CHECKING:
+    from projects_api.engines import Remote
 
 WRITE_SECONDS = 0.5
 """Progress is written at once, but no sooner than this after it was last written."""
@@ -34,7 +37,7 @@ class RunningJob:
     """A job that this process works on; `folder` is for its files, and is removed afterwards.
 
     The worker makes the file `stop` where the job is to end early. The job's processes may hold
-    `memory_bytes` together, where that is known.
+    `memory_bytes` together, where that is known. `remote` has places for more of them elsewhere.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class RunningJob:
         self.artifacts = artifacts
         self.folder = folder
         self.memory_bytes: int | None = facts.get("memory_bytes")
+        self.remote: Remote | None = facts.get("remote")
         self._stop = stop
         self.finished = False
         self._owner: str = facts["owner"]

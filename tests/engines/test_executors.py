@@ -197,7 +197,7 @@ def test_rows_stay_in_the_file_and_what_prepares_them_does_not(tmp_path):
     """A model holds what prepares rows, and is refused where that has arrays of a file."""
     given = shared(tmp_path)
     given.write(tmp_path / "shared")
-    found = mapped(tmp_path / "shared").data
+    found = mapped(tmp_path / "shared", tmp_path).data
     for had, has in ((given.data, found), (given.data.folds[0], found.folds[0])):
         for name in (one.name for one in fields(had)):
             if isinstance(array := getattr(had, name), np.ndarray):
@@ -264,7 +264,11 @@ class TestChoice:
         class Pool(ProcessPool):
             def __init__(self, _shared, size, threads):
                 started.append((size, threads))
+                self._processes, self._remotes = [None] * size, []
                 self.close = lambda: started.append("closed")
+
+            def extend(self, _remote, count, needed, most):
+                started.append((count, needed, most))
 
         monkeypatch.setattr(executors, "_processors", lambda: 8)
         monkeypatch.setattr(executors, "_with_threads", lambda shared: shared)

@@ -1,38 +1,34 @@
 """The executor of trials that uses several processors: a process for each."""
 
-import os
-import socket
-import subprocess
-import sys
-import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
 from multiprocessing import connection
-from pathlib import Path
 from typing import Any
 
 from projects_api.engines.flaml.executor import Assigned, Control, Running, Trial
 from projects_api.engines.flaml.fitting import OutOfTime, Stopped
+from projects_api.engines.flaml.places import Place, Process, RemoteProcess
 from projects_api.engines.flaml.shared import Shared
+from projects_api.engines.interface import Remote
 
-PROGRAM = "projects_api.engines.flaml.worker_process"
 ATTEMPTS = 2
-START_SECONDS = 600.0
-"""For a process to begin, which takes four on a machine that has nothing else to do."""
+REMOTE_ATTEMPTS = 4
+"""Where a call may go with the machine that it was on, which says nothing of the call."""
 GRACE_SECONDS = 120.0
 """For a call that no alarm ends, besides its seconds twice."""
 _LOOK_SECONDS = 0.2
 """Between two looks whether the training is to stop."""
-_THREADS = ("OMP_NUM_THREADS", "LOKY_MAX_CPU_COUNT")
 
 
 class ProcessLost(Exception):
     """Every process that worked on a call has ended."""
 
     def __init__(self) -> None:
-        super().__init__("its process was ended twice; it may need more memory than there is")
+        super().__init__(
+            "its processes were ended, time and again; it may need more memory than there is"
+        )
 
 
 class ProcessPool:
@@ -40,20 +36,39 @@ class ProcessPool:
 
     They are started, not forked: threads of the libraries do not outlive a fork. Each finds the
     rows in one file, which it maps into its memory. A call whose process ends is begun once more.
+    Those of other machines join when they have room there; all that is to do, this one can do.
     """
 
     def __init__(
         self, shared: Shared, size: int, threads: int = 1, grace_seconds: float = GRACE_SECONDS
     ) -> None:
         """Start so many processes, each with so many threads."""
-        self._file = shared.folder / "shared.joblib"
+        self._folder, self._file = shared.folder, shared.folder / "shared.joblib"
         shared.write(self._file)
-        self._environment = os.environ | dict.fromkeys(_THREADS, str(threads))
-        self._grace_seconds = grace_seconds
+        self._threads, self._grace_seconds = threads, grace_seconds
+        self._attempts = ATTEMPTS
         self._lost: deque[Assigned] = deque()
-        self._processes: list[_Process] = []
+        self._processes: list[Process] = []
+        self._remote: Remote | None = None
+        self._remotes: list[RemoteProcess] = []
         for _ in range(size):
             self._start()
+
+    def extend(self, remote: Remote, count: int, needed: int, most: int | None) -> None:
+        """Ask other machines for so many processes, which need so many bytes and may hold `most`.
+
+        To be closed with this pool.
+        """
+        self._attempts = REMOTE_ATTEMPTS
+        self._remote = remote
+        remote.begin(self._file, self._folder, needed, most)
+        for _ in range(count):
+            self._ask()
+
+    @property
+    def processors(self) -> int:
+        """How many calls run at once, as it is now."""
+        return len(self._processes) + sum(one.is_ready for one in self._remotes)
 
     @property
     def pids(self) -> list[int]:
@@ -82,23 +97,34 @@ class ProcessPool:
 
     def close(self) -> None:
         """Kill the processes: what they have made stays, and they hold nothing else."""
-        for process in self._processes:
-            process.kill()
-        self._processes = []
+        for place in self._places:
+            place.kill()
+        self._processes, self._remotes = [], []
+        if self._remote:
+            self._remote.close()
         self._file.unlink(missing_ok=True)
 
+    @property
+    def _places(self) -> list[Place]:
+        return [*self._processes, *self._remotes]
+
     def _start(self) -> None:
-        self._processes.append(_Process(self._file, self._environment))
+        self._processes.append(Process(self._file, self._folder, self._threads))
+
+    def _ask(self) -> None:
+        assert self._remote
+        with suppress(OSError):  # Nobody is there any more; this machine goes on alone.
+            self._remotes.append(RemoteProcess(self._remote.connect(), self._folder))
 
     def _assign(self, begun: list[Running], waiting: deque[Trial], control: Control) -> None:
         """Give every free process a call, of the first trial that has one."""
-        for process in self._processes:
-            if process.assigned:
+        for place in self._places:
+            if not place.is_free():
                 continue
             assigned = self._next(begun, waiting, control)
             if assigned is None:
                 return
-            process.send(assigned)
+            place.send(assigned)
 
     def _next(
         self, begun: list[Running], waiting: deque[Trial], control: Control
@@ -117,32 +143,38 @@ class ProcessPool:
 
     def _wait(self) -> None:
         """Take what processes answer, for a moment; replace those that have ended."""
-        ready = connection.wait([one.connection for one in self._processes], _LOOK_SECONDS)
-        for process in list(self._processes):
-            lives = process.receive() if process.connection in ready else True
-            is_late = process.is_late(self._grace_seconds)
+        ready = connection.wait([one.connection for one in self._places], _LOOK_SECONDS)
+        for place in self._places:
+            lives = place.receive() if place.connection in ready else True
+            is_late = place.is_late(self._grace_seconds)
             if lives and not is_late:
                 continue
-            self._processes.remove(process)
-            process.kill()
-            self._start()
-            if process.assigned:
-                self._take_back(process.assigned, is_late)
+            self._end(place)
+            if isinstance(place, Process):
+                self._start()
+            elif place.is_ready:  # One that never began would not the next time, either.
+                self._ask()
+            if place.assigned:
+                self._take_back(place.assigned, is_late)
+
+    def _end(self, place: Place) -> None:
+        places: list[Any] = self._processes if isinstance(place, Process) else self._remotes
+        places.remove(place)
+        place.kill()
 
     def _take_back(self, assigned: Assigned, is_late: bool) -> None:
         assigned.attempts += 1
         if is_late:
             assigned.end(assigned.seconds, error=OutOfTime())
-        elif assigned.attempts == ATTEMPTS:
+        elif assigned.attempts == self._attempts:
             assigned.end(assigned.seconds, error=ProcessLost())
         else:
             self._lost.append(assigned)
 
     def _give_up(self, begun: list[Running]) -> None:
-        for process in list(self._processes):
-            if process.assigned:
-                self._processes.remove(process)
-                process.kill()
+        for place in self._places:
+            if place.assigned:
+                self._end(place)
         self._lost.clear()
         for running in begun:
             if not running.outcome.done():
@@ -151,57 +183,3 @@ class ProcessPool:
 
 def _is_ready(running: Running) -> bool:
     return running.outcome.done() and running.outcome.exception() is None
-
-
-class _Process:
-    """One process, and the call that it works on."""
-
-    def __init__(self, file: Path, environment: dict[str, str]) -> None:
-        ours, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(  # noqa: S603 - our own module, no shell
-                [sys.executable, "-P", "-m", PROGRAM, str(file)],
-                stdin=theirs.fileno(),
-                env=environment,
-            )
-        self.pid = self._process.pid
-        self.connection = connection.Connection(ours.detach())
-        self.assigned: Assigned | None = None
-        self._is_ready = False
-        self._since = time.monotonic()
-
-    def send(self, assigned: Assigned) -> None:
-        """Let it work on a call, as soon as it has begun."""
-        self.assigned = assigned
-        if self._is_ready:
-            self._since = time.monotonic()
-        with suppress(OSError):  # It has ended, which is seen when it is listened to.
-            self.connection.send((assigned.call, assigned.seconds))
-
-    def receive(self) -> bool:
-        """Take what it says; False when it has ended instead."""
-        try:
-            said = self.connection.recv()
-        except (EOFError, OSError):
-            return False
-        if said is None:
-            self._is_ready, self._since = True, time.monotonic()
-        elif self.assigned:
-            assigned, self.assigned = self.assigned, None
-            assigned.end(*said)
-        return True
-
-    def is_late(self, grace_seconds: float) -> bool:
-        """Return whether it takes longer than anything should."""
-        allowed = START_SECONDS
-        if self._is_ready:
-            if not self.assigned:
-                return False
-            allowed = grace_seconds + 2 * max(self.assigned.seconds, 0)
-        return time.monotonic() - self._since > allowed
-
-    def kill(self) -> None:
-        """End it at once."""
-        self._process.kill()
-        self._process.wait()
-        self.connection.close()

@@ -40,8 +40,11 @@ class Shared:
         joblib.dump(replace(self, data=replace(self.data, preparation=preparation)), path)
 
 
-def mapped(path: Path) -> Shared:
-    """Read what was written; the rows stay in the file, which all processes have in common."""
+def mapped(path: Path, folder: Path) -> Shared:
+    """Read what was written, to write files of models into `folder`.
+
+    The rows stay in the file, which all processes have in common.
+    """
     shared: Shared = joblib.load(path, mmap_mode="r")
     data: Any = shared.data
     data = replace(
@@ -50,7 +53,7 @@ def mapped(path: Path) -> Shared:
         folds=[replace(fold, **_arrays(fold)) for fold in data.folds],
         **_arrays(data),
     )
-    return replace(shared, data=data)
+    return replace(shared, data=data, folder=folder)
 
 
 def _arrays(of: Any) -> dict[str, np.ndarray]:

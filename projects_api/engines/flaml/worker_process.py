@@ -1,4 +1,4 @@
-"""A process that works on calls of trials: `python -m …worker_process FILE`.
+"""A process that works on calls of trials: `python -m …worker_process FILE FOLDER`.
 
 Its standard input is a socket to the process pool. It ends when its parent does.
 """
@@ -27,7 +27,7 @@ def main() -> NoReturn:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # from a keyboard: the parent ends all
     parent = Connection(os.dup(0))
     with tamed_libraries():
-        shared = mapped(Path(sys.argv[1]))
+        shared = mapped(Path(sys.argv[1]), Path(sys.argv[2]))
         parent.send(None)  # ready
         while True:
             try:

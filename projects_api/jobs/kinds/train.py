@@ -72,6 +72,7 @@ def run(job: RunningJob) -> None:
         test_table=test_table,
         test_names=test["dialect"].get("names") if test else None,
         memory_bytes=_share_of_memory(job, order),
+        remote=job.remote,
     )
     training = _Training(job, task, order["engine_runs"])
     with _stopping(job):

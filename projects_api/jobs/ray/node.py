@@ -4,6 +4,7 @@ import os
 import tempfile
 import threading
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,10 @@ class JobActor:
         for name, value in environment.items():
             os.environ.setdefault(name, value)
         self._job_id = job_id
-        self._settings = settings_on_node(settings)
+        self._settings = settings_on_node({**settings, "ray_address": _own_address()})
+        # Its libraries have as many threads and processes as it has processors, not as the node.
+        cpus = str(max(1, int(self._settings.ray_job_cpus)))
+        os.environ |= {"LOKY_MAX_CPU_COUNT": cpus, "OMP_NUM_THREADS": cpus}
         set_up_logs(self._settings.log_level, "json")
         threading.Thread(target=self._work, name="worker-0").start()
 
@@ -47,6 +51,12 @@ class JobActor:
         finally:
             # The name is free again when Ray learns of it.
             os._exit(0)
+
+
+def _own_address() -> str:
+    """Tell where the cluster is of which this process is a worker."""
+    address: str = import_module("ray").get_runtime_context().gcs_address
+    return address
 
 
 def settings_on_node(settings: Mapping[str, Any]) -> Settings:
