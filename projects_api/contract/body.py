@@ -14,6 +14,7 @@ from projects_api.contract.problems import ContractViolation, TooLarge, Unsuppor
 
 JSON_LIMIT = 1024 * 1024
 """Bytes of a JSON body, and of all the fields beside the file in a multipart body."""
+_JSON = b"application/json"
 
 
 class ClientGone(Exception):
@@ -60,9 +61,8 @@ class Body:
         length = headers.get(b"content-length", b"")
         if length == b"0" or (not length and b"transfer-encoding" not in headers):
             raise ContractViolation("Send a body: this operation needs one.")
-        message = Message()
-        message["content-type"] = headers.get(b"content-type", b"").decode("latin-1")
-        if message.get_content_type() != self.media_type or b"content-type" not in headers:
+        media_type, parameters = _media_type(headers.get(b"content-type", b""))
+        if media_type != self.media_type:
             raise UnsupportedMediaType(f"Send the body as {self.media_type}.")
         if headers.get(b"content-encoding", b"identity").strip().lower() != b"identity":
             raise UnsupportedMediaType(
@@ -71,7 +71,17 @@ class Body:
             )
         if length.isdigit() and int(length) > limit:
             raise TooLarge(f"Send at most {limit} bytes; this body has {int(length)}.")
-        return {name: str(value) for name, value in message.get_params(failobj=[])[1:]}
+        return parameters
+
+
+def _media_type(header: bytes) -> tuple[str, dict[str, str]]:
+    """Return the media type that a Content-Type names, and its parameters."""
+    if not header or header == _JSON:  # As nearly every caller writes it.
+        return header.decode(), {}
+    message = Message()
+    message["content-type"] = header.decode("latin-1")
+    parameters = message.get_params(failobj=[])[1:]
+    return message.get_content_type(), {name: str(value) for name, value in parameters}
 
 
 async def chunks(receive: Receive) -> AsyncIterator[bytes]:
