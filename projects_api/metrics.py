@@ -4,11 +4,11 @@ The library decides when it is imported whether several processes count together
 that starts them decides that later than it imports this: so the series are made when first used.
 """
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from prometheus_client import Counter, Gauge, Histogram
@@ -31,6 +31,7 @@ class Metrics:
     job_seconds: "Histogram"
     ray_nodes: "Gauge"
     ray_jobs: "Gauge"
+    webhook_attempts: "Counter"
     maintenance_runs: "Counter"
     maintenance_success: "Gauge"
     contents_collected: "Counter"
@@ -46,59 +47,74 @@ def metrics() -> Metrics:
         return _make()
 
 
+_COUNTERS: Mapping[str, tuple[str, str, list[str]]] = {
+    "requests": (
+        "requests_total",
+        "Requests by operation and status",
+        ["operation", "status"],
+    ),
+    "broken_off": (
+        "answers_broken_off_total",
+        "Answers whose status was sent and whose end was not, by whose doing",
+        ["operation", "by"],
+    ),
+    "jobs_ended": (
+        "jobs_ended_total",
+        "Jobs that left a worker, by what they are then; queued is for another try",
+        ["kind", "status"],
+    ),
+    "webhook_attempts": (
+        "webhook_attempts_total",
+        "Attempts to send an event to a webhook, by what came of them",
+        ["outcome"],
+    ),
+    "maintenance_runs": (
+        "maintenance_runs_total",
+        "Runs of maintenance by how they ended",
+        ["outcome"],
+    ),
+    "contents_collected": (
+        "contents_collected_total",
+        "Contents removed because nothing referred to them",
+        [],
+    ),
+    "jobs_forgotten": ("jobs_forgotten_total", "Ended jobs removed because they were old", []),
+}
+_GAUGES: Mapping[str, tuple[str, str, list[str]]] = {
+    "running": ("requests_running", "Requests being answered now", []),
+    "workers": ("workers", "Threads that take jobs", []),
+    "ray_nodes": ("ray_nodes", "Nodes of Ray; 0 where Ray does not answer", ["address"]),
+    "ray_jobs": ("ray_jobs", "Jobs that Ray has, running or waiting for a place", ["address"]),
+    "pool_size": ("pool_size", "What a pool has at most", ["pool"]),
+    "pool_used": ("pool_used", "What of a pool is in use", ["pool"]),
+    "pool_waiting": ("pool_waiting", "Those who wait for something of a pool", ["pool"]),
+}
+_HISTOGRAMS: Mapping[str, tuple[str, str, list[str]]] = {
+    "seconds": (
+        "request_seconds",
+        "Seconds from a request's first byte to its answer's last",
+        ["operation"],
+    ),
+    "job_seconds": ("job_seconds", "Seconds that a worker had a job", ["kind"]),
+}
+
+
 @cache
 def _make() -> Metrics:
     from prometheus_client import Counter, Gauge, Histogram  # noqa: PLC0415 - see above
 
-    def counter(name: str, text: str, labels: Iterable[str] = ()) -> Counter:
-        return Counter(f"projects_api_{name}", text, labels)
-
-    def gauge(name: str, text: str, labels: Iterable[str] = ()) -> Gauge:
-        # Of what no longer lives nothing is running, used or waited for.
-        return Gauge(f"projects_api_{name}", text, labels, multiprocess_mode="livesum")
-
-    def histogram(name: str, text: str, labels: Iterable[str]) -> Histogram:
-        return Histogram(f"projects_api_{name}", text, labels, buckets=BUCKETS)
-
-    return Metrics(
-        requests=counter(
-            "requests_total", "Requests by operation and status", ["operation", "status"]
-        ),
-        seconds=histogram(
-            "request_seconds",
-            "Seconds from a request's first byte to its answer's last",
-            ["operation"],
-        ),
-        running=gauge("requests_running", "Requests being answered now"),
-        broken_off=counter(
-            "answers_broken_off_total",
-            "Answers whose status was sent and whose end was not, by whose doing",
-            ["operation", "by"],
-        ),
-        workers=gauge("workers", "Threads that take jobs"),
-        jobs_ended=counter(
-            "jobs_ended_total",
-            "Jobs that left a worker, by what they are then; queued is for another try",
-            ["kind", "status"],
-        ),
-        job_seconds=histogram("job_seconds", "Seconds that a worker had a job", ["kind"]),
-        ray_nodes=gauge("ray_nodes", "Nodes of Ray; 0 where Ray does not answer", ["address"]),
-        ray_jobs=gauge(
-            "ray_jobs", "Jobs that Ray has, running or waiting for a place", ["address"]
-        ),
-        maintenance_runs=counter(
-            "maintenance_runs_total", "Runs of maintenance by how they ended", ["outcome"]
-        ),
-        maintenance_success=Gauge(
+    made: dict[str, Any] = {
+        "maintenance_success": Gauge(
             "projects_api_maintenance_last_success_timestamp_seconds",
             "When maintenance last succeeded, in seconds since 1970",
             multiprocess_mode="livemax",
-        ),
-        contents_collected=counter(
-            "contents_collected_total", "Contents removed because nothing referred to them"
-        ),
-        jobs_forgotten=counter("jobs_forgotten_total", "Ended jobs removed because they were old"),
-        pool_size=gauge("pool_size", "What a pool has at most", ["pool"]),
-        pool_used=gauge("pool_used", "What of a pool is in use", ["pool"]),
-        pool_waiting=gauge("pool_waiting", "Those who wait for something of a pool", ["pool"]),
-    )
+        )
+    }
+    for field, (name, text, labels) in _COUNTERS.items():
+        made[field] = Counter(f"projects_api_{name}", text, labels)
+    for field, (name, text, labels) in _GAUGES.items():
+        # Of what no longer lives nothing is running, used or waited for.
+        made[field] = Gauge(f"projects_api_{name}", text, labels, multiprocess_mode="livesum")
+    for field, (name, text, labels) in _HISTOGRAMS.items():
+        made[field] = Histogram(f"projects_api_{name}", text, labels, buckets=BUCKETS)
+    return Metrics(**made)

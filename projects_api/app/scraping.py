@@ -22,6 +22,7 @@ from projects_api.database import Database
 from projects_api.jobs import KINDS
 from projects_api.models import job
 from projects_api.models.base import present, to_moment
+from projects_api.models.outside import delivery
 from projects_api.storage.readiness import SharedAnswer
 
 SAMPLE_SECONDS = 2.0
@@ -32,21 +33,34 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What the database says of jobs; `is_known` is false where it does not answer."""
+    """What the database says of what waits; `is_known` is false where it does not answer."""
 
     is_known: bool = False
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     oldest_seconds: float = 0.0
+    deliveries: int = 0
+    oldest_delivery_seconds: float = 0.0
 
 
-def sample_jobs(database: Database) -> Sample:
-    """Count the jobs that have not ended, by kind and status."""
+def sample_waiting(database: Database) -> Sample:
+    """Count the jobs that have not ended, by kind and status, and the deliveries of webhooks."""
     with database.transaction(writing=False) as connection:
         rows = job.count_open(connection)
+        deliveries, oldest = delivery.count_waiting(connection)
     counts = Counter({(row["kind"], row["status"]): row["count"] for row in rows})
-    waiting = [to_moment(row["oldest"]) for row in rows if row["status"] == "queued"]
-    ages = [(present() - since).total_seconds() for since in waiting]
-    return Sample(is_known=True, counts=counts, oldest_seconds=max([0.0, *ages]))
+    waiting = [row["oldest"] for row in rows if row["status"] == "queued"]
+    return Sample(
+        is_known=True,
+        counts=counts,
+        oldest_seconds=_longest(waiting),
+        deliveries=deliveries,
+        oldest_delivery_seconds=_longest([oldest] if oldest else []),
+    )
+
+
+def _longest(since: Iterable[str]) -> float:
+    """Return the seconds since the first of some moments; 0 where there is none."""
+    return max([0.0, *((present() - to_moment(one)).total_seconds() for one in since)])
 
 
 class MetricsPage:
@@ -71,11 +85,11 @@ class MetricsPage:
         return Response(body, headers={"content-type": CONTENT_TYPE_LATEST})
 
     async def _ask(self) -> Sample:
-        sampling = self._asking.get("jobs", lambda: sample_jobs(self._database))
+        sampling = self._asking.get("waiting", lambda: sample_waiting(self._database))
         try:
             return await asyncio.wait_for(sampling, SAMPLE_SECONDS)
-        except Exception as error:  # noqa: BLE001 - whatever it is, nothing is known of jobs then
-            _log.warning("jobs_not_counted", error=str(error) or type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - whatever it is, nothing is known of them then
+            _log.warning("waiting_not_counted", error=str(error) or type(error).__name__)
             return Sample()
 
 
@@ -142,4 +156,19 @@ def _families(sample: Sample) -> Iterator[Any]:
         "projects_api_jobs_oldest_waiting_seconds", "How long the oldest waiting job has waited"
     )
     oldest.add_metric([], sample.oldest_seconds)
+    yield oldest
+    yield from _families_of_deliveries(sample)
+
+
+def _families_of_deliveries(sample: Sample) -> Iterator[Any]:
+    waiting = GaugeMetricFamily(
+        "projects_api_webhook_deliveries_waiting", "Events that wait to be sent, or sent again"
+    )
+    waiting.add_metric([], float(sample.deliveries))
+    yield waiting
+    oldest = GaugeMetricFamily(
+        "projects_api_webhook_deliveries_oldest_waiting_seconds",
+        "How long the oldest of them has waited",
+    )
+    oldest.add_metric([], sample.oldest_delivery_seconds)
     yield oldest

@@ -8,6 +8,7 @@ from anyio import to_thread
 
 from projects_api.database import Database
 from projects_api.database.endurance import Endurance
+from projects_api.metrics import metrics
 from projects_api.models.base import new_id
 from projects_api.models.outside import delivery as deliveries
 from projects_api.webhooks.destinations import Destinations
@@ -25,6 +26,14 @@ ABANDONED = "The server stopped in the midst of every attempt."
 def wait_after(attempts: int, first: float) -> float:
     """Return the seconds to wait after an attempt in vain: four times as long each time."""
     return min(first * float(GROWTH) ** (attempts - 1), MOST_SECONDS_BETWEEN)
+
+
+def _outcome(answer: Mapping[str, Any]) -> str:
+    """Name what came of an attempt, for those who count them."""
+    status = answer["response_status"]
+    if status is None:
+        return "unreachable"
+    return "arrived" if status in ACCEPTED else "refused"
 
 
 class Sender:
@@ -87,11 +96,12 @@ class Sender:
                 answer = {"response_status": None, "response_body": None, "error": ABANDONED}
             else:
                 answer = await poster.post(taken)
+                metrics().webhook_attempts.labels(_outcome(answer)).inc()
             await to_thread.run_sync(self._conclude, taken, answer)
 
     def _conclude(self, taken: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
         attempts = taken["attempts"]
-        arrived = (answer["response_status"] or 0) in ACCEPTED
+        arrived = _outcome(answer) == "arrived"
         is_over = arrived or attempts >= self._attempts
         status = ("succeeded" if arrived else "failed") if is_over else "pending"
         seconds = 0.0 if is_over else wait_after(attempts, self._retry_seconds)

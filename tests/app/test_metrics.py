@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 import requests
 import yaml
-from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import func, select, text, update
 
 from projects_api.app.scraping import SAMPLE_SECONDS, MetricsPage, dead_processes
@@ -22,26 +21,13 @@ from projects_api.models.job import jobs
 from projects_api.settings import Settings
 from projects_api.storage.readiness import SharedAnswer
 from tests.conftest import running
+from tests.support.metrics import samples, scrape
 from tests.support.processes import COMMAND, free_port, person_of, wait_until
 
 ROOT = Path(__file__).parents[2]
 SERIES = re.compile(r"\bprojects_api_[a-z_]+")
 LARGE = b"a\n" + b"".join(b"%d" % n + b"x" * 1000 + b"\n" for n in range(40_000))
 """More than the system keeps for a caller who does not read."""
-
-
-def samples(page: str) -> dict[tuple[str, ...], float]:
-    return {
-        (sample.name, *sample.labels.values()): sample.value
-        for family in text_string_to_metric_families(page)
-        for sample in family.samples
-    }
-
-
-def scrape(url: str) -> dict[tuple[str, ...], float]:
-    answer = requests.get(f"{url}/metrics", timeout=60)
-    assert answer.status_code == 200
-    return samples(answer.text)
 
 
 def documented() -> dict[str, tuple[str, frozenset[str]]]:

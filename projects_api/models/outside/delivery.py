@@ -162,6 +162,13 @@ def repeat(connection: Connection, webhook_id: str, delivery_id: str) -> schemas
     return _shown(found) if found else None
 
 
+def count_waiting(connection: Connection) -> tuple[int, str | None]:
+    """Count the deliveries that have not ended, and tell since when the oldest one waits."""
+    waiting = select(func.count(), func.min(deliveries.c.created_at))
+    count, oldest = connection.execute(waiting.where(deliveries.c.status == "pending")).one()
+    return count, oldest
+
+
 def has_due(connection: Connection) -> bool:
     """Tell, by reading alone, whether a delivery is due."""
     due = select(deliveries.c.id).where(*_due(connection))
