@@ -89,10 +89,14 @@ class TestTeams:
     def test_a_member_looks_and_leaves(self, sit, server):
         ada, bob = server.person("Ada"), server.person("Bob")
         team = team_of(ada, bob)
+        brought = {"team_id": team, "role": "viewer"}
+        there = f"/api/projects/{ada.create_project()}/teams"
+        assert ada.post(there, json=brought).status_code == 201
         visitor = sit(bob, "/teams")
         page = visitor.page
         cells = page.get_by_role("region", name="Teams").locator("tbody td")
         expect(cells.nth(1)).to_have_text("member")
+        expect(cells.nth(2)).to_have_text("1")
         page.get_by_role("link", name="Data science").click()
         expect(page.locator("main > h1")).to_have_text("Data science")
         visitor.settle()
@@ -109,6 +113,24 @@ class TestTeams:
 
 
 class TestTeamsOfAProject:
+    def test_a_maintainer_who_owns_nothing_of_it_takes_the_team_out(self, sit, server):
+        ada, bob = server.person("Ada"), server.person("Bob")
+        project = ada.create_project()
+        team, other = team_of(bob, ada), team_of(ada, bob, name="Others")
+        promoted = {"email": ada.email, "role": "maintainer"}
+        assert bob.post(f"/api/teams/{team}/people", json=promoted).status_code == 201
+        for one in (team, other):
+            brought = {"team_id": one, "role": "viewer"}
+            answer = ada.post(f"/api/projects/{project}/teams", json=brought)
+            assert answer.status_code == 201, answer.text
+        page = sit(bob, f"/projects/{project}/members").page
+        out = page.get_by_role("button", name="Take out")
+        expect(out).to_have_count(1)
+        out.click()
+        expect(page.get_by_role("region", name="Teams").locator("tbody tr")).to_have_count(1)
+        left = ada.get(f"/api/projects/{project}/teams").json()["items"]
+        assert [one["team_id"] for one in left] == [other]
+
     def test_one_is_brought_changed_and_taken_out(self, sit, server):
         ada, bob, cat = (server.person(name) for name in ("Ada", "Bob", "Cat"))
         project, team = ada.create_project(), team_of(ada, bob, cat)

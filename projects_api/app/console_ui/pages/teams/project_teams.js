@@ -16,6 +16,8 @@ export function ProjectTeams({ project, changed }) {
   const path = { project_id: project.id };
   const found = useAnswer("list_project_teams", { path, query: pageOf("teams") });
   const decides = useCaller(project.id)?.may("add_project_team");
+  const mine = useChoices((query) => call("list_teams", { query }), []);
+  const maintained = mine.items.filter((one) => one.role === "maintainer");
   const reload = () => {
     found.reload();
     changed();
@@ -39,18 +41,20 @@ export function ProjectTeams({ project, changed }) {
             ? html`<p role="status">No team is in this project.</p>`
             : html`
                 <${Table} label="Teams" heads=${["Name", "Role", "Since", "Take out"]}>
-                  ${list.items.map((one) => html`<${Row} key=${one.team_id} one=${one} decides=${decides} give=${give} remove=${remove} />`)}
+                  ${list.items.map((one) => html`<${Row} key=${one.team_id} one=${one} decides=${decides} give=${give} remove=${remove}
+                    isMaintained=${maintained.some((team) => team.id === one.team_id)} />`)}
                 <//>
                 <${Pager} of=${list} name="teams" />
               `}
       <//>
     </section>
-    ${decides && html`<${Bring} give=${give} />`}
+    ${decides && html`<${Bring} maintained=${maintained} isDone=${mine.isDone} give=${give} />`}
   `;
 }
 
-/** @param {{one: ProjectTeam, decides: boolean | undefined, give: (id: string, role: Role) => Promise<void>, remove: (id: string) => Promise<void>}} props */
-const Row = ({ one, decides, give, remove }) => html`
+/** Whoever brought a team takes it out, and so do those who answer for it.
+ * @param {{one: ProjectTeam, decides: boolean | undefined, isMaintained: boolean, give: (id: string, role: Role) => Promise<void>, remove: (id: string) => Promise<void>}} props */
+const Row = ({ one, decides, isMaintained, give, remove }) => html`
   <tr>
     <td dir="auto">${one.name}</td>
     <td>${decides
@@ -61,15 +65,13 @@ const Row = ({ one, decides, give, remove }) => html`
         <//>`
       : one.role}</td>
     <td><${Time} at=${one.created_at} /></td>
-    <td>${decides && html`<${Button} aria-label=${`Take out ${one.name}`} run=${() => remove(one.team_id)}>Take out<//>`}</td>
+    <td>${(decides || isMaintained) && html`<${Button} aria-label=${`Take out ${one.name}`} run=${() => remove(one.team_id)}>Take out<//>`}</td>
   </tr>
 `;
 
-/** @param {{give: (id: string, role: Role) => Promise<void>}} props */
-function Bring({ give }) {
-  const mine = useChoices((query) => call("list_teams", { query }), []);
-  const maintained = mine.items.filter((one) => one.role === "maintainer");
-  if (mine.isDone && maintained.length === 0) {
+/** @param {{maintained: import("../../api.js").Schemas["Team"][], isDone: boolean, give: (id: string, role: Role) => Promise<void>}} props */
+function Bring({ maintained, isDone, give }) {
+  if (isDone && maintained.length === 0) {
     return html`<p class="hint">You maintain no team that you could bring. <a href="#/teams">Make one</a>.</p>`;
   }
   return html`

@@ -16,11 +16,12 @@ export function TeamsPage() {
           list.total === 0
             ? html`<p role="status">You are in no team yet. Make one below.</p>`
             : html`
-                <${Table} label="Teams" heads=${["Name", "You are", "Since"]}>
+                <${Table} label="Teams" heads=${["Name", "You are", "Projects", "Since"]}>
                   ${list.items.map(
                     (one) => html`<tr key=${one.id}>
                       <td><a href=${`#/teams/${one.id}`} dir="auto">${one.name}</a></td>
                       <td>${one.role}</td>
+                      <td>${one.project_count}</td>
                       <td><${Time} at=${one.created_at} /></td>
                     </tr>`,
                   )}
