@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from anyio import to_thread
 
@@ -12,12 +13,15 @@ from projects_api.metrics import metrics
 from projects_api.models.base import new_id
 from projects_api.models.outside import delivery as deliveries
 from projects_api.webhooks.destinations import Destinations
-from projects_api.webhooks.posting import SECONDS, Poster
+
+if TYPE_CHECKING:
+    from projects_api.webhooks.posting import Poster
 
 MOST_AT_ONCE = 32
 """More than a project may have webhooks, so that none keeps all others waiting."""
 ACCEPTED = range(200, 300)
-LEASE_SECONDS = 6 * SECONDS
+LEASE_SECONDS = 60.0
+"""Six times as long as an attempt may take (`posting.SECONDS`)."""
 MOST_SECONDS_BETWEEN = 6 * 3600.0
 GROWTH = 4
 ABANDONED = "The server stopped in the midst of every attempt."
@@ -54,17 +58,18 @@ class Sender:
         self._retry_seconds = retry_seconds
         self._poll_seconds = poll_seconds
         self._endurance = Endurance("webhooks_not_sent")
+        self._poster: Poster | None = None
 
     async def run(self) -> None:
         """Send for ever."""
-        poster = Poster(self._destinations)
         try:
             async with asyncio.TaskGroup() as group:
-                await self._run(poster, group)
+                await self._run(group)
         finally:
-            await poster.close()
+            if self._poster:
+                await self._poster.close()
 
-    async def _run(self, poster: Poster, group: asyncio.TaskGroup) -> None:
+    async def _run(self, group: asyncio.TaskGroup) -> None:
         sending: set[asyncio.Task[None]] = set()
         while True:
             taken = None
@@ -72,7 +77,7 @@ class Sender:
                 with self._endurance.step():
                     taken = await to_thread.run_sync(self._take)
             if taken:
-                task = group.create_task(self._deliver(poster, taken))
+                task = group.create_task(self._deliver(taken))
                 sending.add(task)
                 task.add_done_callback(sending.discard)
                 continue
@@ -90,14 +95,21 @@ class Sender:
             taken = deliveries.claim(connection, owner, LEASE_SECONDS)
         return taken and {**taken, "owner": owner}
 
-    async def _deliver(self, poster: Poster, taken: Mapping[str, Any]) -> None:
+    async def _deliver(self, taken: Mapping[str, Any]) -> None:
         with self._endurance.step():
             if taken["attempts"] > self._attempts:
                 answer = {"response_status": None, "response_body": None, "error": ABANDONED}
             else:
+                poster = self._poster or await self._make_poster()
                 answer = await poster.post(taken)
                 metrics().webhook_attempts.labels(_outcome(answer)).inc()
             await to_thread.run_sync(self._conclude, taken, answer)
+
+    async def _make_poster(self) -> "Poster":
+        """Import the client of HTTP now, in a thread: most servers have nobody to send to."""
+        module = await to_thread.run_sync(import_module, "projects_api.webhooks.posting")
+        self._poster = self._poster or module.Poster(self._destinations)
+        return self._poster
 
     def _conclude(self, taken: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
         attempts = taken["attempts"]

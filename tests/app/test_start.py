@@ -15,7 +15,7 @@ from projects_api.files import cache
 from projects_api.openapi import contract_text
 
 UNUSED = {
-    *("alembic", "limits", "psycopg", "stream_zip", "Crypto"),
+    *("alembic", "httpcore", "h11", "limits", "psycopg", "stream_zip", "Crypto"),
     *("requests", "httpx", "jinja2", "flask", "starlette.testclient"),
 }
 """Libraries for what this start does not do."""

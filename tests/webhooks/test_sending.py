@@ -264,6 +264,9 @@ class TestWaiting:
         assert waits == [10, 40, 160, 640, 2560, 10240, 21600, 21600, 21600]
         assert wait_after(20, 3600.0) == MOST_SECONDS_BETWEEN
 
+    def test_a_lease_outlives_each_attempt(self):
+        assert sending.LEASE_SECONDS >= 6 * posting.SECONDS
+
     def test_a_project_cannot_keep_all_others_waiting(self):
         assert sending.MOST_AT_ONCE > MOST_OF_PROJECT
 
