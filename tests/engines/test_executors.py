@@ -275,9 +275,10 @@ class TestChoice:
         monkeypatch.setattr(executors, "ProcessPool", Pool)
         return started
 
-    def choose(self, data, *work, learners=5, memory=None, left=120.0):
+    def choose(self, data, *work, learners=5, memory=None, left=120.0, places=0):
         given = Shared(data, "binary", Path(), "auc", {}, seed=1)
-        with Executors(given, learners, memory) as found:
+        remote = SimpleNamespace(places=places) if places else None
+        with Executors(given, learners, memory, remote) as found:
             return [(type(found.choose(one, left)).__name__, found.processors) for one in work]
 
     def test_a_large_table_has_all_processors_from_its_first_round(self, machine):
@@ -309,6 +310,29 @@ class TestChoice:
         self.choose(data, 30.0, memory=own + 3 * each)
         self.choose(data, 30.0, memory=own + 3 * each - 1)
         assert machine == [(3, 2), "closed", (2, 4), "closed"]
+
+    @pytest.mark.parametrize(("places", "asked"), [(1, 1), (2, 2), (20, 2)])
+    def test_other_machines_have_no_more_than_calls_are_left(self, machine, places, asked):
+        """Five learners and two folds are ten calls, of which eight are worked on here."""
+        self.choose(rows(10_000, "ab"), 0, places=places)
+        each = (350 << 20) + 5 * 800_000
+        assert machine == [(8, 1), (asked, each, None), "closed"]
+
+    def test_what_speaks_with_other_machines_has_its_part_of_the_memory(self, machine):
+        own = (350 << 20) + 3 * 800_000
+        each = own + 2 * 800_000
+        enough = 2 * own + 3 * each
+        for memory in (enough, enough - 1):
+            self.choose(rows(10_000, "ab"), 30.0, memory=memory, places=20)
+        three = [(3, 2), (7, each, enough), "closed"]
+        assert machine == [*three, (2, 4), (8, each, enough - 1), "closed"]
+
+    def test_without_memory_for_it_nothing_is_asked_of_other_machines(self, machine):
+        own = (350 << 20) + 3 * 800_000
+        enough = 2 * own + own + 2 * 800_000
+        for memory in (enough, enough - 1):
+            self.choose(rows(10_000, "ab"), 30.0, memory=memory, places=20)
+        assert machine == [(1, 8), (9, own + 2 * 800_000, enough), "closed"]
 
     def test_one_process_is_none(self):
         assert self.choose(rows(20_000, "ab"), 30.0, memory=1 << 29) == [("Inline", 1)]

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from projects_api.engines.flaml import child_process
-from projects_api.jobs.job_process import clean_scratch, scratch_folder
+from projects_api.jobs.job_process import scratch_folder
 from projects_api.jobs.ray.node import FOLDER
 
 LOOK_SECONDS = 0.5
@@ -26,8 +26,6 @@ class TrialActor:
     def __init__(self, rows: np.ndarray, most: int) -> None:
         """Start the process; it may hold `most` bytes, any number where that is 0."""
         root = Path(tempfile.gettempdir(), FOLDER, "scratch")
-        root.mkdir(parents=True, exist_ok=True)
-        clean_scratch(root)
         self._most = most
         self._held = ExitStack()
         self._folder = self._held.enter_context(scratch_folder(root)) / "work"
