@@ -176,3 +176,20 @@ def test_of_what_was_made_its_own_path_tells():
     assert (told["project_id"], told["resource_id"]) == (project, project)
     told = entry_of(scope(f"/api/projects/{project.upper()}/members/{made}"), 404)
     assert (told["project_id"], told["resource_id"]) == (project, made)
+
+
+def test_what_is_put_back_takes_what_room_there_is(database, refusals, monkeypatch):
+    monkeypatch.setattr(access_audit, "RETRY_SECONDS", 0.0)
+    waiting, batch = [{"status": n} for n in range(MAX_WAITING - 1)], [{"status": -1}] * 3
+    for room in (1, 0):
+        refusals._waiting = list(waiting)
+        assert refusals._put_back(batch)
+        assert refusals._waiting == batch[:room] + waiting
+        waiting = refusals._waiting
+    refusals._waiting = []
+
+
+def test_the_client_of_an_entry_is_bounded():
+    told = entry_of({**scope(), "client": ("x" * 65, 1)}, 401)
+    assert told["client"] == "x" * 64
+    assert entry_of({**scope(), "client": None}, 401)["client"] is None

@@ -46,6 +46,9 @@ def server(request, provider, tmp_path_factory):
         yield server
 
 
+PAUSE_SECONDS = issuer.PAUSE_SECONDS
+
+
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
     """Let the issuer be asked as often as a test likes."""
@@ -57,6 +60,21 @@ def somebody():
     """Name somebody whom no other test knows."""
     name = f"p{uuid4().hex}"
     return {"sub": name, "email": f"{name}@example.com"}
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock of the issuer's that stands still until the test moves it on."""
+
+    class Clock:
+        seconds = 10_000.0
+
+        def monotonic(self) -> float:
+            return self.seconds
+
+    clock = Clock()
+    monkeypatch.setattr(issuer, "time", clock)
+    return clock
 
 
 @pytest.fixture
@@ -150,6 +168,18 @@ class TestPeople:
     def test_without_a_verified_address_nobody_new_enters(self, ask, provider, somebody, changes):
         refused(ask(provider.token(**{**somebody, **changes})), "verified e-mail address")
 
+    @pytest.mark.parametrize(("length", "enters"), [(254, True), (255, False)])
+    def test_the_longest_address(self, ask, provider, somebody, length, enters):
+        domain = f"@{'d' * (length - len(somebody['sub']) - len('@.org'))}.org"
+        answer = ask(provider.token(**{**somebody, "email": somebody["sub"] + domain}))
+        assert answer.status_code == (200 if enters else 401)
+
+    @pytest.mark.parametrize("named", [None, "", " ", 5])
+    def test_who_has_no_name_is_called_by_the_address(self, server, ask, provider, somebody, named):
+        user_id = ask(provider.token(**somebody, name=named)).json()["caller"]["user_id"]
+        with server.services.database.transaction(writing=False) as connection:
+            assert user.find(connection, user_id)["name"] == somebody["email"]
+
     def test_who_is_deactivated_is_refused_though_the_token_is_remembered(
         self, server, ask, provider, somebody
     ):
@@ -192,6 +222,17 @@ class TestTokens:
         late = provider.token(**somebody, exp=now - 20)
         assert [ask(one).status_code for one in (early, late)] == [200, 200]
 
+    @pytest.mark.parametrize(("seconds", "enters"), [(59, True), (60, False)])
+    def test_and_by_no_more(self, finder, provider, somebody, monkeypatch, seconds, enters):
+        now = int(time.time())
+        token = provider.token(**somebody, exp=now - seconds)
+        monkeypatch.setattr(tokens.time, "time", lambda: float(now))
+        if enters:
+            finder().verify(token)
+        else:
+            with pytest.raises(Unauthenticated, match="expired"):
+                finder().verify(token)
+
     def test_an_audience_among_others_will_do(self, ask, provider, somebody):
         assert ask(provider.token(**somebody, aud=["x", AUDIENCE])).status_code == 200
 
@@ -218,6 +259,17 @@ class TestTokens:
     @pytest.mark.parametrize("subject", ["a\x00b", "", 5, "x" * 256])
     def test_a_subject_that_cannot_be_kept_is_refused(self, ask, provider, somebody, subject):
         refused(ask(provider.token(**{**somebody, "sub": subject})), "sub")
+
+    def test_the_longest_subject(self, ask, provider, somebody):
+        subject = somebody["sub"].ljust(255, "x")
+        assert ask(provider.token(**{**somebody, "sub": subject})).status_code == 200
+
+    @pytest.mark.parametrize(
+        ("length", "told"), [(16_384, "not signed by a key"), (16_385, "is too long")]
+    )
+    def test_the_longest_token(self, finder, length, told):
+        with pytest.raises(Unauthenticated, match=told):
+            finder().verify("a.b.".ljust(length, "c"))
 
     def test_half_a_letter_is_no_subject(self, ask, provider):
         claims = {"iss": provider.issuer, "aud": AUDIENCE, "sub": "\ud800", "exp": time.time() + 60}
@@ -267,6 +319,49 @@ class TestKeys:
         for _ in range(3):
             refused(ask(provider.token(RSAKey.generate_key(2048))))
         assert len(provider.asked) == before
+
+    def test_known_keys_are_asked_for_every_ten_minutes(self, finder, provider, somebody, clock):
+        finds, before = finder(), len(provider.asked)
+        for seconds, asked in ((0, 2), (600, 2), (601, 4), (1201, 4), (1202, 6)):
+            clock.seconds = 10_000.0 + seconds
+            finds.verify(provider.token(**somebody, jti=str(seconds)))
+            assert len(provider.asked) - before == asked
+
+    def test_keys_that_are_new_are_asked_for_every_half_a_minute(
+        self, finder, provider, somebody, clock, monkeypatch
+    ):
+        monkeypatch.setattr(issuer, "PAUSE_SECONDS", PAUSE_SECONDS)
+        finds, before = finder(), len(provider.asked)
+        finds.verify(provider.token(**somebody))
+        foreign = provider.token(RSAKey.generate_key(2048))
+        for seconds, asked in ((29, 2), (30, 4), (59, 4), (60, 6)):
+            clock.seconds = 10_000.0 + seconds
+            with pytest.raises(Unauthenticated):
+                finds.verify(foreign)
+            assert len(provider.asked) - before == asked
+
+    @pytest.mark.parametrize(("others", "enters"), [(99, True), (100, False)])
+    def test_the_most_keys(self, finder, provider, somebody, monkeypatch, others, enters):
+        (key,) = provider.keys
+        shown = {"keys": [{}] * others + [key.as_dict(private=False)]}
+        answer = provider.answer
+        monkeypatch.setattr(
+            provider, "answer", lambda path: shown if path == "/keys" else answer(path)
+        )
+        if enters:
+            finder().verify(provider.token(**somebody))
+        else:
+            with pytest.raises(Unauthenticated, match="not signed by a key"):
+                finder().verify(provider.token(**somebody))
+
+    @pytest.mark.parametrize(
+        "odd", [{"issuer": "http://127.0.0.1:1"}, {"jwks_uri": None}, {"issuer": None}]
+    )
+    def test_an_issuer_that_is_another_is_not_believed(self, finder, provider, monkeypatch, odd):
+        answer = provider.answer
+        monkeypatch.setattr(provider, "answer", lambda path: {**answer(path), **odd})
+        with pytest.raises(Unavailable):
+            finder().verify(provider.token())
 
     @pytest.mark.parametrize(
         "odd",
@@ -382,6 +477,20 @@ class TestLimits:
         for one in several:
             finds.verify(one)
         assert [finds.known(one) is not None for one in several] == [False, True, True]
+
+    @pytest.mark.parametrize(("lives", "seconds"), [(300, 360), (3600, 600)])
+    def test_how_long_a_token_is_remembered(
+        self, finder, provider, somebody, monkeypatch, lives, seconds
+    ):
+        now = int(time.time())
+        finds, token = finder(), provider.token(**somebody, exp=now + lives)
+        moment = float(now)
+        monkeypatch.setattr(tokens.time, "time", lambda: moment)
+        finds.verify(token)
+        moment = now + seconds - 0.5
+        assert finds.known(token)
+        moment = float(now + seconds)
+        assert finds.known(token) is None
 
     def test_nothing_is_remembered_beyond_its_end(self, finder, provider, somebody, monkeypatch):
         finds, token = finder(), provider.token(**somebody)

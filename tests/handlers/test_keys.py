@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
+from projects_api.access import grants
 from projects_api.app import maintenance
 from projects_api.models import api_key
 from projects_api.models.api_key import api_keys
-from projects_api.models.base import to_text
+from projects_api.models.base import present, to_text
 from projects_api.settings import Settings
 from tests.conftest import Person, running
 from tests.handlers.conftest import assert_problem
@@ -138,6 +139,16 @@ class TestCreateKey:
     )
     def test_an_end_that_is_none(self, owner, moment):
         assert_problem(make(owner, expires_at=moment), 422, "expiry-refused")
+
+    @pytest.mark.parametrize(
+        ("seconds", "is_one"),
+        [(0, False), (1, True), (36_500 * 86_400, True), (36_500 * 86_400 + 1, False)],
+    )
+    def test_the_first_and_the_last_end(self, owner, monkeypatch, seconds, is_one):
+        now = present().replace(microsecond=0)
+        monkeypatch.setattr(grants, "present", lambda: now)
+        answer = make(owner, expires_at=to_text(now + timedelta(seconds=seconds)))
+        assert answer.status_code == (201 if is_one else 422), answer.text
 
     def test_an_end_of_another_time_zone(self, owner):
         answer = make(owner, expires_at="2090-01-01T01:00:00+01:00")
