@@ -71,7 +71,7 @@ class MultipartBody(Body):
                 options["boundary"],
                 max_header_size=_MAX_HEADER_BYTES,
                 max_header_count=_MAX_HEADERS,
-                max_segment_size=self.max_file_bytes + 1,
+                max_segment_size=self.max_file_bytes,
                 max_segment_count=_MAX_PARTS,
             ) as parser:
                 async for chunk in chunks(receive):
@@ -108,6 +108,7 @@ class _Form:
         self._segment: MultipartSegment | None = None
         self._text = bytearray()
         self._text_bytes = 0
+        self._most_text_bytes = min(JSON_LIMIT, body.max_file_bytes)
 
     def take(self, event: Any) -> None:
         """Take the beginning of a part, a piece of one, or its end (`None`)."""
@@ -119,7 +120,7 @@ class _Form:
             self.spool.write(event)
         else:
             self._text_bytes += len(event)
-            if self._text_bytes > JSON_LIMIT:
+            if self._text_bytes > self._most_text_bytes:
                 raise self.too_large()
             self._text += event
 
@@ -128,8 +129,7 @@ class _Form:
         segment = self._segment
         if segment is None or segment.name in self.body.files:
             return self.body.too_large()
-        limit = min(JSON_LIMIT, self.body.max_file_bytes)
-        return TooLarge(f"Send fields of at most {limit} bytes in all.")
+        return TooLarge(f"Send fields of at most {self._most_text_bytes} bytes in all.")
 
     def _begin(self, segment: MultipartSegment) -> None:
         name = segment.name

@@ -214,6 +214,7 @@ class TestStart:
                 "lend_book: a body that is no object with properties",
             ),
             (change(*LEND, "responses", **{"201": TEXT}), "lend_book: 2 successes instead of one"),
+            (change(*BOOKS, responses={}), "list_books: 0 successes instead of one"),
             (
                 change(*LEND, "responses", **{"200": {"description": "x"}}),
                 "lend_book: a success without content",

@@ -95,3 +95,22 @@ def test_the_most_parts_of_a_form(owner, project_id, problem, count, status, slu
     more = count - len(fields(project_id))
     parts = [(HEAD.format(f"f{number}"), b"") for number in range(more)]
     problem(upload(owner, project_id, *parts), status, slug)
+
+
+@pytest.mark.parametrize(("parts_of_text", "beyond"), [(1, 0), (1, 1), (2, 0), (2, 1)])
+def test_the_most_text_of_a_form(owner, project_id, problem, parts_of_text, beyond):
+    """The files of this server have at most a million bytes, and the fields all together."""
+    left = 1_000_000 - sum(len(content) for _, content in fields(project_id)) + beyond
+    texts = [b"a" * (left // parts_of_text + left % parts_of_text), b"a" * (left // 2)]
+    parts = [(HEAD.format(f"f{n}"), text) for n, text in enumerate(texts[:parts_of_text])]
+    answer = upload(owner, project_id, *parts)
+    if beyond:
+        problem(answer, 413, "too-large", "Send fields of at most 1000000 bytes in all.")
+    else:
+        problem(answer, 422, "contract-violation")
+
+
+@pytest.mark.parametrize(("size", "status"), [(1_000_000, 201), (1_000_001, 413)])
+def test_the_largest_file(owner, project_id, size, status):
+    answer = upload(owner, project_id, (FILE, (CSV * (size // len(CSV) + 1))[: size - 2] + b"9\n"))
+    assert answer.status_code == status, answer.text

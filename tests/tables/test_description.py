@@ -43,15 +43,18 @@ LARGEST = float(np.finfo(float).max)
 def test_numbers_of_every_size(describe, values):
     found = describe(pa.table({"v": values, "w": [2.0 * n for n in range(len(values))]}))
     (column, _), (shown, _) = found["columns"], found["distributions"]
-    exact = np.array(values, dtype=np.longdouble)
+    exact, largest = np.array(values, dtype=np.longdouble), max(map(abs, values))
     assert (column["min"], column["max"]) == (min(values), max(values))
     assert column["mean"] == pytest.approx(float(exact.mean()), rel=1e-12, abs=5e-324)
     deviation = float(exact.std(ddof=1))
     expected = None if math.isinf(deviation) else pytest.approx(deviation, rel=1e-9, abs=5e-324)
     assert column["standard_deviation"] == expected
     assert (shown["bins"][0]["lower"], shown["bins"][-1]["upper"]) == (min(values), max(values))
-    assert sum(one["count"] for one in shown["bins"]) == len(values)
-    largest = max(map(abs, values))
+    edges = np.linspace(min(values) / largest, max(values) / largest, 21)
+    uppers = [one["upper"] / largest for one in shown["bins"]]
+    assert uppers == pytest.approx(list(edges[1:]), abs=max(1e-12, 5e-324 / largest))
+    counts, _ = np.histogram([value / largest for value in values], edges)
+    assert [one["count"] for one in shown["bins"]] == list(counts)
     scaled = [value / largest for value in values]
     (pair,) = found["correlations"]
     other = np.corrcoef(scaled, range(len(values)))[0, 1]
