@@ -206,6 +206,7 @@ class TestTokens:
             ({"aud": "another"}, "`aud`"),
             ({"aud": None}, "`aud`"),
             ({"iss": "http://127.0.0.1:1"}, "`iss`"),
+            ({"iss": None}, "`iss`"),
             ({"sub": None}, "`sub`"),
             ({"exp": None}, "`exp`"),
             ({"exp": int(time.time()) - 61}, "expired"),

@@ -15,7 +15,12 @@ from projects_api.contract.bodies import (
 )
 from projects_api.contract.body import JSON_LIMIT
 from projects_api.contract.checker import Checker
-from projects_api.contract.problems import TooLarge, TooManyLargeBodies
+from projects_api.contract.problems import (
+    ContractViolation,
+    TooLarge,
+    TooManyLargeBodies,
+    UnsupportedMediaType,
+)
 
 ANYTHING = {"type": "object", "properties": {"text": {"type": "string"}}}
 
@@ -100,3 +105,41 @@ def test_a_message_is_not_as_long_as_what_is_wrong():
         {"/" * 900: ""}, "body"
     )
     assert len(fault["pointer"]) == 1000
+
+
+def expected(**headers: str) -> dict[str, str]:
+    """Give the parameters of a media type that is expected, of a body of ten bytes at most."""
+    given = {"content-type": "application/json", "content-length": "9"}
+    given |= {name.replace("_", "-"): value for name, value in headers.items()}
+    raw = [(name.encode(), value.encode()) for name, value in given.items() if value]
+    return JsonBody(ANYTHING).expect({"type": "http", "headers": raw}, 10)
+
+
+@pytest.mark.parametrize(
+    ("headers", "parameters"),
+    [
+        ({}, {}),
+        ({"content_type": "Application/JSON; charset=utf-8"}, {"charset": "utf-8"}),
+        ({"content_encoding": " Identity "}, {}),
+        ({"content_length": "10"}, {}),
+        ({"content_length": "", "transfer_encoding": "chunked"}, {}),
+    ],
+)
+def test_what_is_said_of_a_body_that_is_read(headers, parameters):
+    assert expected(**headers) == parameters
+
+
+@pytest.mark.parametrize(
+    ("headers", "problem", "told"),
+    [
+        ({"content_type": ""}, UnsupportedMediaType, "as application/json"),
+        ({"content_type": "text/plain"}, UnsupportedMediaType, "as application/json"),
+        ({"content_encoding": "gzip"}, UnsupportedMediaType, "without a Content-Encoding"),
+        ({"content_length": ""}, ContractViolation, "Send a body"),
+        ({"content_length": "0"}, ContractViolation, "Send a body"),
+        ({"content_length": "11"}, TooLarge, "at most 10 bytes; this body has 11"),
+    ],
+)
+def test_what_is_said_of_a_body_that_is_refused_unread(headers, problem, told):
+    with pytest.raises(problem, match=told):
+        expected(**headers)
