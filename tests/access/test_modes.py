@@ -2,10 +2,13 @@
 
 import pytest
 
+from projects_api.access.access import Access
 from projects_api.access.modes import Mode
-from projects_api.access.rules import KeyedUnit, OpenUnit, ProjectsRules
+from projects_api.access.problems import InsufficientScope, PreconditionFailed
+from projects_api.access.rules import KeyedUnit, OpenUnit, ProjectsRules, _check_conditions
 from projects_api.app.application import create_application
 from projects_api.contract.resolver import operations
+from projects_api.models.api_key import Caller
 from projects_api.openapi import contract
 from projects_api.settings import Settings
 
@@ -88,3 +91,16 @@ def test_on_sqlite_only_what_asks_for_a_few_rows_is_done_on_the_event_loop(modes
 def test_on_postgresql_nothing_is_done_on_the_event_loop(modes_on):
     reads = {Mode.READ: QUICK_READS | SLOW_READS}
     assert modes_on("postgresql://nobody@/nothing?host=/nowhere") == {None: OPEN, **OTHERS, **reads}
+
+
+def test_what_is_guarded_takes_no_weak_tag():
+    _check_conditions({"if-match": '"a", "tag"'}, '"tag"')
+    with pytest.raises(PreconditionFailed, match="takes no weak tag"):
+        _check_conditions({"if-match": 'W/"tag"'}, '"tag"')
+
+
+@pytest.mark.parametrize("scope", ["read", "write", "predict", "admin"])
+def test_who_lacks_a_scope_is_told_where_one_is_made_if_that_is_an_operators(scope):
+    with pytest.raises(InsufficientScope, match=f"the scope `{scope}`") as refused:
+        Access(scope, None, None).check_scope(Caller("user", "key", frozenset()))
+    assert ("projects-api keys create" in str(refused.value)) is (scope == "admin")

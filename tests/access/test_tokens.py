@@ -161,6 +161,10 @@ class TestPeople:
             {"email_verified": "true"},
             {"email": None},
             {"email": "no address"},
+            {"email": "an address@example.com"},
+            {"email": "an\x00address@example.com"},
+            {"email": "@example.com"},
+            {"email": "address@example"},
             {"email": "program@Service-Accounts.invalid"},
             {"email": ["a@example.com"]},
         ],
@@ -323,7 +327,7 @@ class TestKeys:
 
     def test_known_keys_are_asked_for_every_ten_minutes(self, finder, provider, somebody, clock):
         finds, before = finder(), len(provider.asked)
-        for seconds, asked in ((0, 2), (600, 2), (601, 4), (1201, 4), (1202, 6)):
+        for seconds, asked in ((0, 2), (599, 2), (600, 2), (601, 4), (1201, 4), (1202, 6)):
             clock.seconds = 10_000.0 + seconds
             finds.verify(provider.token(**somebody, jti=str(seconds)))
             assert len(provider.asked) - before == asked
@@ -354,6 +358,18 @@ class TestKeys:
         else:
             with pytest.raises(Unauthenticated, match="not signed by a key"):
                 finder().verify(provider.token(**somebody))
+
+    def test_an_issuer_is_not_followed_elsewhere(self, finder, provider, monkeypatch):
+        got = provider.got
+
+        def moved(path: str):
+            if path.startswith("/moved"):
+                return got(path.removeprefix("/moved"))
+            return 302, {"Location": f"/moved{path}"}, {}
+
+        monkeypatch.setattr(provider, "got", moved)
+        with pytest.raises(Unavailable):
+            finder().verify(provider.token())
 
     @pytest.mark.parametrize(
         "odd", [{"issuer": "http://127.0.0.1:1"}, {"jwks_uri": None}, {"issuer": None}]
