@@ -28,7 +28,7 @@ TIMEOUT = 300.0
 ROOMS = {
     "contract": (
         "tests/contract_engine tests/handlers/test_projects.py tests/handlers/test_ranges.py "
-        "tests/handlers/test_forms.py"
+        "tests/handlers/test_forms.py tests/app/test_start.py"
     ),
     "access": (
         "tests/access tests/handlers/test_members.py tests/handlers/test_keys.py "
