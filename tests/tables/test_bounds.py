@@ -5,6 +5,7 @@ import unicodedata
 
 import pytest
 
+from projects_api.tables import description
 from projects_api.tables.facts import NotATable
 from projects_api.tables.header import header_evidence, is_header
 from projects_api.tables.signatures import refuse_other_text
@@ -98,3 +99,14 @@ def test_what_is_missing_is_counted_in_tables_of_any_length(rows):
     full, short = found.described["columns"]
     assert (full["nullable"], full["missing_count"]) == (False, 0)
     assert (short["nullable"], short["missing_count"]) == (True, 1)
+
+
+@pytest.mark.parametrize("cells", [1, 8, 1000])
+def test_columns_are_described_alike_however_many_at_a_time(monkeypatch, cells):
+    rows = [f"{n % 3},{n}.5,2024-01-0{n + 1},w{n % 2},{n * n}" for n in range(4)]
+    content = "a,b,c,d,e\n" + "\n".join(rows) + "\n"
+    at_once = read(content).described
+    monkeypatch.setattr(description, "CELLS_PER_PASS", cells)
+    assert read(content).described == at_once
+    means = [column["mean"] for column in at_once["columns"]]
+    assert means == [0.75, 2.0, None, None, 3.5]
