@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from playwright.sync_api import expect
 
 from tests.console.conftest import LOOKS
 from tests.console.places import DATASET, DEPLOYMENT, EXPERIMENT, MODEL, PLACES, PROJECT, REPORT
@@ -52,7 +53,8 @@ def test_anybody_can_read_it(visitor, name):
     visitor.visit(PLACES[name])
     page = visitor.page
     assert page.locator("main > h1").count() == 1
-    assert page.locator("main > h1").inner_text() in page.title()
+    name_of_it = re.escape(page.locator("main > h1").inner_text())
+    expect(page).to_have_title(re.compile(name_of_it))  # It follows the heading.
     assert visitor.violations() == []
     refused = page.get_by_role("alert")
     if name in REFUSED[visitor.role]:
