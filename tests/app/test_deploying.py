@@ -86,6 +86,11 @@ def test_the_cluster_of_ray_fits_the_server():
         int(one.removesuffix("Gi")) * 0.7 * 1024**3 > settings.job_memory_bytes for one in memory
     )
     assert groups[0]["rayStartParams"]["num-cpus"] == "0"
+    # One training leaves processors to the jobs of others, when all nodes are there.
+    cpus = [int(pod["resources"]["limits"]["cpu"]) for pod in pods[1:]]
+    most = sum(cpu * group["maxReplicas"] for cpu, group in zip(cpus, groups[1:], strict=True))
+    assert config["PROJECTS_API_RAY_TRAINING_CPUS"] == str(settings.ray_training_cpus)
+    assert max(cpus) < settings.ray_training_cpus <= most / 2
 
 
 def test_every_variable_is_a_setting():

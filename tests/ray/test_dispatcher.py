@@ -236,19 +236,6 @@ def test_without_ray_nothing_is_started(work: Work, ray: StandIn):
         assert ray.starts == 0
 
 
-def test_a_node_works_on_one_job_and_no_other(work: Work, tmp_path, monkeypatch):
-    monkeypatch.setattr(node.tempfile, "gettempdir", lambda: str(tmp_path))
-    told = what_nodes_need(on_ray(work))["settings"]
-    other, job_id = work.add("succeed"), work.add("succeed")
-    settings = node.settings_on_node({**told, "job_engine": "local"})
-    assert settings.data_dir == tmp_path / node.FOLDER
-    assert settings.artifacts == work.server.settings.artifacts
-    assert node.work_on(job_id, settings)
-    assert not node.work_on(job_id, settings)
-    assert work.server.job(job_id)["status"] == "succeeded"
-    assert (work.made(job_id), work.made(other)) == (1, 0)
-
-
 class TestLink:
     @pytest.fixture
     def stopping(self) -> threading.Event:

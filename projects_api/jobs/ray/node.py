@@ -36,9 +36,7 @@ class JobActor:
             os.environ.setdefault(name, value)
         self._job_id = job_id
         self._settings = settings_on_node({**settings, "ray_address": _own_address()})
-        # Its libraries have as many threads and processes as it has processors, not as the node.
-        cpus = str(max(1, int(self._settings.ray_job_cpus)))
-        os.environ |= {"LOKY_MAX_CPU_COUNT": cpus, "OMP_NUM_THREADS": cpus}
+        os.environ |= limits_of_processors(self._settings)
         set_up_logs(self._settings.log_level, "json")
         threading.Thread(target=self._work, name="worker-0").start()
 
@@ -63,6 +61,15 @@ def settings_on_node(settings: Mapping[str, Any]) -> Settings:
     """Make the server's settings those of a node, which has a folder of its own for what passes."""
     folder = Path(tempfile.gettempdir(), FOLDER)
     return Settings(_env_file=None, **{**settings, "data_dir": folder})
+
+
+def limits_of_processors(settings: Settings) -> dict[str, str]:
+    """Give the variables by which a job's libraries keep to its processors, not to the node's.
+
+    A part of a processor is one: there is no half thread.
+    """
+    cpus = str(max(1, int(settings.ray_job_cpus)))
+    return {"LOKY_MAX_CPU_COUNT": cpus, "OMP_NUM_THREADS": cpus}
 
 
 def work_on(job_id: str, settings: Settings) -> bool:
