@@ -8,6 +8,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 PROGRAM = "projects_api.engines.flaml.worker_process"
+START_SECONDS = 600.0
+"""For a process to begin, which takes four on a machine that has nothing else to do."""
 _THREADS = ("OMP_NUM_THREADS", "LOKY_MAX_CPU_COUNT")
 
 

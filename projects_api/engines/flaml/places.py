@@ -10,9 +10,6 @@ from projects_api.engines.flaml import child_process
 from projects_api.engines.flaml.executor import Assigned
 from projects_api.engines.interface import Candidate
 
-START_SECONDS = 600.0
-"""For a process to begin, which takes four on a machine that has nothing else to do."""
-
 
 class Place:
     """A process behind a connection, and the call that it works on."""
@@ -51,7 +48,7 @@ class Place:
 
     def is_late(self, grace_seconds: float) -> bool:
         """Return whether it takes longer than anything should."""
-        allowed = START_SECONDS
+        allowed = child_process.START_SECONDS
         if self.is_ready:
             if not self.assigned:
                 return False

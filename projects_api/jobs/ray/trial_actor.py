@@ -14,7 +14,6 @@ from projects_api.jobs.ray.node import FOLDER
 
 LOOK_SECONDS = 0.5
 """Between two looks at the memory of the process."""
-START_SECONDS = 600.0
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 TOO_LARGE = pickle.dumps((0.0, None, MemoryError()))
 Answer = tuple[bytes, dict[str, np.ndarray]]
@@ -33,7 +32,8 @@ class TrialActor:
         file = self._folder.with_name("shared.joblib")
         rows.tofile(file)
         self._process, self._connection = child_process.start(file, self._folder, threads=1)
-        if not self._connection.poll(START_SECONDS) or self._connection.recv() is not None:
+        has_begun = self._connection.poll(child_process.START_SECONDS)
+        if not has_begun or self._connection.recv() is not None:
             raise TimeoutError
         file.unlink()  # The process has it; nothing is left when both are killed.
 
