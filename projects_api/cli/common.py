@@ -53,6 +53,7 @@ def settings_or_end() -> "Settings":
     """Read the settings, or say what is wrong with them and end."""
     from pydantic import ValidationError
 
+    import projects_api.logs  # noqa: F401 - before what imports structlog, and rich with it
     from projects_api.settings import Settings
 
     try:

@@ -17,6 +17,7 @@ from projects_api.openapi import contract_text
 UNUSED = {
     *("alembic", "httpcore", "h11", "limits", "psycopg", "stream_zip", "Crypto"),
     *("requests", "httpx", "jinja2", "flask", "starlette.testclient"),
+    *("rich", "pygments"),
 }
 """Libraries for what this start does not do."""
 
@@ -51,6 +52,29 @@ with ephemeral.EphemeralServer.temporary(DEMO) as server:
 def test_the_second_start_imports_nothing_that_it_does_not_use(tmp_path):
     assert "alembic" in printed_by(START, tmp_path)
     assert printed_by(START, tmp_path) == "\n"
+
+
+def test_a_command_that_serves_leaves_rich_to_those_that_draw(tmp_path):
+    told = printed_by(
+        "import sys\n"
+        "from projects_api.cli.common import settings_or_end\n"
+        "settings_or_end()\n"
+        "import projects_api.storage.store, projects_api.app.run, structlog\n"
+        "print(*sorted({'rich', 'pygments'} & set(sys.modules)), structlog.dev.rich)\n"
+        "from rich.progress import Progress\n"
+        "print(Progress.__module__)\n",
+        tmp_path,
+    )
+    assert told == "None\nrich.progress\n"
+
+
+def test_who_has_imported_rich_keeps_it(tmp_path):
+    told = printed_by(
+        "import sys, rich\nimport projects_api.logs, structlog\n"
+        "print(sys.modules['rich'] is rich is structlog.dev.rich)\n",
+        tmp_path,
+    )
+    assert told == "True\n"
 
 
 def test_a_stand_in_becomes_the_real_library_when_it_is_used(tmp_path):
