@@ -1,9 +1,10 @@
-"""Connections: how long things on one may take, and how many one address may hold."""
+"""Connections: how they are written to, how long things may take, how many an address may hold."""
 
 import asyncio
 import resource
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 MAX_FILES = 65_536
 """Descriptors that a server process asks the system for, where it may have so many."""
@@ -33,6 +34,43 @@ class Clock:
     def _ring(self) -> None:
         self._timer = None
         self._end()
+
+
+class Gathered:
+    """A transport that writes two pieces at once where they come one right after the other.
+
+    uvicorn writes the head of an answer, then its body. Each is a system call that wakes the other
+    side: together they take a tenth less of a get. What is alone is written when the loop comes
+    round, and before anything else is done with the connection.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport, self._loop = transport, loop
+        self._kept: bytes | None = None
+        # Asked of it itself, by every request.
+        self.is_closing = transport.is_closing
+        self.pause_reading = transport.pause_reading
+        self.resume_reading = transport.resume_reading
+
+    def write(self, data: bytes) -> None:
+        """Keep a piece, or write it behind the one that is kept."""
+        if self._kept is None:
+            self._kept = data
+            self._loop.call_soon(self.flush)
+        else:
+            kept, self._kept = self._kept, None
+            self._transport.writelines((kept, data))
+
+    def flush(self) -> None:
+        """Write what is kept."""
+        if self._kept is not None:
+            kept, self._kept = self._kept, None
+            self._transport.write(kept)
+
+    def __getattr__(self, name: str) -> Any:
+        """Return whatever else the transport has, when it has got all that was written."""
+        self.flush()
+        return getattr(self._transport, name)
 
 
 class Shares:

@@ -5,14 +5,14 @@ import re
 import uuid
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import httptools
 import orjson
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from projects_api.access.rules import ProjectsRules
-from projects_api.app.connections import Clock, Shares
+from projects_api.app.connections import Clock, Gathered, Shares
 from projects_api.app.heads import OLD, CautiousCycle, fault_of
 from projects_api.app.wire_problems import (
     BodyTimeout,
@@ -97,11 +97,16 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Give the first head its time, where its sender may have a connection more."""
-        super().connection_made(transport)
+        self._gathered = Gathered(transport, self.loop)
+        super().connection_made(cast("asyncio.Transport", self._gathered))
         if self._shares and not self._shares.take(self._address()):
             self._refuse(TooManyConnections())
         else:
             self._time_head()
+
+    def eof_received(self) -> None:
+        """Write what is kept, for the connection is closed now."""
+        self._gathered.flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait for nothing more."""

@@ -1,5 +1,6 @@
 """The wire as raw sockets and Java's client see it: a real uvicorn, an application that echoes."""
 
+import asyncio
 import json
 import re
 import shutil
@@ -16,6 +17,7 @@ import pytest
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from projects_api.app.connections import Gathered
 from projects_api.app.http_protocol import HttpProtocol
 
 H2C = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAA\r\n"
@@ -158,6 +160,89 @@ def chunked(body: bytes, offer: bytes = H2C, size: int = 7) -> tuple[bytes, byte
 
 BODY = b"0123456789abcdefghijklmnopqrstuvwxyz"
 framings = pytest.mark.parametrize("framing", [sized, chunked])
+
+
+class Written(asyncio.Transport):
+    """A transport that keeps what each of its writes was given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes: list[bytes] = []
+        self.closed_after: int | None = None
+
+    def write(self, data) -> None:
+        self.writes.append(bytes(data))
+
+    def writelines(self, list_of_data) -> None:
+        self.write(b"".join(list_of_data))
+
+    def get_write_buffer_size(self) -> int:
+        return sum(map(len, self.writes))
+
+    def close(self) -> None:
+        self.closed_after = len(self.writes)
+
+
+class TestGathered:
+    def test_head_and_body_are_one_write(self):
+        async def steps(gathered, written):
+            for number in range(3):
+                gathered.write(b"head%d" % number)
+                gathered.write(b"body")
+                assert written.writes[number:] == [b"head%dbody" % number]
+                await asyncio.sleep(0)
+            assert len(written.writes) == 3
+
+        self.run(steps)
+
+    def test_what_is_alone_waits_for_nobody(self):
+        async def steps(gathered, written):
+            gathered.write(b"alone")
+            assert written.writes == []
+            await asyncio.sleep(0)
+            assert written.writes == [b"alone"]
+            gathered.write(b"next")
+            await asyncio.sleep(0)
+            assert written.writes == [b"alone", b"next"]
+
+        self.run(steps)
+
+    def test_it_is_written_before_a_close(self):
+        async def steps(gathered, written):
+            gathered.write(b"last")
+            gathered.close()
+            assert (written.writes, written.closed_after) == ([b"last"], 1)
+
+        self.run(steps)
+
+    def test_it_counts_as_not_sent(self):
+        async def steps(gathered, _written):
+            gathered.write(b"last")
+            assert gathered.get_write_buffer_size() == 4
+
+        self.run(steps)
+
+    @staticmethod
+    def run(steps):
+        async def run():
+            written = Written()
+            await steps(Gathered(written, asyncio.get_running_loop()), written)
+
+        asyncio.run(run())
+
+    def test_a_sender_that_closes_its_side_gets_what_was_written(self):
+        async def steps():
+            written = Written()
+            protocol = HttpProtocol(
+                uvicorn.Config(echo, log_config=None), uvicorn.server.ServerState(), {}
+            )
+            protocol.connection_made(written)
+            protocol.transport.write(b"last")
+            protocol.eof_received()
+            assert written.writes == [b"last"]
+            protocol.connection_lost(None)
+
+        asyncio.run(steps())
 
 
 class TestOfferOfAnUpgrade:
