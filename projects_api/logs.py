@@ -10,9 +10,12 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from typing import Any, BinaryIO, Literal, TextIO, cast
 
 import orjson
+
+_LINE = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z
 
 
 @contextmanager
@@ -33,6 +36,23 @@ with _rich_left_out():
     import structlog
 
 
+_stream: BinaryIO | None = None
+"""Where JSON lines go, once logs are set up so and requests are told of."""
+
+
+def log_request(line: dict[str, Any]) -> None:
+    """Log a request, as `info` would: each of them passes here, and structlog's way is longer.
+
+    As JSON a line takes 4 us instead of 16, which is 5 % of a get.
+    """
+    if _stream is None:
+        structlog.get_logger().info("request", **line)
+        return
+    line |= {"event": "request", "level": "info", "timestamp": datetime.now(UTC)}
+    _stream.write(orjson.dumps(line, default=str, option=_LINE))
+    _stream.flush()
+
+
 def set_up_logs(level: str, form: Literal["auto", "json", "console"]) -> None:
     """Send this project's logs, and those of the libraries, the same way.
 
@@ -45,10 +65,13 @@ def set_up_logs(level: str, form: Literal["auto", "json", "console"]) -> None:
     ]
     number = logging.getLevelNamesMapping()[level.upper()]
     as_json = form == "json" or (form == "auto" and not sys.stderr.isatty())
+    stream = cast("BinaryIO", _Patient(sys.stderr.buffer))
+    global _stream  # noqa: PLW0603 - as structlog's configuration, there is one a process
+    _stream = stream if as_json and number <= logging.INFO else None
     structlog.configure(
         processors=[*shared, _write_bytes if as_json else _for_people()],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.BytesLoggerFactory(cast("BinaryIO", _Patient(sys.stderr.buffer)))
+        logger_factory=structlog.BytesLoggerFactory(stream)
         if as_json
         else structlog.WriteLoggerFactory(cast("TextIO", _Patient(sys.stderr))),
         cache_logger_on_first_use=True,

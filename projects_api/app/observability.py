@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from projects_api.access.audit import CALLER, Refusals, is_refusal
 from projects_api.access.rate_limit import LIMITS
 from projects_api.contract.rules import OPERATION, REQUEST_ID
+from projects_api.logs import log_request
 from projects_api.metrics import metrics
 
 _SERIES = metrics()
@@ -22,7 +23,7 @@ _seconds = cache(_SERIES.seconds.labels)
 _broken_off = cache(_SERIES.broken_off.labels)
 _ACCEPTED_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _NO_PAGE = b"default-src 'none'; frame-ancestors 'none'"
-_log = structlog.get_logger("projects_api.access")
+_log = structlog.get_logger()
 
 
 class ObservabilityMiddleware:
@@ -125,4 +126,4 @@ def _record(scope: Scope, status: int, sent: int, seconds: float, broken_by: str
         "user_id": scope.get(CALLER),
         "client": scope["client"][0] if scope.get("client") else None,
     }
-    _log.info("request", **line)
+    log_request(line)
