@@ -1,6 +1,6 @@
 """Authentication: the key that a request carries.
 
-Connexion's security layer refuses a request without a bearer token before anything else is done.
+The contract engine refuses a request without a bearer token before anything else is done.
 Whether the token is a living key is asked in the request's own transaction.
 """
 

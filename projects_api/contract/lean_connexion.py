@@ -67,7 +67,6 @@ def _unused_left_out() -> Iterator[None]:
 
 with _unused_left_out():
     from connexion import ConnexionMiddleware
-    from connexion.exceptions import ProblemException
     from connexion.lifecycle import ConnexionRequest, ConnexionResponse
     from connexion.middleware.abstract import (
         ROUTING_CONTEXT,
@@ -78,28 +77,23 @@ with _unused_left_out():
     from connexion.middleware.exceptions import ExceptionMiddleware
     from connexion.middleware.lifespan import LifespanMiddleware
     from connexion.middleware.main import API
-    from connexion.middleware.security import SecurityMiddleware
     from connexion.operations import AbstractOperation
     from connexion.resolver import Resolver
-    from connexion.security import AbstractSecurityHandler
     from connexion.spec import OpenAPISpecification, Specification
 
 __all__ = [
     "API",
     "ROUTING_CONTEXT",
     "AbstractOperation",
-    "AbstractSecurityHandler",
     "ConnexionMiddleware",
     "ConnexionRequest",
     "ConnexionResponse",
     "ExceptionMiddleware",
     "LifespanMiddleware",
     "OpenAPISpecification",
-    "ProblemException",
     "Resolver",
     "RoutedAPI",
     "RoutedMiddleware",
-    "SecurityMiddleware",
     "SpecMiddleware",
     "Specification",
 ]

@@ -27,6 +27,7 @@ from projects_api.contract.ranges import RangeNotSatisfiable, part_of
 from projects_api.contract.resolver import MismatchError, check_signature, taken_names
 from projects_api.contract.responses import Answer, Responses
 from projects_api.contract.rules import BODY_ARRIVED, Call, Operation, Rules
+from projects_api.contract.security import bearer_token
 from projects_api.contract.sending import discard, send_answer
 
 
@@ -43,6 +44,7 @@ class BoundOperation:
         self._body = compile_body(operation.request_body, rules.file_limits)
         self._responses = Responses(contract, operation.responses)
         self._reads = operation.method == "get"
+        self._is_keyed = bool(declared.get("security", contract.get("security")))
         # What a write depends on is known to the rules, which find what it changes.
         self._is_guarded = IF_MATCH.encode() in self._parameters.headers
         parts = (self._parameters, self._body) if self._body else (self._parameters,)
@@ -73,6 +75,8 @@ class BoundOperation:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request; every problem is raised, and written in one place."""
         call = Call(scope, receive)
+        if self._is_keyed:
+            call.token = bearer_token(scope)
         with ExitStack() as resources:
             try:
                 await self._receive(call, receive, resources)

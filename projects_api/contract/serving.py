@@ -12,15 +12,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from projects_api.contract.body import ClientGone
 from projects_api.contract.connexion_seams import (
     BEFORE_ROUTING,
-    SECURITY_MAP,
     Application,
     HandlerResolver,
-    behind_routing,
+    OperationsMiddleware,
 )
 from projects_api.contract.lean_connexion import (
     ConnexionRequest,
     ConnexionResponse,
-    ProblemException,
 )
 from projects_api.contract.problems import (
     MEDIA_TYPE,
@@ -62,9 +60,8 @@ def serve(
     app = Application(
         Router(routes, redirect_slashes=False, default=nowhere),
         lifespan=lifespan,
-        middlewares=[*outer, *BEFORE_ROUTING, RoutingMiddleware, *behind_routing(inner)],
+        middlewares=[*outer, *BEFORE_ROUTING, RoutingMiddleware, *inner, OperationsMiddleware],
         resolver=HandlerResolver(resolver.find),
-        security_map=SECURITY_MAP,
     )
     _Problems(contract, rules).register(app)
     app.assemble(contract, rules)
@@ -83,7 +80,6 @@ class _Problems:
     def register(self, app: Application) -> None:
         """Take over every exception that reaches Connexion's error layer."""
         app.add_error_handler(Problem, self.answer)
-        app.add_error_handler(ProblemException, self.answer_unauthenticated)
         app.add_error_handler(ClientGone, self.answer_gone)
         for known in self._rules.problems:
             app.add_error_handler(known, self.answer_known)
@@ -104,12 +100,6 @@ class _Problems:
             headers=problem.headers,
             body=orjson.dumps(document),
         )
-
-    async def answer_unauthenticated(
-        self, request: ConnexionRequest, _error: ProblemException
-    ) -> ConnexionResponse:
-        """Write what Connexion's security layer refuses."""
-        return await self.answer(request, Unauthenticated())
 
     async def answer_gone(self, request: ConnexionRequest, _error: ClientGone) -> ConnexionResponse:
         """Write, to nobody, that the body never came."""

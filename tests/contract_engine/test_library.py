@@ -235,6 +235,12 @@ class TestStart:
         with pytest.raises(MismatchError, match="the security scheme card, which is no bearer"):
             application(whole)
 
+    def test_a_key_that_may_be_left_out(self):
+        whole = contract()
+        whole["security"] = [{"card": []}, {}]
+        with pytest.raises(MismatchError, match="lend_book: a security that may be left out"):
+            application(whole)
+
     def test_if_none_match_needs_a_tag(self):
         whole = contract()
         del whole["paths"]["/books/{book_id}"]["get"]["responses"]["200"]["headers"]

@@ -5,13 +5,11 @@ import inspect
 
 import pytest
 from connexion import ConnexionMiddleware
-from connexion.lifecycle import ConnexionRequest
 from connexion.middleware.abstract import ROUTING_CONTEXT
 from connexion.middleware.routing import RoutingMiddleware as ConnexionRouting
 from connexion.spec import OpenAPISpecification
 
 from projects_api.contract import connexion_seams as seams
-from projects_api.contract.problems import Unauthenticated
 from projects_api.contract.routing import RoutingMiddleware
 from tests.contract_engine.library.rules import application, contract
 
@@ -78,31 +76,3 @@ def test_routing_leaves_the_mark_that_connexions_own_leaves():
     assert ours["path_params"] == {
         name: str(value) for name, value in theirs["path_params"].items()
     }
-
-
-@pytest.mark.parametrize(
-    ("header", "token"),
-    [
-        (b"Bearer abc", "abc"),
-        (b"bearer  abc ", "abc"),
-        (b"Basic abc", None),
-        (b"Bearer ", None),
-        (b"Bearer \xe9", None),
-        (b"", None),
-    ],
-)
-def test_the_token_of_a_request(header, token):
-    find = seams.BearerToken().get_fn({"type": "http", "scheme": "bearer"}, [])
-    request = ConnexionRequest({"type": "http", "headers": [(b"authorization", header)]})
-    if token:
-        assert find(request) == {"token": token}
-    else:
-        with pytest.raises(Unauthenticated):
-            find(request)
-
-
-def test_of_two_tokens_none_counts():
-    find = seams.BearerToken().get_fn({"type": "http", "scheme": "bearer"}, [])
-    headers = [(b"authorization", b"Bearer abc"), (b"authorization", b"Bearer abd")]
-    with pytest.raises(Unauthenticated):
-        find(ConnexionRequest({"type": "http", "headers": headers}))
