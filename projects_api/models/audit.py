@@ -21,7 +21,7 @@ from sqlalchemy import (
 from sqlmodel import Field, SQLModel
 
 from projects_api.models.base import Identifier, Timestamp, new_id, page_of, rows_of, table_of
-from projects_api.models.statements import DriverStatement, Listing
+from projects_api.models.statements import DriverStatement, Listing, parameters_of
 
 Entry = dict[str, Any]
 """The columns of an entry."""
@@ -55,11 +55,7 @@ class AuditEntry(SQLModel, table=True):
 
 audit_entries = table_of(AuditEntry)
 
-_ADD = DriverStatement(
-    insert(audit_entries).values(
-        {column.name: bindparam(column.name) for column in audit_entries.c}
-    )
-)
+_ADD = DriverStatement(insert(audit_entries).values(parameters_of(audit_entries.c.keys())))
 _LISTING = Listing(
     select(audit_entries),
     audit_entries.c.project_id == bindparam("project_id"),

@@ -27,7 +27,7 @@ from projects_api.models.base import (
     one_of,
     table_of,
 )
-from projects_api.models.statements import DriverStatement, Listing
+from projects_api.models.statements import DriverStatement, Listing, parameters_of
 from projects_api.models.user import users
 
 ROLES = ("viewer", "editor", "admin", "owner")
@@ -93,7 +93,7 @@ _LISTING = Listing(_WITH_USER, _HERE, members.c.created_at, members.c.user_id)
 _THIS = and_(_HERE, members.c.user_id == bindparam("user_id"))
 _FIND = DriverStatement(_WITH_USER.where(_THIS))
 _ADDED = ("project_id", "user_id", "role", "direct_role", "created_at")
-_ADD = DriverStatement(insert(members).values({name: bindparam(name) for name in _ADDED}))
+_ADD = DriverStatement(insert(members).values(parameters_of(_ADDED)))
 _TEAM_ROLE = DriverStatement(select(members.c.team_role).where(_THIS))
 _SET_ROLE = DriverStatement(
     update(members)

@@ -34,7 +34,7 @@ from projects_api.models.base import (
     table_of,
 )
 from projects_api.models.member import members
-from projects_api.models.statements import DriverStatement, total_of
+from projects_api.models.statements import DriverStatement, parameters_of, total_of
 
 Counted = Literal["dataset_count", "experiment_count", "model_count"]
 
@@ -80,13 +80,9 @@ _FOR_MEMBER = (
     .where(projects.c.id == bindparam("id"), members.c.user_id == bindparam("user_id"))
 )
 _CHANGED = ("name", "description", "updated_at", "name_folded", "description_folded")
-_INSERT = DriverStatement(
-    insert(projects).values({column.name: bindparam(column.name) for column in projects.c})
-)
+_INSERT = DriverStatement(insert(projects).values(parameters_of(projects.c.keys())))
 _CHANGE = DriverStatement(
-    update(projects)
-    .where(projects.c.id == bindparam("this"))
-    .values({name: bindparam(name) for name in _CHANGED})
+    update(projects).where(projects.c.id == bindparam("this")).values(parameters_of(_CHANGED))
 )
 _FIND = DriverStatement(_FOR_MEMBER)
 _FIND_LOCKED = DriverStatement(_FOR_MEMBER.with_for_update(of=projects))

@@ -28,6 +28,11 @@ Processor = Callable[[Any], Any]
 Statement = Select[Any] | Insert | Update | Delete
 
 
+def parameters_of(names: Iterable[str]) -> dict[str, Any]:
+    """Return the values of a change: of each column, the parameter of its name."""
+    return {name: bindparam(name) for name in names}
+
+
 class DriverStatement:
     """A statement with named parameters (`bindparam`), none of which stands for a list."""
 
