@@ -15,11 +15,17 @@ from projects_api.models.outside import identity
 
 
 def authenticate(
-    connection: Connection, token: str, project_id: str | None, tokens: Tokens | None = None
+    connection: Connection,
+    token: str,
+    project_id: str | None,
+    tokens: Tokens | None = None,
+    *,
+    lock: bool = False,
 ) -> tuple[Caller, Membership | None]:
     """Find the caller behind a key; raises `Unauthenticated`.
 
-    With it comes the project of that id, if one is given and the caller is a member.
+    With it comes the project of that id, if one is given and the caller is a member; `lock` makes
+    other writers of it wait. A token comes alone.
     """
     membership = None
     if tokens and tokens.is_one(token):
@@ -28,7 +34,7 @@ def authenticate(
             raise Unauthenticated("This token is of nobody who may use this server any more.")
         return caller, None
     if project_id:
-        caller, membership = admit(connection, token, project_id)
+        caller, membership = admit(connection, token, project_id, lock=lock)
     else:
         caller = api_key.authenticate(connection, token)
     if caller is None:

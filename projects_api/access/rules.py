@@ -228,7 +228,7 @@ class KeyedUnit:
 
     def _run(self, call: Call, answer: MakeAnswer, request: IdempotentRequest | None) -> Answer:
         with self._connect() as connection:
-            caller, membership = self._admit(connection, call)
+            caller, membership = self._admit(connection, call, lock=not call.fault)
             if call.fault:
                 raise call.fault
             injected = {**self._means.offered, "connection": connection, "caller": caller}
@@ -260,12 +260,17 @@ class KeyedUnit:
             return database.thread_connection()
         return database.connect(writing=self._writes, snapshot=self._mode is Mode.DOWNLOAD)
 
-    def _admit(self, connection: Connection, call: Call) -> tuple[Caller, Membership | None]:
+    def _admit(
+        self, connection: Connection, call: Call, *, lock: bool = False
+    ) -> tuple[Caller, Membership | None]:
+        """Find the caller, and the project of that id; `lock` a project that will change."""
         if self._changes:
             call.scope[CHANGE] = True
-        # A project that will change is found, and locked, by a statement of its own.
-        project_id = None if self._writes else call.values.get("project_id")
-        caller, membership = authenticate(connection, call.token, project_id, self._means.tokens)
+        locks = self._mode is Mode.WRITE
+        project_id = None if locks and not lock else call.values.get("project_id")
+        caller, membership = authenticate(
+            connection, call.token, project_id, self._means.tokens, lock=locks
+        )
         if self._means.rate_limit and CALLER not in call.scope:
             self._means.rate_limit.check(caller.key_id, call.scope)
         self._means.key_uses.note(caller.key_id)

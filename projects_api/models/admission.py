@@ -25,16 +25,27 @@ _ADMIT = DriverStatement(
     .select_from(api_keys.outerjoin(members, _IN_PROJECT).outerjoin(projects))
     .where(api_key.LIVE)
 )
+_ADMIT_LOCKED = DriverStatement(
+    select(*api_key.COLUMNS, *COLUMNS, members.c.role)
+    .select_from(api_keys.join(members, _IN_PROJECT).join(projects))
+    .where(api_key.LIVE)
+    .with_for_update(of=projects)
+)
+"""No row can be locked that may be missing, so that this one finds members only."""
 _SHOWN = [column.name for column in COLUMNS]
 
 
 def admit(
-    connection: Connection, token: str, project_id: str
+    connection: Connection, token: str, project_id: str, *, lock: bool = False
 ) -> tuple[Caller | None, Membership | None]:
-    """Find the caller behind a living key, and the project with the caller's role in it."""
-    row: Any = api_key.find_row(_ADMIT, connection, token, project_id=project_id)
+    """Find the caller behind a living key, and the project with the caller's role in it.
+
+    `lock` makes other writers of this project wait until the transaction ends.
+    """
+    statement = _ADMIT_LOCKED if lock else _ADMIT
+    row: Any = api_key.find_row(statement, connection, token, project_id=project_id)
     if row is None:
-        return None, None
+        return (api_key.authenticate(connection, token) if lock else None), None
     caller, role = api_key.caller_of(row), row["role"]
     project: Any = {name: row[name] for name in _SHOWN}
     return caller, (project, role) if role else None

@@ -19,23 +19,30 @@ def others(connection):
     return project.create(connection, other, name="Not yours", description="")
 
 
-def test_a_member_is_given_project_and_role(connection, user_id, key, others):
+locks = pytest.mark.parametrize("lock", [False, True])
+
+
+@locks
+def test_a_member_is_given_project_and_role(connection, user_id, key, others, lock):
     member.add(connection, others["id"], user_id, "viewer")
-    caller, membership = admit(connection, key, others["id"])
+    caller, membership = admit(connection, key, others["id"], lock=lock)
     assert caller == api_key.authenticate(connection, key)
     assert membership == (others, "viewer")
     assert membership == project.find_for_member(connection, others["id"], user_id)
 
 
-def test_others_are_given_no_project(connection, key, others):
+@locks
+def test_others_are_given_no_project(connection, key, others, lock):
     for project_id in (others["id"], new_id()):
-        assert admit(connection, key, project_id) == (api_key.authenticate(connection, key), None)
+        found = admit(connection, key, project_id, lock=lock)
+        assert found == (api_key.authenticate(connection, key), None)
 
 
-def test_what_is_no_key_is_given_nothing(connection, user_id, key):
+@locks
+def test_what_is_no_key_is_given_nothing(connection, user_id, key, lock):
     mine = project.create(connection, user_id, name="Mine", description="")
-    assert admit(connection, key, mine["id"])[1] == (mine, "owner")
+    assert admit(connection, key, mine["id"], lock=lock)[1] == (mine, "owner")
     for token in (f"{key}x", key[:-1], key.replace("pak_", ""), ""):
-        assert admit(connection, token, mine["id"]) == (None, None)
+        assert admit(connection, token, mine["id"], lock=lock) == (None, None)
     api_key.revoke(connection, api_key.list_all(connection)[0]["id"])
-    assert admit(connection, key, mine["id"]) == (None, None)
+    assert admit(connection, key, mine["id"], lock=lock) == (None, None)
