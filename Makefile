@@ -55,16 +55,18 @@ fuzz: install ## Fuzz the server and its reading of tables for long: FUZZING_EXA
 	FUZZING_EXAMPLES=$${FUZZING_EXAMPLES:-2000} $(BIN)/python -m pytest tests/contract/test_fuzzing.py -n0 -s
 	GENERATED_TABLES=$${GENERATED_TABLES:-100000} $(BIN)/python -m pytest tests/tables/test_generated.py
 
-.venv-ray/.installed: pyproject.toml locks/ml.lock locks/dev.lock
+.venv-ray/.installed: pyproject.toml locks/ray.lock locks/dev.lock
 	test -x .venv-ray/bin/python || $(PYTHON) -m venv .venv-ray
 	.venv-ray/bin/python -m pip install --quiet '$(PIP)'
-	.venv-ray/bin/python -m pip install --quiet --no-compile --require-hashes --requirement locks/dev.lock
-	sed -e 's/ *--hash=[^ ]*//; s/ *\\$$//' locks/dev.lock > .venv-ray/constraints.txt
-	.venv-ray/bin/python -m pip install --quiet --editable '.[ray]' --constraint .venv-ray/constraints.txt
+	.venv-ray/bin/python -m pip install --quiet --no-compile --require-hashes --requirement locks/ray.lock --requirement locks/dev.lock
+	.venv-ray/bin/python -m pip install --quiet --no-compile --no-deps --editable .
 	touch $@
 
 test-ray: .venv-ray/.installed ## Have jobs done by a Ray of four nodes on this machine, some of which are killed
 	.venv-ray/bin/python -m pytest tests/ray -n0 -rs
+
+test-ray-short: .venv-ray/.installed ## Have one training done by a Ray of two nodes, of which one is killed
+	.venv-ray/bin/python -m pytest tests/ray/test_short_run.py -n0 -rs
 
 soak: install ## Serve under work and faults for half an hour: SOAK_MINUTES=3 SOAK_DATABASE=sqlite make soak
 	$(BIN)/python -W ignore -m tests.soak
@@ -154,6 +156,7 @@ postman: install tools/node/node_modules/.package-lock.json ## Write a Postman c
 lock: .venv-lock/bin/uv ## Pin what pyproject.toml asks for, with hashes (UPGRADE=--upgrade takes the newest)
 	$(LOCK) $(UPGRADE) --extra ml --extra dev --output-file locks/dev.lock
 	$(LOCK) --constraint locks/dev.lock --extra ml --output-file locks/ml.lock
+	$(LOCK) --constraint locks/dev.lock --extra ml --extra ray --output-file locks/ray.lock
 	$(LOCK) --constraint locks/dev.lock --output-file locks/core.lock
 
 migration: install ## Write a migration from what the models have and the schema has not: NAME='add a column'
@@ -164,6 +167,6 @@ format: install ## Format the code
 	$(BIN)/ruff check --fix .
 
 clean: ## Remove what the other targets made, but not your data
-	rm -rf .venv .venv-bench .venv-quality .venv-site build tools/node/node_modules dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-bench .venv-ray .venv-quality .venv-site build tools/node/node_modules dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help install serve test test-fast fuzz soak quality check lint types contract docs site screenshots clients packages postman migration bench bench-scale format clean
+.PHONY: help install serve test test-fast test-ray test-ray-short fuzz soak quality check lint types contract docs site screenshots clients packages postman migration bench bench-scale format clean
