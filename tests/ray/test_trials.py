@@ -36,11 +36,10 @@ from tests.support.work import ROOT, is_dead
 if find_spec("ray") is None:
     pytest.skip("Ray is not installed: `make test-ray` installs it", allow_module_level=True)
 
-from tests.ray.cluster import Nodes, Site
+from tests.ray.cluster import CANCEL_SECONDS, Nodes, Site
 
 NEEDED = 1 << 28
 MOST = 1 << 32
-CANCEL_SECONDS = 2.0
 
 
 def table() -> pd.DataFrame:

@@ -3,7 +3,8 @@
 import os
 import subprocess
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,3 +123,21 @@ def is_dead(process: psutil.Process) -> bool:
         return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:  # It ended between the two questions.
         return True
+
+
+@contextmanager
+def paused(first: psutil.Process) -> Iterator[None]:
+    """Stop a process with all that it has started, as long as the block runs."""
+    stopped: list[psutil.Process] = []
+    try:
+        first.suspend()  # It starts no other any more.
+        stopped.append(first)
+        for process in first.children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                process.suspend()
+                stopped.append(process)
+        yield
+    finally:
+        for process in stopped:
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
