@@ -32,7 +32,8 @@ STORE = {"object_store_memory": 128 * 1024**2}
 """The memory in which Ray keeps objects, which would be a third of the machine's otherwise."""
 RAY_JOBS = 6
 NODES = 4
-"""Unless the module of the test has a `NODES` of its own."""
+LEASE_SECONDS = 3
+"""Like the number of nodes, this is so unless the module of the test has its own."""
 
 
 class Nodes:
@@ -91,7 +92,8 @@ def _processes(node: Node) -> list[psutil.Process]:
 class Site:
     """What is left when a server is killed: a database, a store, and Ray."""
 
-    def __init__(self, server: Server, nodes: Nodes, folder: Path) -> None:
+    def __init__(self, server: Server, nodes: Nodes, folder: Path, lease_seconds: float) -> None:
+        self._lease_seconds = lease_seconds
         self.server = server
         self.nodes = nodes
         self._folder = folder
@@ -111,7 +113,7 @@ class Site:
             "ray_jobs": RAY_JOBS,
             "embedded_workers": 0,
             "job_poll_seconds": 0.1,
-            "job_lease_seconds": 3,
+            "job_lease_seconds": self._lease_seconds,
             "job_retry_seconds": 0.5,
             **more,
         }
@@ -211,8 +213,11 @@ def trainings(far_server: Server) -> Trainings:
 
 
 @pytest.fixture
-def site(far_server: Server, nodes: Nodes, tmp_path: Path) -> Iterator[Site]:
-    site = Site(far_server, nodes, tmp_path)
+def site(
+    request: pytest.FixtureRequest, far_server: Server, nodes: Nodes, tmp_path: Path
+) -> Iterator[Site]:
+    lease_seconds = getattr(request.module, "LEASE_SECONDS", LEASE_SECONDS)
+    site = Site(far_server, nodes, tmp_path, lease_seconds)
     site.start()
     yield site
     if site.popen and site.popen.poll() is None:

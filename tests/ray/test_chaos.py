@@ -18,6 +18,8 @@ from tests.ray.trainings import Asked, Trainings
 from tests.support.processes import wait_until
 from tests.support.work import paused
 
+LEASE_SECONDS = 15
+"""So long that no worker misses it for want of a processor: each attempt is to have its reason."""
 TRAININGS = 50
 AMID_PAUSE = 8
 PAUSE_SECONDS = 20
@@ -57,14 +59,23 @@ def test_fifty_trainings_while_nodes_and_the_server_are_killed(trainings: Traini
     wait_until(lambda: trainings.count_ended(asked) == TRAININGS, "all end", PATIENCE)
     trainings.assert_done_once(asked)
     assert len(set(lost)) == FAULTS.count(lose_a_node)
-    told = site.nodes.told()
-    for job_id in asked:
-        ended = [one["status"] for _, one in told[job_id] if one["event"] == "job_ended"]
-        assert ended == ["succeeded"]
+    # A worker tells of the end when it is written down.
+    wait_until(lambda: all(endings(site, asked).values()), "their workers tell of it")
+    for job_id, found in endings(site, asked).items():
+        assert found == ["succeeded"]
         assert site.server.job(job_id)["attempts"] == 1 + (job_id in lost)
     # A node may take with it, besides its job, what Ray was about to begin there.
     handed_over = sum(map(site.count_handed_over, asked))
     assert 0 <= handed_over - TRAININGS - len(lost) <= len(lost) * (RAY_JOBS - 1)
+
+
+def endings(site: Site, asked: dict[str, Asked]) -> dict[str, list[str]]:
+    """Give how each worker of a job saw it end; one that was killed saw nothing."""
+    told = site.nodes.told()
+    return {
+        job_id: [one["status"] for _, one in told[job_id] if one["event"] == "job_ended"]
+        for job_id in asked
+    }
 
 
 @pytest.mark.parametrize("lease_seconds", [3, 4 * PAUSE_SECONDS])

@@ -16,6 +16,7 @@ from tests.ray.trainings import Trainings
 from tests.support.processes import wait_until
 
 NODES = 2
+LEASE_SECONDS = 10
 
 
 def test_a_training_whose_node_is_killed_is_done_on_the_other(trainings: Trainings, site: Site):
@@ -24,4 +25,4 @@ def test_a_training_whose_node_is_killed_is_done_on_the_other(trainings: Trainin
     assert site.lose_node_amid(asked) == job_id
     wait_until(lambda: trainings.count_ended(asked), "the training ends")
     trainings.assert_done_once(asked)
-    assert site.server.job(job_id)["attempts"] == 2
+    assert site.server.job(job_id)["attempts"] > 1
