@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from prometheus_client import Counter, Gauge, Histogram
 
 _making = Lock()
+SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+"""The variable that names the folder in which processes that count together do so."""
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120, 600)
 """Seconds; the last ones are for uploads, exports and jobs."""
 
@@ -31,6 +33,10 @@ class Metrics:
     job_seconds: "Histogram"
     ray_nodes: "Gauge"
     ray_jobs: "Gauge"
+    ray_cpus: "Gauge"
+    ray_gpus: "Gauge"
+    ray_memory: "Gauge"
+    ray_seen: "Gauge"
     webhook_attempts: "Counter"
     maintenance_runs: "Counter"
     maintenance_success: "Gauge"
@@ -85,6 +91,9 @@ _GAUGES: Mapping[str, tuple[str, str, list[str]]] = {
     "workers": ("workers", "Threads that take jobs", []),
     "ray_nodes": ("ray_nodes", "Nodes of Ray; 0 where Ray does not answer", ["address"]),
     "ray_jobs": ("ray_jobs", "Jobs that Ray has, running or waiting for a place", ["address"]),
+    "ray_cpus": ("ray_cpus", "Processors that Ray's nodes have together", ["address"]),
+    "ray_gpus": ("ray_gpus", "Graphics processors that they have together", ["address"]),
+    "ray_memory": ("ray_memory_bytes", "Memory that they give to jobs together", ["address"]),
     "pool_size": ("pool_size", "What a pool has at most", ["pool"]),
     "pool_used": ("pool_used", "What of a pool is in use", ["pool"]),
     "pool_waiting": ("pool_waiting", "Those who wait for something of a pool", ["pool"]),
@@ -108,7 +117,13 @@ def _make() -> Metrics:
             "projects_api_maintenance_last_success_timestamp_seconds",
             "When maintenance last succeeded, in seconds since 1970",
             multiprocess_mode="livemax",
-        )
+        ),
+        "ray_seen": Gauge(
+            "projects_api_ray_seen_timestamp_seconds",
+            "When Ray last answered, in seconds since 1970",
+            ["address"],
+            multiprocess_mode="livemax",
+        ),
     }
     for field, (name, text, labels) in _COUNTERS.items():
         made[field] = Counter(f"projects_api_{name}", text, labels)

@@ -470,6 +470,16 @@ class UnavailableEngine(TypedDict):
     reason: str
 
 
+class Cluster(TypedDict):
+    """What the nodes of Ray have together, as this server last saw them."""
+
+    nodes: int
+    cpus: float
+    memory_bytes: int
+    gpus: float
+    seen_at: str
+
+
 class ExperimentCapabilities(TypedDict):
     """What experiments can use on this server."""
 
@@ -477,6 +487,7 @@ class ExperimentCapabilities(TypedDict):
     execution_modes: list[ExperimentExecutionMode]
     use_gpu: bool
     unavailable: list[UnavailableEngine]
+    cluster: Cluster | None
 
 
 class ExperimentEnvelope(TypedDict):

@@ -25,6 +25,7 @@ from projects_api.files.traces import held_folder, remove_abandoned
 from projects_api.jobs.ray.dispatcher import handing_over
 from projects_api.jobs.worker import Workers
 from projects_api.logs import set_up_logs
+from projects_api.metrics import SHARED_FOLDER
 from projects_api.settings import Settings
 
 METRICS = "projects-api-metrics-"
@@ -81,7 +82,7 @@ def _shared_metrics(processes: int) -> Iterator[None]:
         return
     with held_folder(Path(tempfile.gettempdir()), METRICS) as folder:
         # Set before any process imports the metrics library.
-        os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(folder))
+        os.environ.setdefault(SHARED_FOLDER, str(folder))
         yield
 
 

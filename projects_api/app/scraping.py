@@ -20,6 +20,7 @@ from starlette.responses import Response
 
 from projects_api.database import Database
 from projects_api.jobs import KINDS
+from projects_api.metrics import SHARED_FOLDER
 from projects_api.models import job
 from projects_api.models.base import present, to_moment
 from projects_api.models.outside import delivery
@@ -27,7 +28,6 @@ from projects_api.storage.readiness import SharedAnswer
 
 SAMPLE_SECONDS = 2.0
 """The database gets so long to answer, and is asked no more often."""
-SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 _log = structlog.get_logger()
 
 

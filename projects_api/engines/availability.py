@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from shutil import which
 
 from projects_api.engines.interface import ENGINES, EXECUTION_MODES
-from projects_api.schemas import ExperimentCapabilities
+from projects_api.schemas import Cluster, ExperimentCapabilities
 
 _NEEDED = {
     "flaml": ("flaml", "lightgbm", "pandas", "pyarrow", "sklearn", "skops", "xgboost"),
@@ -14,8 +14,11 @@ _NEEDED = {
 _EXTRA = {"flaml": "ml", "h2o": "ml,h2o"}
 
 
-def capabilities() -> ExperimentCapabilities:
-    """Return which engines can train here, in which ways, and why the others cannot."""
+def capabilities(cluster: Cluster | None = None) -> ExperimentCapabilities:
+    """Return which engines can train here, in which ways, and why the others cannot.
+
+    `cluster` is what other machines have that train in the place of this one.
+    """
     reasons = {engine: why_unavailable(engine) for engine in ENGINES}
     return {
         "allowed_engines": [engine for engine, reason in reasons.items() if not reason],
@@ -24,6 +27,7 @@ def capabilities() -> ExperimentCapabilities:
         "unavailable": [
             {"engine": engine, "reason": reason} for engine, reason in reasons.items() if reason
         ],
+        "cluster": cluster,
     }
 
 

@@ -17,6 +17,7 @@ from projects_api.access.problems import (
     UnknownColumn,
 )
 from projects_api.contract.parameters import describe
+from projects_api.jobs.ray.sight import last_seen
 from projects_api.models import dataset_version, deployment, job, job_log, trained_model
 from projects_api.models import experiment as experiments
 from projects_api.models.api_key import Caller
@@ -93,7 +94,7 @@ def list_experiments(
 
 def get_experiment_capabilities() -> ExperimentCapabilities:
     """Get what can train on this server."""
-    return automl.capabilities()
+    return automl.capabilities(last_seen())
 
 
 def get_experiment(experiment: Experiment) -> ExperimentEnvelope:

@@ -3,6 +3,7 @@
 import base64
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from hashlib import sha256
 from types import SimpleNamespace
@@ -18,6 +19,7 @@ from projects_api.access.idempotency import Claims, IdempotentRequest
 from projects_api.app import maintenance
 from projects_api.database import Database
 from projects_api.handlers import dataset_predictions
+from projects_api.metrics import metrics
 from projects_api.models import (
     api_key,
     artifact,
@@ -409,6 +411,21 @@ def export_project(world: World, at, _media_type: str) -> requests.Response:
     return send(world.alice, "export_project")
 
 
+def get_experiment_capabilities(world: World, _at, _media_type: str) -> requests.Response:
+    has = answer_of("get_experiment_capabilities")["cluster"]
+    seen = datetime.fromisoformat(has["seen_at"]).timestamp()
+    made = metrics()
+    gauges = (made.ray_nodes, made.ray_cpus, made.ray_memory, made.ray_gpus, made.ray_seen)
+    for gauge, name in zip(gauges, ("nodes", "cpus", "memory_bytes", "gpus"), strict=False):
+        gauge.labels("auto").set(has[name])
+    made.ray_seen.labels("auto").set(seen)
+    try:
+        return send(world.alice, "get_experiment_capabilities")
+    finally:
+        for gauge in gauges:
+            gauge.clear()
+
+
 def create_experiment(world: World, at, _media_type: str) -> requests.Response:
     created = answer_of("create_experiment")
     moment = created["experiment"]["created_at"]
@@ -515,6 +532,7 @@ PREPARED = {
         create_report,
         predict_dataset,
         download_report,
+        get_experiment_capabilities,
         create_experiment,
         stop_experiment,
         import_project,

@@ -15,6 +15,7 @@ from projects_api.jobs.ray import link, node
 from projects_api.jobs.ray.dispatcher import Dispatcher, handing_over
 from projects_api.jobs.ray.link import Cluster, Link, RayAway, what_nodes_need
 from projects_api.jobs.worker import Workers
+from projects_api.metrics import Metrics, metrics
 from projects_api.models import job, job_lease
 from projects_api.models.base import new_id
 from projects_api.models.job import jobs
@@ -47,9 +48,19 @@ class StandIn:
         self.asked_for += hand_over
         self.held = [one for one in self.held if one not in withdraw]
         self.held += [one["id"] for one in hand_over]
-        return Cluster(frozenset(self.held), nodes=2, cpus=2.0, memory_bytes=8 * 1024**3)
+        has = {"nodes": 2, "cpus": 2.0, "gpus": 1.0, "memory_bytes": 1 << 34}
+        return Cluster(frozenset(self.held), **has, largest_bytes=1 << 33)
 
     def close(self) -> None: ...
+
+
+@pytest.fixture(autouse=True)
+def nothing_seen() -> Iterator[None]:
+    """Have the servers of this process not tell others' tests of what was a stand-in."""
+    yield
+    for name in Metrics.__slots__:
+        if name.startswith("ray_"):
+            getattr(metrics(), name).clear()
 
 
 @pytest.fixture
@@ -259,7 +270,7 @@ class TestLink:
         started = linked("answer")
         assert started.ask().job_ids == frozenset()
         assert started.ask([{"id": "a"}, {"id": "b"}]).job_ids == {"a", "b"}
-        assert started.ask(withdraw=["a"]) == Cluster(frozenset({"b"}), 4, 4.0, 1024)
+        assert started.ask(withdraw=["a"]) == Cluster(frozenset({"b"}), 4, 4.0, 0.0, 4096, 1024)
 
     @pytest.mark.parametrize("does", ["end", "talk"])
     def test_a_process_that_ends_or_never_comes_to_an_end(self, linked, does):

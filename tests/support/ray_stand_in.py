@@ -17,6 +17,7 @@ if __name__ == "__main__":
         asked = json.loads(line)
         held = [one for one in held if one not in asked["withdraw"]]
         held += [one["id"] for one in asked["hand_over"]]
-        answer = {"job_ids": held, "nodes": 4, "cpus": 4.0, "memory_bytes": 1024}
+        has = {"nodes": 4, "cpus": 4.0, "gpus": 0.0, "memory_bytes": 4096, "largest_bytes": 1024}
+        answer = {"job_ids": held, **has}
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()

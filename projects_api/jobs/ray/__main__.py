@@ -69,7 +69,9 @@ def _present_state() -> dict[str, Any]:
         "job_ids": [name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX)],
         "nodes": len(nodes),
         "cpus": sum(node.get("CPU", 0) for node in nodes),
-        "memory_bytes": int(max((node.get("memory", 0) for node in nodes), default=0)),
+        "gpus": sum(node.get("GPU", 0) for node in nodes),
+        "memory_bytes": int(sum(node.get("memory", 0) for node in nodes)),
+        "largest_bytes": int(max((node.get("memory", 0) for node in nodes), default=0)),
     }
 
 

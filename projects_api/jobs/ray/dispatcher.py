@@ -24,6 +24,8 @@ from projects_api.settings import Settings
 
 AT_ONCE = 100
 """Jobs that are handed over, and taken back, in one step: no more than a pipe holds."""
+NOTHING = Cluster(frozenset(), nodes=0, cpus=0, gpus=0, memory_bytes=0, largest_bytes=0)
+"""What there is of a Ray that does not answer."""
 _log = structlog.get_logger()
 
 
@@ -121,8 +123,8 @@ class Dispatcher:
         """Tell of jobs that no node has room for; Ray keeps them until a larger one comes."""
         assert self._cluster
         for job in jobs:
-            if self._cluster.nodes and job["memory_bytes"] > self._cluster.memory_bytes:
-                room = self._cluster.memory_bytes
+            if self._cluster.nodes and job["memory_bytes"] > self._cluster.largest_bytes:
+                room = self._cluster.largest_bytes
                 _log.warning("job_larger_than_nodes", **job, largest_node_bytes=room)
 
     def _note(self, cluster: Cluster) -> None:
@@ -130,19 +132,24 @@ class Dispatcher:
             self._seen_at_work = cluster.job_ids
             _log.info("ray_connected", nodes=cluster.nodes, cpus=cluster.cpus)
         self._cluster = cluster
-        self._measure(cluster.nodes, len(cluster.job_ids))
+        self._measure(cluster)
+        metrics().ray_seen.labels(self._settings.ray_address).set_to_current_time()
 
     def _let_go(self) -> None:
         """End the process that speaks with Ray. Jobs that Ray has go on; those that wait, wait."""
         if self._link is not None:
             self._link.close()
         self._link = self._cluster = None
-        self._measure(0, 0)
+        self._measure(NOTHING)
 
-    def _measure(self, nodes: int, jobs: int) -> None:
+    def _measure(self, cluster: Cluster) -> None:
         # With a label, there is no series where there is no Ray.
-        metrics().ray_nodes.labels(self._settings.ray_address).set(nodes)
-        metrics().ray_jobs.labels(self._settings.ray_address).set(jobs)
+        address, made = self._settings.ray_address, metrics()
+        made.ray_nodes.labels(address).set(cluster.nodes)
+        made.ray_jobs.labels(address).set(len(cluster.job_ids))
+        made.ray_cpus.labels(address).set(cluster.cpus)
+        made.ray_gpus.labels(address).set(cluster.gpus)
+        made.ray_memory.labels(address).set(cluster.memory_bytes)
 
 
 @contextmanager

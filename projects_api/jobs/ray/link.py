@@ -39,13 +39,15 @@ class RayAway(Exception):
 class Cluster:
     """What Ray has: the jobs that are its own now, and nodes.
 
-    `memory_bytes` is the memory of the largest node.
+    `memory_bytes` is the memory of all nodes, `largest_bytes` that of the largest.
     """
 
     job_ids: frozenset[str]
     nodes: int
     cpus: float
+    gpus: float
     memory_bytes: int
+    largest_bytes: int
 
 
 class Link:
