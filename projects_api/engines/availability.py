@@ -2,6 +2,7 @@
 
 import ctypes
 from importlib.util import find_spec
+from pathlib import Path
 from shutil import which
 
 from projects_api.engines.interface import ENGINES, EXECUTION_MODES
@@ -23,7 +24,7 @@ def capabilities(cluster: Cluster | None = None) -> ExperimentCapabilities:
     return {
         "allowed_engines": [engine for engine, reason in reasons.items() if not reason],
         "execution_modes": list(EXECUTION_MODES),
-        "use_gpu": False,
+        "use_gpu": cluster["gpus"] >= 1 if cluster else _has_gpu(),
         "unavailable": [
             {"engine": engine, "reason": reason} for engine, reason in reasons.items() if reason
         ],
@@ -46,6 +47,14 @@ def why_unavailable(engine: str) -> str | None:
     if engine == "h2o" and which("java") is None:
         return "the engine h2o needs a Java runtime: install one, so that java is on the path"
     return None
+
+
+def _has_gpu() -> bool:
+    """Whether the system has a graphics processor of NVIDIA or AMD that programs may use.
+
+    If the libraries can, each training that asks for it finds out.
+    """
+    return any(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/kfd").exists()
 
 
 def _has_openmp() -> bool:

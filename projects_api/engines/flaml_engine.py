@@ -16,7 +16,7 @@ an ensemble may take in any case.
 
 from collections import deque
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import process_time
 
@@ -29,7 +29,7 @@ from projects_api.engines.choices import left_by, metric_name
 from projects_api.engines.decision import BINARY
 from projects_api.engines.ensemble import Choice
 from projects_api.engines.evaluation import loss
-from projects_api.engines.flaml import ensembling
+from projects_api.engines.flaml import devices, ensembling
 from projects_api.engines.flaml.executor import Budget
 from projects_api.engines.flaml.executors import Executors
 from projects_api.engines.flaml.fitting import (
@@ -81,7 +81,12 @@ def train(task: Task, folder: Path, progress: Progress) -> TrainingResult:
         prepared = prepare(data, config)
         kind = {0: "regression", BINARY: "binary"}.get(prepared.label_count, "multiclass")
         shared = Shared(prepared, kind, folder, sort_metric, signature, config.seed)
-        places = (len(learners), task.memory_bytes, task.remote)
+        if task.use_gpu:
+            shared = replace(shared, devices=devices.find())
+            progress.log(devices.told(shared.devices))
+        # Other machines' places have no graphics processor, and would learn slowly what this one
+        # learns fast, and other digits.
+        places = (len(learners), task.memory_bytes, None if shared.devices else task.remote)
         with Executors(shared, *places) as executors:
             training = _Training(config, shared, progress, clock, executors)
             found = training.run(learners, Stopping(config, stopping_metric))

@@ -69,6 +69,8 @@ _METRICS = {
 def train(task: Task, folder: Path, progress: Progress) -> TrainingResult:
     """Train models; see `engines.train`."""
     sort_metric = metric_name(task.config.sort_metric, task.problem_type)
+    if task.use_gpu:
+        progress.log("The engine h2o is asked for no graphics processor. It does without.")
     data = table.read(task, progress)
     prepared = prepare(data, task.config)
     with _server(folder):

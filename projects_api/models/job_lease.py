@@ -16,6 +16,7 @@ from sqlalchemy import (
     Over,
     Select,
     case,
+    false,
     func,
     select,
     update,
@@ -76,7 +77,11 @@ def claim(
 def list_waiting(
     connection: Connection, kinds: Collection[str], limit: int
 ) -> list[dict[str, Any]]:
-    """List jobs that are free to be taken, in the order in which `claim` would take them."""
+    """List jobs that are free to be taken, in the order in which `claim` would take them.
+
+    Beside their ids stand the memory that they may hold, and whether they want a graphics
+    processor.
+    """
     others = jobs.alias()
     turn = select(func.max(others.c.started_at)).where(others.c.user_id == jobs.c.user_id)
 
@@ -87,6 +92,7 @@ def list_waiting(
         select(
             jobs.c.id,
             jobs.c.max_memory_bytes,
+            func.coalesce(jobs.c.arguments["use_gpu"].as_boolean(), false()).label("use_gpu"),
             by_person(func.row_number()).label("round"),
             turn.scalar_subquery().label("turn"),
             by_person(func.first_value(jobs.c.created_at)).label("first"),
@@ -97,7 +103,9 @@ def list_waiting(
         .c
     )
     order = (found.round, found.turn.asc().nulls_first(), found.first, found.first_id)
-    statement = select(found.id, found.max_memory_bytes).order_by(*order).limit(limit)
+    statement = (
+        select(found.id, found.max_memory_bytes, found.use_gpu).order_by(*order).limit(limit)
+    )
     return rows_of(connection.execute(statement))
 
 

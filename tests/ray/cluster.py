@@ -57,8 +57,8 @@ class Nodes:
         self.cluster.remove_node(raylets[pid], allow_graceful=False)
         wait_until(lambda: is_dead(process), "the process ends with its node")
 
-    def add(self) -> None:
-        self._nodes.append(self.cluster.add_node(**NODE, **STORE, wait=False))
+    def add(self, **more: float) -> None:
+        self._nodes.append(self.cluster.add_node(**NODE, **STORE, **more, wait=False))
 
     def told(self) -> dict[str, list[tuple[int, dict]]]:
         """Give what workers on nodes, dead ones too, logged of each job, with their numbers."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from projects_api.engines.flaml.devices import VISIBLE
 from tests.jobs.test_training import TINY, Lab, tiny_table
 from tests.support.processes import wait_until
 from tests.support.work import is_dead
@@ -115,6 +116,25 @@ def test_a_job_for_which_there_is_no_place_can_be_cancelled(site: Site):
     wait_until(lambda: all(map(is_dead, processes)), "their processes end")
     assert site.work.made(waiting) == 0
     site.work.wait_for(site.work.add("succeed"), "succeeded")
+
+
+def test_who_asks_for_a_graphics_processor_is_where_one_is_and_does_without_once_it_is_gone(
+    site: Site,
+):
+    """Ray believes in the processor, which nobody has."""
+    site.nodes.add(num_gpus=1)
+    first, second = [site.work.add("wait", use_gpu=True) for _ in range(2)]
+    process = site.work.processes(first, 2)[0]
+    assert process.environ()[VISIBLE] == "0"
+    other = site.work.add("wait")
+    assert not site.work.processes(other, 2)[0].environ().get(VISIBLE)
+    wait_until(lambda: "job_handed_over" in _lines_of(site, second), "Ray has it")
+    assert site.server.job(second)["attempts"] == 0  # It waits for its turn.
+    site.nodes.kill_that_of(process)
+    for job_id, before in ((second, 0), (first, 2)):
+        assert not site.work.processes(job_id, 2, before)[0].environ().get(VISIBLE)
+    for job_id in (first, second, other):
+        site.work.cancel(job_id)
 
 
 def test_no_secret_is_in_what_ray_writes(site: Site):

@@ -36,6 +36,7 @@ class StandIn:
         self.starts = 0
         self.questions = 0
         self.is_away = False
+        self.gpu_bytes = 0
 
     def start(self, _settings, _stopping) -> "StandIn":
         self.starts += 1
@@ -49,7 +50,10 @@ class StandIn:
         self.held = [one for one in self.held if one not in withdraw]
         self.held += [one["id"] for one in hand_over]
         has = {"nodes": 2, "cpus": 2.0, "gpus": 1.0, "memory_bytes": 1 << 34}
-        return Cluster(frozenset(self.held), **has, largest_bytes=1 << 33)
+        lately = {one["id"]: one["gpus"] for one in self.asked_for}
+        with_gpu = {one for one, gpus in lately.items() if gpus}
+        has |= {"largest_bytes": 1 << 33, "gpu_bytes": self.gpu_bytes}
+        return Cluster(frozenset(self.held), frozenset(with_gpu.intersection(self.held)), **has)
 
     def close(self) -> None: ...
 
@@ -146,6 +150,36 @@ def test_what_a_job_may_have_is_told(work: Work, ray: StandIn, step):
     step()
     told = [(one["cpus"], one["memory_bytes"]) for one in ray.asked_for]
     assert told == [(1.0, 100_000_000), (1.0, work.server.settings.job_memory_bytes)]
+
+
+@pytest.mark.parametrize(("gpu_bytes", "gpus"), [(1 << 20, 1), ((1 << 20) - 1, 0), (0, 0)])
+def test_a_graphics_processor_is_asked_for_where_a_node_has_one(
+    work: Work, ray: StandIn, step, gpu_bytes, gpus
+):
+    """And has the memory, too: no other one would ever be a place for the job."""
+    ray.gpu_bytes = gpu_bytes
+    wants = work.add("succeed", memory=1 << 20, use_gpu=True)
+    others = [work.add("succeed", use_gpu=False), work.add("succeed")]
+    step()
+    assert [(one["id"], one["gpus"]) for one in ray.asked_for] == [
+        (wants, gpus),
+        *((one, 0) for one in others),
+    ]
+
+
+def test_a_job_does_without_once_the_last_graphics_processor_is_lost(
+    work: Work, ray: StandIn, step
+):
+    ray.gpu_bytes = 1 << 40
+    waits, runs = [work.add("succeed", use_gpu=True) for _ in range(2)]
+    step()
+    claim(work, runs)
+    ray.gpu_bytes = 0
+    for _ in range(4):
+        step()
+    asked = [(one["id"], one["gpus"]) for one in ray.asked_for]
+    assert asked == [(waits, 1), (runs, 1), (waits, 0)]
+    assert sorted(ray.held) == sorted([waits, runs])
 
 
 def test_a_job_that_runs_or_waits_for_later_is_not_handed_over(work: Work, ray: StandIn, step):
@@ -270,7 +304,9 @@ class TestLink:
         started = linked("answer")
         assert started.ask().job_ids == frozenset()
         assert started.ask([{"id": "a"}, {"id": "b"}]).job_ids == {"a", "b"}
-        assert started.ask(withdraw=["a"]) == Cluster(frozenset({"b"}), 4, 4.0, 0.0, 4096, 1024)
+        assert started.ask(withdraw=["a"]) == Cluster(
+            frozenset({"b"}), frozenset(), 4, 4.0, 0.0, 4096, 1024, 0
+        )
 
     @pytest.mark.parametrize("does", ["end", "talk"])
     def test_a_process_that_ends_or_never_comes_to_an_end(self, linked, does):

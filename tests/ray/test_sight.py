@@ -25,7 +25,7 @@ from projects_api.jobs.ray.dispatcher import Dispatcher
 from projects_api.jobs.ray.link import Cluster
 from projects_api.settings import Settings
 dispatcher = Dispatcher(Settings(_env_file=None))
-dispatcher._note(Cluster(frozenset(), 3, 12.0, 2.0, 96, 32))
+dispatcher._note(Cluster(frozenset(), frozenset(), 3, 12.0, 2.0, 96, 32, 32))
 if sys.argv[1] == "away":
     dispatcher._let_go()
 print("done", flush=True)

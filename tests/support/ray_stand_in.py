@@ -17,7 +17,8 @@ if __name__ == "__main__":
         asked = json.loads(line)
         held = [one for one in held if one not in asked["withdraw"]]
         held += [one["id"] for one in asked["hand_over"]]
-        has = {"nodes": 4, "cpus": 4.0, "gpus": 0.0, "memory_bytes": 4096, "largest_bytes": 1024}
-        answer = {"job_ids": held, **has}
+        bytes_of = {"memory_bytes": 4096, "largest_bytes": 1024, "gpu_bytes": 0}
+        has = {"nodes": 4, "cpus": 4.0, "gpus": 0.0, **bytes_of}
+        answer = {"job_ids": held, "gpu_job_ids": [], **has}
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()

@@ -5,16 +5,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType
+from types import FrameType, MappingProxyType
 from typing import Any
 
 import joblib
 import numpy as np
 from flaml.automl.task.task import Task as FlamlTask
+from lightgbm.basic import LightGBMError
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
+from xgboost.core import XGBoostError
 
+from projects_api.engines.flaml.devices import Device
 from projects_api.engines.interface import STOP_SIGNAL
 
 _CELLS_PER_THREAD = 500_000
@@ -48,8 +51,9 @@ def fit(
     seed: int,
     seconds: float,
     most_threads: int | None = None,
+    device: Device = MappingProxyType({}),
 ) -> Any:
-    """Fit a model with settings as FLAML writes them.
+    """Fit a model with settings as FLAML writes them, on a `device` where a booster has one.
 
     Boosters whose time is over keep the trees that they have; all others raise `OutOfTime`. Fits
     large tables with all cores that the process may use; on small ones threads only wait for each
@@ -61,18 +65,36 @@ def fit(
     settings = {**config, "n_jobs": threads, "random_state": seed}
     if learner == "lgbm":
         settings |= {"deterministic": True, "force_row_wise": True}
-    wrapper = learner_class(task=task, **settings)
     if learner in _BOOSTERS:
-        wrapper.fit(values, target, budget=max(seconds, _LEAST_SECONDS), sample_weight=weights)
-        model = wrapper.model
-        if learner != "lgbm":
-            model.set_params(callbacks=None)
-            model.get_booster().set_param({"nthread": 1})
-        return model.set_params(n_jobs=1)
+        clock = Clock(seconds)
+        for chosen in [device, {}] if device else [{}]:
+            wrapper = learner_class(task=task, **settings, **chosen)
+            budget = max(clock.left(), _LEAST_SECONDS)
+            try:
+                wrapper.fit(values, target, budget=budget, sample_weight=weights)
+                break
+            except (LightGBMError, XGBoostError):
+                # Its memory may be too small, or its bins too few: that is no fault of the data.
+                if not chosen:
+                    raise
+        return _at_rest(learner, wrapper.model, chosen)
+    wrapper = learner_class(task=task, **settings)
     if seconds <= 0:
         raise OutOfTime
     with time_limit(seconds):
         return _fit_plain(learner, wrapper, values, target, weights)
+
+
+def _at_rest(learner: str, model: Any, device: Device) -> Any:
+    """Make a booster one that predicts with one thread of a processor, wherever it has learnt."""
+    if learner != "lgbm":
+        model.set_params(callbacks=None)
+        model.get_booster().set_param({"nthread": 1, **dict.fromkeys(device, "cpu")})
+        return model.set_params(n_jobs=1, **dict.fromkeys(device))
+    for name in device:  # Whoever loads the model takes no setting that processors do not need.
+        delattr(model, name)
+        del model._other_params[name]  # noqa: SLF001 - the library keeps it there, too
+    return model.set_params(n_jobs=1)
 
 
 def measure_threads(task: FlamlTask, values: np.ndarray, target: np.ndarray, seed: int) -> int:

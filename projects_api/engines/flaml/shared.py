@@ -3,9 +3,9 @@
 import logging
 import pickle
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 import sklearn
 from threadpoolctl import threadpool_limits
 
+from projects_api.engines.flaml.devices import Device
 from projects_api.engines.training_data import TrainingData
 
 
@@ -22,7 +23,8 @@ class Shared:
     """The rows, how models are measured, and the folder for their files.
 
     `kind` is FLAML's name of the problem. `threads` bounds those of a booster; a process has as
-    many as it may use processors where that is None.
+    many as it may use processors where that is None. `devices` are the settings by which learners
+    use a graphics processor.
     """
 
     data: TrainingData
@@ -32,6 +34,7 @@ class Shared:
     signature: dict[str, Any]
     seed: int
     threads: int | None = None
+    devices: Mapping[str, Device] = field(default_factory=dict)
 
     def write(self, path: Path) -> None:
         """Write all of it to a file, of which `mapped` reads only what is needed."""

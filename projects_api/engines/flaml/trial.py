@@ -94,6 +94,7 @@ def _fit(shared: Shared, learner: str, config: Config, fold: Fold | None, second
         seed=shared.seed,
         seconds=seconds,
         most_threads=shared.threads,
+        device=shared.devices.get(learner, {}),
     )
 
 

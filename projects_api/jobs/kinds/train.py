@@ -59,8 +59,6 @@ def run(job: RunningJob) -> None:
     finally:
         job.artifacts.release(lease)
     job.report(PREPARED_PERCENT)
-    if job.arguments.get("use_gpu") and not engines.capabilities()["use_gpu"]:
-        job.log("There is no graphics processor for the training here. It does without.")
     task = Task(
         table=table,
         names=version["dialect"].get("names"),

@@ -18,7 +18,8 @@ import ray
 from projects_api.jobs.ray.node import JobActor
 
 NAMESPACE = "projects-api"
-PREFIX = "job-"
+PREFIX, GPU_PREFIX = "job-", "gpu-job-"
+"""Of names; the second of those that have a place only where there is a graphics processor."""
 
 
 def main() -> None:
@@ -38,17 +39,18 @@ def main() -> None:
             _hand_over(job, cluster)
         for job_id in question["withdraw"]:
             _withdraw(job_id)
-        answers.write(json.dumps(_present_state()) + "\n")
+        answers.write(json.dumps(_present_state(cluster["settings"]["ray_job_cpus"])) + "\n")
 
 
 def _hand_over(job: Mapping[str, Any], cluster: Mapping[str, Any]) -> None:
     """Have a job done as soon as there is a place for it; nothing where that was asked before."""
     options = {
-        "name": PREFIX + job["id"],
+        "name": (GPU_PREFIX if job["gpus"] else PREFIX) + job["id"],
         "get_if_exists": True,
         "lifetime": "detached",
         "max_restarts": 0,
         "num_cpus": job["cpus"],
+        "num_gpus": job["gpus"],
         "memory": job["memory_bytes"],
     }
     # As arguments, the secrets stand neither in names nor in environments, which Ray shows.
@@ -58,21 +60,34 @@ def _hand_over(job: Mapping[str, Any], cluster: Mapping[str, Any]) -> None:
 
 
 def _withdraw(job_id: str) -> None:
-    with suppress(ValueError):  # It has ended meanwhile.
-        ray.kill(ray.get_actor(PREFIX + job_id))
+    for prefix in (PREFIX, GPU_PREFIX):
+        with suppress(ValueError):  # It has the other one, or has ended meanwhile.
+            ray.kill(ray.get_actor(prefix + job_id))
 
 
-def _present_state() -> dict[str, Any]:
+def _present_state(cpus: float) -> dict[str, Any]:
     nodes = [one["Resources"] for one in ray.nodes() if one["Alive"]]
     names = ray.util.list_named_actors()
     return {
-        "job_ids": [name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX)],
+        "job_ids": _ids(names, PREFIX) + _ids(names, GPU_PREFIX),
+        "gpu_job_ids": _ids(names, GPU_PREFIX),
         "nodes": len(nodes),
         "cpus": sum(node.get("CPU", 0) for node in nodes),
         "gpus": sum(node.get("GPU", 0) for node in nodes),
         "memory_bytes": int(sum(node.get("memory", 0) for node in nodes)),
-        "largest_bytes": int(max((node.get("memory", 0) for node in nodes), default=0)),
+        "largest_bytes": _largest(nodes),
+        "gpu_bytes": _largest(
+            [one for one in nodes if one.get("GPU", 0) >= 1 and one.get("CPU", 0) >= cpus]
+        ),
     }
+
+
+def _ids(names: list[str], prefix: str) -> list[str]:
+    return [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
+
+
+def _largest(nodes: list[dict[str, float]]) -> int:
+    return int(max((node.get("memory", 0) for node in nodes), default=0))
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from projects_api.settings import Settings
 
 AT_ONCE = 100
 """Jobs that are handed over, and taken back, in one step: no more than a pipe holds."""
-NOTHING = Cluster(frozenset(), nodes=0, cpus=0, gpus=0, memory_bytes=0, largest_bytes=0)
+NOTHING = Cluster(frozenset(), frozenset(), 0, 0, 0, 0, 0, 0)
 """What there is of a Ray that does not answer."""
 _log = structlog.get_logger()
 
@@ -109,14 +109,30 @@ class Dispatcher:
         self._seen_at_work = (self._seen_at_work | at_work) & held
         silent = {one for one in self._seen_at_work if found[one] is Standing.SILENT}
         self._seen_at_work -= silent
-        return silent | {job_id for job_id in held if found[job_id] is Standing.OVER}
+        return (
+            silent
+            | self._find_without_gpu(found)
+            | {job_id for job_id in held if found[job_id] is Standing.OVER}
+        )
+
+    def _find_without_gpu(self, found: Mapping[str, Standing]) -> set[str]:
+        """Find jobs that would wait for ever, for the last graphics processor went with its node.
+
+        They are handed over again, to do without.
+        """
+        assert self._cluster
+        waits = {job_id for job_id in self._cluster.gpu_job_ids if found[job_id] is Standing.WAITS}
+        return set() if self._cluster.gpu_bytes else waits
 
     def _needs(self, job: dict[str, Any]) -> dict[str, Any]:
+        assert self._cluster
         limits = (job["max_memory_bytes"], self._settings.job_memory_bytes)
+        memory_bytes = min(limit for limit in limits if limit)
         return {
             "id": job["id"],
             "cpus": self._settings.ray_job_cpus,
-            "memory_bytes": min(limit for limit in limits if limit),
+            "memory_bytes": memory_bytes,
+            "gpus": int(job["use_gpu"] and memory_bytes <= self._cluster.gpu_bytes),
         }
 
     def _tell_too_large(self, jobs: list[dict[str, Any]]) -> None:

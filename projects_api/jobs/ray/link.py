@@ -39,15 +39,19 @@ class RayAway(Exception):
 class Cluster:
     """What Ray has: the jobs that are its own now, and nodes.
 
-    `memory_bytes` is the memory of all nodes, `largest_bytes` that of the largest.
+    `gpu_job_ids` are those of them that have a place only where there is a graphics processor.
+    `memory_bytes` is the memory of all nodes, `largest_bytes` that of the largest, and `gpu_bytes`
+    that of the largest which has a graphics processor and room for a job beside it; else 0.
     """
 
     job_ids: frozenset[str]
+    gpu_job_ids: frozenset[str]
     nodes: int
     cpus: float
     gpus: float
     memory_bytes: int
     largest_bytes: int
+    gpu_bytes: int
 
 
 class Link:
@@ -77,7 +81,8 @@ class Link:
         self._send({"hand_over": [*hand_over], "withdraw": [*withdraw]})
         answer = json.loads(self._receive())
         self._seconds = ANSWER_SECONDS
-        return Cluster(**{**answer, "job_ids": frozenset(answer["job_ids"])})
+        ids = {name: frozenset(answer[name]) for name in ("job_ids", "gpu_job_ids")}
+        return Cluster(**{**answer, **ids})
 
     def close(self) -> None:
         """End it. What Ray has of jobs goes on."""
