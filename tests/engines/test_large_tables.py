@@ -122,7 +122,7 @@ def test_settings_are_cut_to_what_there_is_time_for(monkeypatch, count, tried):
     monkeypatch.setattr(trial, "Clock", clockwork.of)
     fold = SimpleNamespace(fitted_values=None, fitted=slice(None))
     data = SimpleNamespace(target=np.empty(0), weights=None, folds=[fold])
-    shared = SimpleNamespace(data=data, kind="binary", seed=1, threads=1)
+    shared = SimpleNamespace(data=data, kind="binary", seed=1, threads=1, devices={})
     proposal = {"n_estimators": count, "learning_rate": 0.01}
     moved = trial.measure(shared, "lgbm", proposal, 100.0)
     assert seen == [100.0, 10.0]

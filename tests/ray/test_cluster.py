@@ -128,7 +128,7 @@ def test_who_asks_for_a_graphics_processor_is_where_one_is_and_does_without_once
     assert process.environ()[VISIBLE] == "0"
     other = site.work.add("wait")
     assert not site.work.processes(other, 2)[0].environ().get(VISIBLE)
-    wait_until(lambda: "job_handed_over" in _lines_of(site, second), "Ray has it")
+    wait_until(lambda: site.count_handed_over(second), "Ray has it")
     assert site.server.job(second)["attempts"] == 0  # It waits for its turn.
     site.nodes.kill_that_of(process)
     for job_id, before in ((second, 0), (first, 2)):
