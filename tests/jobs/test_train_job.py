@@ -10,7 +10,7 @@ import pytest
 
 from projects_api import engines
 from projects_api.engines import Task, TrainingConfig, TrainingRefused
-from projects_api.jobs.kinds import train
+from projects_api.jobs import training
 from projects_api.jobs.running_job import JobLost
 from projects_api.models import experiment
 
@@ -67,7 +67,7 @@ def outcomes(job, tmp_path, monkeypatch):
         monkeypatch.setattr(engines, "train", stand_in)
         runs = [{"engine": engine, "status": "queued", "message": None} for engine in stand_ins]
         task = Task(tmp_path / "table", "y", "regression", TrainingConfig())
-        return [run for run, _ in train._Training(job, task, runs).run(mode)]
+        return [run for run, _ in training.Training(job, task, runs).run(mode)]
 
     return outcomes
 
@@ -88,10 +88,10 @@ def lost(_progress):
 def test_a_fault_of_one_engine_does_not_spoil_the_others(server, job, outcomes, capfd, mode):
     first, second = outcomes(mode, h2o=broken, flaml=refused)
     assert (first["engine"], first["status"], first["message"]) == (
-        *("h2o", "failed", train.UNEXPECTED),
+        *("h2o", "failed", training.UNEXPECTED),
     )
     assert (second["engine"], second["message"]) == ("flaml", "there is nothing to learn")
-    assert f"h2o: {train.UNEXPECTED}" in job.lines
+    assert f"h2o: {training.UNEXPECTED}" in job.lines
     assert "the disk is on fire" in capfd.readouterr().err
     with server.services.database.transaction(writing=False) as connection:
         kept = experiment.find_engine_runs(connection, job.entity_id)
@@ -155,4 +155,4 @@ def test_progress_never_goes_back(job, outcomes):
 
     outcomes("single", flaml=moody, h2o=moody)
     assert job.percents == sorted(job.percents)
-    assert max(job.percents) < train.TRAINED_PERCENT
+    assert max(job.percents) < training.TRAINED_PERCENT
