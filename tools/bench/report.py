@@ -16,6 +16,7 @@ from tools.bench.servers import OURS, PEERS, ROOT
 
 Results = dict[str, Any]
 READS = ("get", "list_10", "list_50", "search", "timeline")
+WRITES = ("update", "member_add", "create")
 FILES = ("upload", "export")
 PLOTTED = ("get", "list_50", "search", "timeline", "update", "create")
 TITLES = {peer.name: peer.title for peer in PEERS}
@@ -57,9 +58,14 @@ BARS = [
     Bar("sqlite", "create", "fastapi", 2),
     Bar("sqlite", "update", "fastapi", 2),
     *(Bar("sqlite", read, peer, 10) for peer in ("connexion", "connexion-core") for read in READS),
-    *(Bar("sqlite", read, "floor", 0.4) for read in ("get", "list_50")),
+    *(
+        Bar(database, name, "litestar", 1.15)
+        for database in DATABASES
+        for name in (*READS, *WRITES, *FILES)
+    ),
+    *(Bar(database, read, "floor", 0.7) for database in DATABASES for read in ("get", "list_10")),
     *(Bar("sqlite", read, "fastapi", 0.5, "p99_milliseconds") for read in ("get", "list_50")),
-    *(Bar("sqlite", name, "floor", 0.5) for name in FILES),
+    *(Bar("sqlite", name, "floor", 0.8) for name in FILES),
     *(Bar("postgresql", read, "fastapi", 2.5) for read in ("get", "list_10", "list_50")),
     *(Bar("postgresql", read, "fastapi", 0.5, "p99_milliseconds") for read in ("get", "list_50")),
 ]
