@@ -45,6 +45,9 @@ _DAYS = (
 )
 _FIRST = 100
 _NOON = 12
+_SECOND = timedelta(seconds=1)
+_LAST_MINUTE = (23, 59)
+"""Of a day in UTC: leap seconds end it (ITU-R TF.460-6)."""
 _LARGEST_OFFSET = timedelta(hours=14)
 
 
@@ -83,7 +86,10 @@ def find_format(texts: Iterable[str]) -> str | None:
 
 
 def parse(text: str, written: str) -> datetime:
-    """Read a text of a format as a moment in UTC, without saying so. Raises ValueError."""
+    """Read a text of a format as a moment in UTC, without saying so. Raises ValueError.
+
+    As in tables, 24:00 is the begin of the next day; a leap second is the second after it.
+    """
     found = _PATTERNS[written].fullmatch(text.strip())
     if found is None:
         raise ValueError(text)
@@ -91,11 +97,27 @@ def parse(text: str, written: str) -> datetime:
     year, day = int(parts.get("year") or 1970), int(parts.get("day") or 1)
     name = parts.get("name")
     month = _month(name) if name else int(parts.get("month") or 1)
+    later = timedelta() if written == TIME else _carry(parts)
     moment = datetime.combine(date(year, month, day), _time(parts), tzinfo=_zone(parts))
     try:
-        return moment.astimezone(UTC).replace(tzinfo=None)
+        utc = moment.astimezone(UTC).replace(tzinfo=None)
+        if later == _SECOND and (utc.hour, utc.minute) != _LAST_MINUTE:
+            raise ValueError(text)
+        return utc + later
     except OverflowError as reason:
         raise ValueError(text) from reason
+
+
+def _carry(parts: dict[str, str | None]) -> timedelta:
+    """Take out what goes beyond a clock, and return it: the 24:00 of a day, or a leap second."""
+    rest = (parts["minute"], parts["second"] or "00", (parts["fraction"] or "").strip("0"))
+    if parts["hour"] == "24" and rest == ("00", "00", "") and not parts["half"]:
+        parts["hour"] = "0"
+        return timedelta(days=1)
+    if parts["second"] == "60":
+        parts["second"] = "59"
+        return _SECOND
+    return timedelta()
 
 
 def parse_time(text: str) -> time:

@@ -43,6 +43,9 @@ SQLModel.metadata.naming_convention = NAMING_CONVENTION
 metadata = SQLModel.metadata
 
 _WIDTH = len("2026-01-01 00:00:00.000001+00")
+_FIRST_MOMENT = "0001-01-01T00:00:00Z"
+_SECONDS = slice(17, 19)
+"""Where RFC 3339 has them."""
 
 ALL_ROWS = 2**31 - 1
 """A limit that is none."""
@@ -187,13 +190,19 @@ def to_text(moment: datetime) -> str:
 def in_utc(text: str) -> str:
     """Write a moment of any RFC 3339 form as `to_text` does.
 
-    What has no year in UTC, by its offset, becomes the first or the last moment that has.
+    A leap second is the second after it, for clocks do not count it. What has no year in UTC, by
+    its offset, becomes the first or the last moment that has, and so does the year 0.
     """
-    moment = datetime.fromisoformat(text.upper())
+    text = text.upper()
+    if text.startswith("0000"):
+        return _FIRST_MOMENT
+    is_leap = text[_SECONDS] == "60"
+    later = timedelta(seconds=1 if is_leap else 0)
+    moment = datetime.fromisoformat(f"{text[:17]}59{text[19:]}" if is_leap else text)
     try:
-        return to_text(moment)
+        return to_text(moment + later)
     except OverflowError:
-        return "0001-01-01T00:00:00Z" if moment.year == 1 else "9999-12-31T23:59:59Z"
+        return _FIRST_MOMENT if moment.year == 1 else "9999-12-31T23:59:59Z"
 
 
 def present() -> datetime:

@@ -83,8 +83,9 @@ def fits(text: str, kind: str) -> str:
         return f"(NOT contains({text}, '.') AND {_is_double(_with_point(text))})"
     if kind == "BOOLEAN":
         return f"(lower({text}) IN ('true', 'false'))"
-    # A zone may move a moment out of the years that a date has.
-    within = f"{value} BETWEEN {ALL_TIME}" if kind == "TIMESTAMPTZ" else f"{value} IS NOT NULL"
+    # A zone may move a moment out of the years that a date has, and so does 24:00.
+    moves = SQL_TYPES.get(kind, kind) in {"TIMESTAMP", "TIMESTAMPTZ"}
+    within = f"{value} BETWEEN {ALL_TIME}" if moves else f"{value} IS NOT NULL"
     return (
         f"(CASE WHEN {again} THEN strpos({text}, '-') = 5 AND NOT contains({text}, '(') ELSE "
         f"regexp_full_match({text}, '{MOMENTS[kind]}') AND NOT starts_with({text}, '0000') "

@@ -9,7 +9,6 @@ import os
 import re
 import tempfile
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -29,6 +28,7 @@ from schemathesis.transport.serialization import Binary
 
 from projects_api.archive.reader import verify_archive
 from projects_api.contract.checker import Checker
+from projects_api.models.base import in_utc
 from projects_api.openapi import contract
 from tests.archives import empty_export
 
@@ -423,7 +423,7 @@ def with_an_end_to_come(context, form):
     if not isinstance(body, dict) or not isinstance(body.get("expires_at"), str):
         return form
     try:
-        datetime.fromisoformat(body["expires_at"].upper())
+        in_utc(body["expires_at"])
     except ValueError:
         return form
     return _rebuilt(form, {**body, "expires_at": "2090-01-01T00:00:00Z"})

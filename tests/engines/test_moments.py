@@ -1,8 +1,9 @@
 """Texts that are moments: found by what is in a column, and read as pandas reads them."""
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -15,6 +16,7 @@ from projects_api.contract.checker import parse_yaml
 from projects_api.engines import Task, TrainingConfig, moments, prediction
 from projects_api.engines.columns import read_column
 from projects_api.engines.inputs import InputRefused, check_rows
+from projects_api.tables.types import DAYS_TOO, fits
 
 DAYS = pd.date_range("2024-01-01", periods=60, freq="31h")
 # The format that is told, and how pandas writes and reads it.
@@ -90,6 +92,12 @@ def test_days_far_from_now_are_dates():
         ["13/04/24", "14/04/24"],
         ["2024-01-01 10:00", "2024-01-01 10:00Z"],
         ["24:00", "10:00"],
+        ["23:59:60", "10:00:00"],
+        ["2024-01-01 24:01", "2024-01-01 10:00"],
+        ["2024-01-01 24:00:00.5", "2024-01-01 10:00:00.5"],
+        ["2024-01-01 24:00 PM", "2024-01-01 10:00 PM"],
+        ["2024-01-01 12:00:60", "2024-01-01 10:00:00"],
+        ["9999-12-31 24:00", "2024-01-01 10:00"],
         ["13:00 PM", "1:00 PM"],
         ["1 Foo 2024", "2 Foo 2024"],
         ["\u0662\u0660\u0662\u0664-01-01", "2024-01-01"],
@@ -132,6 +140,38 @@ def field(**more):
 )
 def test_every_spelling_of_a_moment_is_the_same(text):
     assert check_rows(field(format="%d/%m/%Y"), [{"d": text}]) == [{"d": "2024-01-13T14:30:00"}]
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        *(("2016-12-31 24:00:00", 0), ("31/12/2016 24:00", 0), ("2016-12-31T24:00:00.000Z", 0)),
+        *(("2017-01-01 02:00+02:00", 0), ("2016-12-31 24:00+00:00", 0)),
+        *(("2016-12-31T23:59:60Z", 0), ("2017-01-01 05:29:60+05:30", 0)),
+        *(("2016-12-31 23:59:60.25", 0.25), ("31/12/2016 23:59:60", 0)),
+    ],
+)
+def test_the_end_of_a_day_is_the_begin_of_the_next(text, right):
+    moment = datetime(2017, 1, 1) + timedelta(seconds=right)  # noqa: DTZ001 - as rows have it
+    rows = check_rows(field(format="%d/%m/%Y"), [{"d": text}])
+    assert rows == [{"d": moment.isoformat()}]
+    other = "2016-12-30 10:00" if "-" in text[:5] else "30/12/2016"
+    zone = "Z" if text[-1] == "Z" or "+" in text else ""
+    column = read_column("d", pa.chunked_array([[text, other + zone]]))
+    assert (column.kind, column.cells[0]) == ("date", moment.replace(tzinfo=UTC).timestamp())
+
+
+def test_a_model_takes_the_end_of_a_day_as_its_table_does(tmp_path):
+    """The moments of a CSV are DuckDB's, those of rows are ours."""
+    texts = ["2016-12-31 24:00:00", "2016-12-31T24:00", "2016-12-31 24:00:00.000"]
+    with duckdb.connect() as connection:
+        for text in texts:
+            assert connection.execute(f"SELECT {fits(repr(text), 'TIMESTAMP')}").fetchone()[0]
+            (stored,) = connection.execute("SELECT CAST(? AS TIMESTAMP)", [text]).fetchone()
+            assert check_rows(field(), [{"d": text}]) == [{"d": stored.isoformat()}]
+        last = "9999-12-31 24:00"
+        for kind in ("TIMESTAMP", DAYS_TOO, "TIMESTAMP_NS"):
+            assert not connection.execute(f"SELECT {fits(repr(last), kind)}").fetchone()[0]
 
 
 @pytest.mark.parametrize(

@@ -213,6 +213,10 @@ class TestListAllAuditEntries:
         assert found(since=second.replace("Z", "+00:00")) == every[1:]
         assert found(since="0001-01-01T00:00:00+14:00") == every
         assert found(since="9999-12-31T23:59:59-14:00") == []
+        # All that RFC 3339 calls a moment: leap seconds, and the year before the first.
+        assert found(since="2016-12-31T23:59:60Z") == every
+        assert found(since="9999-12-31T23:59:60Z") == []
+        assert found(since="0000-01-01T00:00:00Z") == every
         page = operator.get(
             "/api/admin/audit", params={"project_id": project_id, "limit": 1, "offset": 1}
         ).json()

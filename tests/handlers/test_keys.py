@@ -135,6 +135,9 @@ class TestCreateKey:
             "9999-12-31T23:59:59-14:00",
             "0001-01-01T00:00:00+14:00",
             "2500-01-01T00:00:00Z",
+            "2016-12-31T23:59:60Z",
+            "9999-12-31T23:59:60Z",
+            "0000-01-01T00:00:00Z",
         ],
     )
     def test_an_end_that_is_none(self, owner, moment):
@@ -153,6 +156,14 @@ class TestCreateKey:
     def test_an_end_of_another_time_zone(self, owner):
         answer = make(owner, expires_at="2090-01-01T01:00:00+01:00")
         assert answer.json()["key"]["expires_at"] == "2090-01-01T00:00:00Z"
+
+    @pytest.mark.parametrize(
+        "moment", ["2030-12-31T23:59:60Z", "2031-01-01T05:29:60+05:30", "2030-12-31t23:59:60.0z"]
+    )
+    def test_a_leap_second_is_the_second_after_it(self, owner, moment):
+        answer = make(owner, expires_at=moment)
+        assert answer.status_code == 201, answer.text
+        assert answer.json()["key"]["expires_at"] == "2031-01-01T00:00:00Z"
 
     def test_as_many_as_may_be_also_where_requests_come_together(self, owner, monkeypatch, problem):
         monkeypatch.setattr(api_key, "MAX_LIVE", 5)

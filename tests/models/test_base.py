@@ -6,12 +6,17 @@ import uuid
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from sqlalchemy import Column, MetaData, Table, select
 
-from projects_api.models.base import Identifier, Timestamp, fold, new_id, now, to_text
+from projects_api.contract.checker import Checker
+from projects_api.models.base import Identifier, Timestamp, fold, in_utc, new_id, now, to_text
 
+A_MOMENT = {"type": "string", "format": "date-time"}
+WRITTEN = (
+    r"(0000|0001|2016|9999)-12-31[Tt](23:59|05:29|00:59):60(\.[0-9]{1,9})?([Zz]|[+-]0[0-5]:[03]0)"
+)
 MOMENTS = [
     "0001-01-01T00:00:00Z",
     "1969-12-31T23:59:59.999999Z",
@@ -96,6 +101,15 @@ class TestTimestamp:
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z", text)
         # Moments that a clock shows twice are equal to none in another zone.
         assert datetime.fromisoformat(text) == moment.astimezone(UTC)
+
+    @given(st.from_regex(WRITTEN, fullmatch=True))
+    def test_whatever_the_contract_takes_for_a_moment_is_read(self, text):
+        assume(Checker(A_MOMENT).accepts(text))
+        # The columns take it; leap seconds and the year 0 have no moment there.
+        read = in_utc(text)
+        assert read == to_text(datetime.fromisoformat(read))
+        if text[17:19] != "60" and not text.startswith(("0000", "0001", "9999")):
+            assert read == to_text(datetime.fromisoformat(text.upper()))
 
     def test_the_clock_tells_now(self):
         before = datetime.now(timezone(timedelta(hours=9)))
