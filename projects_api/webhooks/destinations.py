@@ -8,7 +8,7 @@ stands for something else a moment later changes nothing.
 import asyncio
 import socket
 from concurrent.futures import Future, ThreadPoolExecutor
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
 LOOKUP_SECONDS = 5.0
@@ -16,8 +16,24 @@ LOOKUPS_AT_ONCE = 8
 MAX_TOLD = 253
 """Letters of a host that are repeated: no name that there is has more (RFC 1035)."""
 _PORTS = {"http": 80, "https": 443}
-_TRANSLATED = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"), IPv6Network("::/96"))
-"""Where an IPv4 address stands in the last bits, or may."""
+_UNICAST = IPv6Network("2000::/3")
+"""All of IPv6 that is given to anybody (RFC 4291, 2.4): what is outside is local, or nobody's."""
+_SPECIAL = tuple(
+    map(
+        ip_network,
+        (
+            *("192.0.0.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24"),
+            *("192.175.48.0/24", "2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48"),
+            "3fff::/20",
+        ),
+    )
+)
+"""Of protocols, relays and examples, by the registries of IANA for special purposes.
+
+Here beside what Python knows, for that differs from version to version.
+"""
+_ISATAP = {0x0000_5EFE, 0x0200_5EFE}
+"""What stands before an IPv4 address in an interface's id (RFC 5214, 6.1), behind any prefix."""
 
 
 class AddressRefused(Exception):
@@ -100,7 +116,8 @@ def _unknown(host: str) -> AddressRefused:
 def is_public(text: str) -> bool:
     """Return whether an address is one of the public internet, and of one machine.
 
-    One of IPv6 that an IPv4 address stands in is none: where it leads depends on the network.
+    One of IPv6 that an IPv4 address stands in, by its form, is none: where it leads depends on the
+    network.
     """
     try:
         address = ip_address(text)
@@ -108,9 +125,10 @@ def is_public(text: str) -> bool:
         return False
     if not address.is_global or address.is_multicast or address.is_reserved:
         return False
-    return isinstance(address, IPv4Address) or not _holds_another(address)
+    if any(address in network for network in _SPECIAL):
+        return False
+    return isinstance(address, IPv4Address) or _is_unicast(address)
 
 
-def _holds_another(address: IPv6Address) -> bool:
-    mapped = address.ipv4_mapped or address.sixtofour or address.teredo
-    return mapped is not None or any(address in network for network in _TRANSLATED)
+def _is_unicast(address: IPv6Address) -> bool:
+    return address in _UNICAST and int(address) >> 32 & 0xFFFF_FFFF not in _ISATAP
