@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from urllib.parse import parse_qs, urlsplit
 
 from pydantic import Field, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, NoDecode, SettingsConfigDict
 
 PREFIX = "PROJECTS_API_"
 MOST_DAYS = 36_500
@@ -230,8 +230,9 @@ class Settings(BaseSettings):
             raise ValueError("set both PROJECTS_API_TLS_CERTIFICATE and PROJECTS_API_TLS_KEY")
         if bool(self.oidc_issuer) != bool(self.oidc_audience):
             raise ValueError("set both PROJECTS_API_OIDC_ISSUER and PROJECTS_API_OIDC_AUDIENCE")
-        if self.oidc_client_id and not self.oidc_issuer:
-            raise ValueError("PROJECTS_API_OIDC_CLIENT_ID needs PROJECTS_API_OIDC_ISSUER")
+        for name in ("oidc_client_id", "oidc_allowed_groups", "oidc_scopes_claim"):
+            if getattr(self, name) and not self.oidc_issuer:
+                raise ValueError(f"{PREFIX}{name.upper()} needs PROJECTS_API_OIDC_ISSUER")
         if self.job_engine == "ray":
             self._refuse_unreachable()
         faults = [] if self.allow_insecure else list(self._insecure())
@@ -332,6 +333,11 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def names_given() -> set[str]:
+    """Return the names in the environment and in `.env`, of settings and of all else."""
+    return {*os.environ, *map(str.upper, DotEnvSettingsSource(Settings).env_vars)}
 
 
 def unknown_names(environment: Iterable[str]) -> list[str]:

@@ -1,6 +1,5 @@
 """The doctor: whether everything that the server relies on is as it should be."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from functools import partial
@@ -29,7 +28,7 @@ from projects_api.models.stored_answer import stored_answers
 from projects_api.models.teams import effective
 from projects_api.models.trained_model import trained_models
 from projects_api.processes import confinement
-from projects_api.settings import Settings, unknown_names
+from projects_api.settings import Settings, names_given, unknown_names
 from projects_api.storage.store import ArtifactStore, ContentMissing
 
 _COUNTED = {
@@ -43,7 +42,7 @@ _LIMIT = 20
 def examine(settings: Settings, *, verify: bool = False) -> Iterator[tuple[str, list[str]]]:
     """Yield each check's name with the faults that it found; `verify` reads every content."""
     # They were read and accepted, or nobody would be here.
-    yield "settings", unknown_names(os.environ)
+    yield "settings", unknown_names(names_given())
     yield "contract and handlers agree", _attempt(partial(_check_contract, settings))
     lacks = " and ".join(confinement.missing())
     yield f"models are asked in confinement{lacks and f', which lacks {lacks} here'}", []

@@ -76,6 +76,7 @@ def serve(
     settings = settings_or_end()
     check_port(settings.host, settings.port)
     check_store(settings)
+    warn_of_unknown_settings(settings)
     with opened_database(settings) as database:
         key = create_first_user(settings, database)
     from projects_api.app.run import run
@@ -97,16 +98,30 @@ def worker(
 ) -> None:
     """Work on jobs, beside the worker that `serve` has; on any machine, and as many as you like."""
     from projects_api.app.run import run_workers
-    from projects_api.logs import set_up_logs
 
     if port is not None:
         os.environ["PROJECTS_API_WORKER_PORT"] = str(port)
     settings = settings_or_end()
     check_store(settings)
-    set_up_logs(settings.log_level, settings.log_format)
+    warn_of_unknown_settings(settings)
     with opened_database(settings) as database:
         await_schema(database)
     run_workers(settings, concurrency)
+
+
+def warn_of_unknown_settings(settings: "Settings") -> None:
+    """Set up the log, and say in it which names look like settings and are none.
+
+    They are no reason to end: others may put variables of the same prefix there.
+    """
+    import structlog
+
+    from projects_api.logs import set_up_logs
+    from projects_api.settings import names_given, unknown_names
+
+    set_up_logs(settings.log_level, settings.log_format)
+    for told in unknown_names(names_given()):
+        structlog.get_logger().warning("unknown_setting", detail=told)
 
 
 def await_schema(database: "Database") -> None:

@@ -1,12 +1,13 @@
 """Settings: where they come from, and what the server refuses to start with."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from pydantic import ValidationError
 
-from projects_api.settings import Settings
-from tests.support.processes import Deployment
+from projects_api.settings import Settings, unknown_names
+from tests.support.processes import Deployment, wait_until
 
 OUTSIDE = {"HOST": "0.0.0.0", "CORS_ORIGINS": "*"}
 PLAIN_DATABASE = {"DATABASE_URL": "postgresql://u:s3cr3t@db.example.com/p?sslmode=disable"}
@@ -110,6 +111,9 @@ class TestRefusals:
             ({"RATE_LIMIT": "sometimes"}, "RATE_LIMIT"),
             ({"FIRST_USER": "admin@localhost"}, "first_user"),
             ({"FIRST_USER": "admin"}, "first_user"),
+            ({"OIDC_ALLOWED_GROUPS": "lab"}, "OIDC_ALLOWED_GROUPS needs PROJECTS_API_OIDC_ISSUER"),
+            ({"OIDC_SCOPES_CLAIM": "may"}, "OIDC_SCOPES_CLAIM needs PROJECTS_API_OIDC_ISSUER"),
+            ({"OIDC_CLIENT_ID": "console"}, "OIDC_CLIENT_ID needs PROJECTS_API_OIDC_ISSUER"),
             ({"TLS_KEY": "k.pem"}, "TLS_CERTIFICATE"),
             ({"TLS_CERTIFICATE": "c.pem"}, "TLS_KEY"),
         ],
@@ -186,3 +190,27 @@ def test_what_is_wrong_is_a_sentence(tmp_path, variables, words, reason):
     printed = Deployment(tmp_path, prefixed).run(*words, status=1)
     assert reason in printed
     assert "Traceback" not in printed
+
+
+def test_a_misspelt_setting_is_in_the_log_with_the_right_name(local):
+    """It is no reason to end, for others may have variables of this prefix; silence would be."""
+    (local.folder / ".env").write_text("PROJECTS_API_LOG_LEVELS=debug\n")
+    wrong = {"oidc_allowed_group": "lab"}
+    told = unknown_names(["PROJECTS_API_LOG_LEVELS", "PROJECTS_API_OIDC_ALLOWED_GROUP"])
+    assert "is it PROJECTS_API_OIDC_ALLOWED_GROUPS?" in told[1]
+
+    def found(process) -> list[str]:
+        return [line["detail"] for line in process.lines("unknown_setting")]
+
+    with local.serve(**wrong) as server:
+        assert found(server) == told
+    log = local.folder / "worker.log"
+    with log.open("wb") as output:
+        variables = {f"PROJECTS_API_{name.upper()}": value for name, value in wrong.items()}
+        worker = local.fork("worker", output=output, errors=output, **variables)
+    process = replace(server, popen=worker, log=log)
+    try:
+        wait_until(lambda: process.lines("workers_started"), "the worker works")
+        assert found(process) == told
+    finally:
+        process.stop()
