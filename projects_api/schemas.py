@@ -897,6 +897,7 @@ class PredictionDrift(TypedDict):
     name: str
     kind: TrainedModelInputKind
     rows: int
+    reference_rows: int
     missing: int
     reference_missing: int
     psi: float | None

@@ -92,6 +92,8 @@ class TestDrift:
     def test_too_few_of_either_do_not_tell(self, rows, of_test):
         found = measure(LABELS, held_out(of_test, 0), 0.5, of_labels([0.1] * rows))
         assert (found["psi"], found["verdict"]) == (None, "not_enough_data")
+        # Whoever looks can tell which of the two it is, and that more answers would not help.
+        assert (found["rows"], found["reference_rows"]) == (rows, of_test)
 
     def test_without_answers_or_a_test_there_is_none(self):
         assert measure(LABELS, held_out(400, 0), 0.5, []) is None

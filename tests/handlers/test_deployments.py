@@ -642,7 +642,7 @@ class TestGetDrift:
         of_model = owner.get(f"/api/models/{kept.model_ids[0]}").json()["model"]["metrics"]
         assert found["held_out"] == {name: of_model[name] for name in found["metrics"]}
 
-    def test_predictions_beside_those_of_the_test(self, owner, deploy):
+    def test_predictions_beside_those_of_the_test(self, owner, kept, deploy):
         deployment_id = deploy()
         owner.post(path(deployment_id, "/predict"), json={"inputs": [LARGE] * 300})
         found = owner.get(path(deployment_id, "/drift")).json()["drift"]["predictions"]
@@ -650,3 +650,5 @@ class TestGetDrift:
         assert (found["name"], found["rows"], found["verdict"]) == (
             *("prediction", 300, "not_enough_data"),
         )
+        evaluation = owner.get(f"/api/models/{kept.model_ids[0]}/evaluation").json()["evaluation"]
+        assert found["reference_rows"] == evaluation["rows"] < 300

@@ -53,7 +53,8 @@ def measure(
     """Compare answers with those of the model's test on held-out rows, as drift of one feature.
 
     `threshold` is the model's own: with it labels are compared, whatever a deployment or a request
-    chose them by. `None` where nobody has kept answers, or the test.
+    chose them by. `None` where nobody has kept answers, or the test. `reference_rows` tells of how
+    many rows the test was: of fewer than answers need, no number of answers is enough.
     """
     known = None if signature is None else _known(signature, evaluation)
     if signature is None or known is None or not answers:
@@ -61,7 +62,8 @@ def measure(
     held_out = evaluation["rows"]
     enough = min(len(answers), held_out) >= drift.MINIMUM_ROWS
     values = _values(signature, threshold, answers)
-    return drift.measure_feature(NAME, known, values, enough=enough)
+    measured = drift.measure_feature(NAME, known, values, enough=enough)
+    return {**measured, "reference_rows": held_out}
 
 
 def _known(signature: Mapping[str, Any], evaluation: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -102,7 +102,8 @@ function Drift({ path }) {
           ${drift.predictions && html`
             <h3>How far the predictions have moved</h3>
             <p><${Status} status=${drift.predictions.verdict} /> ${" "}
-              PSI ${number(drift.predictions.psi)}, KS ${number(drift.predictions.ks_statistic)}, beside the model's test</p>`}
+              PSI ${number(drift.predictions.psi)}, KS ${number(drift.predictions.ks_statistic)}, beside the model's test on
+              ${" "}${count(drift.predictions.reference_rows)} rows; ${count(drift.minimum_rows)} of either are needed to judge.</p>`}
           ${drift.quality && html`<${Quality} of=${drift.quality} />`}
         `}
       <//>
