@@ -16,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 from projects_api.access.problems import Unavailable
 from projects_api.contract.problems import Unauthenticated
+from projects_api.contract.visible import cleaned
 from projects_api.database import Database
 from projects_api.models.accounts.service_account import is_address
 from projects_api.models.api_key import SCOPES, Caller
@@ -132,11 +133,11 @@ class Tokens:
                 "`email` with `email_verified`. Ask for a token with the scope `email`."
             )
         named = claims.get("name")
-        name = storable(named, MAX_NAME) if isinstance(named, str) and named.strip() else email
+        name = cleaned(storable(named, MAX_NAME)) if isinstance(named, str) else ""
         try:
-            return self._linked(subject, email, name)
+            return self._linked(subject, email, name or email)
         except IntegrityError:  # Two requests came together, and the other was first.
-            return self._linked(subject, email, name)
+            return self._linked(subject, email, name or email)
 
     def _linked(self, subject: str, email: str, name: str) -> identity.Known:
         try:

@@ -23,6 +23,7 @@ from projects_api.archive.reader import (
     shown,
 )
 from projects_api.archive.rows import insert_members, insert_project
+from projects_api.contract.visible import cleaned, fault
 from projects_api.database import Database
 from projects_api.files.content import Content
 from projects_api.files.progress import ByteProgress, Report, StageReport, tell_nobody
@@ -35,6 +36,7 @@ READ_AT_ONCE_BYTES = 4 * 1024 * 1024
 """The largest manifest that is read while its sender waits; JSON may take 20 times that much."""
 INTERRUPTED = "It had not ended when its project was exported."
 LEFT_OUT = "Documents do not come with an imported project, for they could be anybody's."
+_NAMED = ("datasets", "experiments", "models", "reports", "deployments")
 _DOCUMENTS = {"path": None, "artifact_id": None, "pdf_path": None, "pdf_artifact_id": None}
 
 
@@ -168,7 +170,7 @@ def insert_unpacked(
     make anybody a member. Return the e-mail addresses of those who are none now.
     """
     moment = now()
-    document = unpacked.document
+    document = _with_clear_names(unpacked.document)
     project = {**document["project"], "created_at": moment, "updated_at": moment}
     changed = {
         "project": {**project, "name": name or project["name"]},
@@ -183,6 +185,16 @@ def insert_unpacked(
     _add_members(connection, [], project_id, owner_id)
     emails = [one["email"] for one in document["members"]]
     return [email for email in emails if user.find_id(connection, email) != owner_id]
+
+
+def _with_clear_names(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out of names what no new one may have; what has no name then is called by its id."""
+    lists = {part: list(map(_clearly_named, document[part])) for part in _NAMED}
+    return {**document, **lists, "project": _clearly_named(document["project"])}
+
+
+def _clearly_named(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {**row, "name": cleaned(row["name"]) or row["id"]} if fault(row["name"]) else row
 
 
 def _add_members(

@@ -42,7 +42,7 @@ def check_person(*, name: str, email: str) -> None:
 
     schemas = contract()["components"]["schemas"]
     for schema, value in {"EmailAddress": email, "Name": name}.items():
-        if faults := Checker(schemas[schema]).faults(value, "body"):
+        if faults := Checker(schemas[schema], of_requests=True).faults(value, "body"):
             fault = faults[0]["message"]
             if schema == "EmailAddress" and "@" not in value[1:-1]:
                 fault = f"{value} is no e-mail address, such as alice@example.com"

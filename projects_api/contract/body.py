@@ -35,7 +35,7 @@ class Body:
     media_type: str
 
     def __init__(self, schema: Schema) -> None:
-        self.checker = Checker(schema)
+        self.checker = Checker(schema, of_requests=True)
         properties: Mapping[str, Schema] = schema["properties"]
         self.names = list(properties)
         self.defaults = Defaults.of_schema(schema)

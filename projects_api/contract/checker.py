@@ -1,5 +1,6 @@
 """Schemas of a contract, compiled to validators."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
@@ -7,9 +8,14 @@ from typing import Any
 import jsonschema_rs
 import yaml
 
+from projects_api.contract.visible import Visible
+
 Schema = Mapping[str, Any]
 
+_LOCAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?", re.ASCII | re.IGNORECASE)
+"""A moment of RFC 3339 that lacks its offset."""
 _LIMIT = 20
+_COMBINED = {"allOf", "anyOf", "oneOf", "not", "$ref"}
 _MOST_VALUES = 1000
 """Of how many values the faults are told; each fault costs as much as a thousand good values."""
 
@@ -22,14 +28,18 @@ def parse_yaml(text: bytes) -> dict[str, Any]:
 
 
 class Checker:
-    """A schema of the contract, compiled once, with its formats and patterns enforced."""
+    """A schema of the contract, compiled once, with its formats and patterns enforced.
 
-    def __init__(self, schema: Schema) -> None:
+    With `of_requests` its `x-visible` is, too.
+    """
+
+    def __init__(self, schema: Schema, *, of_requests: bool = False) -> None:
         self._validator = jsonschema_rs.Draft202012Validator(
             _as_json_schema(schema),
             validate_formats=True,
             # Linear time, whatever a caller sends to a pattern.
             pattern_options=jsonschema_rs.RegexOptions(),
+            keywords={"x-visible": Visible} if of_requests else None,
         )
         self.accepts = self._validator.is_valid
 
@@ -64,7 +74,15 @@ class Checker:
             return
         for error in errors:
             pointer = _pointer([*prefix, *(str(part) for part in error.instance_path)])
-            yield {"location": location, "pointer": pointer, "message": error.message[:1000]}
+            yield {"location": location, "pointer": pointer, "message": _message(error)}
+
+
+def _message(error: jsonschema_rs.ValidationError) -> str:
+    """Write what is wrong; the library's words do not say what moments lack most often."""
+    kind, value = error.kind, error.instance
+    if getattr(kind, "format", None) == "date-time" and _LOCAL.fullmatch(str(value)):
+        return f'"{value}" has no offset from UTC: put Z behind it, or one such as +02:00'
+    return error.message[:1000]
 
 
 def _pointer(path: Iterable[str]) -> str:
@@ -92,5 +110,16 @@ def _as_json_schema(schema: Any) -> Any:
     translated.pop("discriminator", None)
     # A property may have the name, too.
     if isinstance(translated.get("nullable"), bool) and translated.pop("nullable"):
-        return {"anyOf": [translated, {"type": "null"}]}
+        return _or_null(translated)
     return translated
+
+
+def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """Let a schema take null, so that faults of what is not null are told as they are.
+
+    Of alternatives the library says only that none holds.
+    """
+    if not isinstance(schema.get("type"), str) or "const" in schema or _COMBINED & schema.keys():
+        return {"anyOf": [schema, {"type": "null"}]}
+    values = {"enum": [*schema["enum"], None]} if "enum" in schema else {}
+    return {**schema, **values, "type": [schema["type"], "null"]}

@@ -178,11 +178,18 @@ class TestPeople:
         answer = ask(provider.token(**{**somebody, "email": somebody["sub"] + domain}))
         assert answer.status_code == (200 if enters else 401)
 
-    @pytest.mark.parametrize("named", [None, "", " ", 5])
+    @pytest.mark.parametrize("named", [None, "", " ", 5, "\u200b", "\u202e"])
     def test_who_has_no_name_is_called_by_the_address(self, server, ask, provider, somebody, named):
         user_id = ask(provider.token(**somebody, name=named)).json()["caller"]["user_id"]
         with server.services.database.transaction(writing=False) as connection:
             assert user.find(connection, user_id)["name"] == somebody["email"]
+
+    def test_a_name_that_turns_the_direction_of_text_is_cleaned(
+        self, server, ask, provider, somebody
+    ):
+        user_id = ask(provider.token(**somebody, name="Ada\u202e King")).json()["caller"]["user_id"]
+        with server.services.database.transaction(writing=False) as connection:
+            assert user.find(connection, user_id)["name"] == "Ada King"
 
     def test_who_is_deactivated_is_refused_though_the_token_is_remembered(
         self, server, ask, provider, somebody

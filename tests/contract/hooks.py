@@ -28,6 +28,7 @@ from schemathesis.transport.serialization import Binary
 
 from projects_api.archive.reader import verify_archive
 from projects_api.contract.checker import Checker
+from projects_api.contract.visible import cleaned, fault
 from projects_api.models.base import in_utc
 from projects_api.openapi import contract
 from tests.archives import empty_export
@@ -40,6 +41,7 @@ NO_ID = str(UUID(int=0))
 REPORT_KINDS = ("project", "experiment", "model", "deployment")
 START = {"operation_id": "create_experiment"}
 _ID = re.compile("[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_names = Checker(contract()["components"]["schemas"]["Name"])
 _target_columns = Checker(contract()["components"]["schemas"]["TargetColumn"])
 ABOVE_THE_LIMIT = b"number,square\n" + b"".join(b"%d,%d\n" % (n, n * n) for n in range(70_000))
 
@@ -427,6 +429,19 @@ def with_an_end_to_come(context, form):
     except ValueError:
         return form
     return _rebuilt(form, {**body, "expires_at": "2090-01-01T00:00:00Z"})
+
+
+# --- names ---
+
+
+@schemathesis.hook("map_body")
+def with_a_name_that_can_be_seen(context, form):
+    """Give names what a schema cannot ask for: letters that can be seen; what is none stays so."""
+    body = getattr(form, "body", form)
+    name = body.get("name") if isinstance(body, dict) else None
+    if not isinstance(name, str) or not _names.accepts(name) or fault(name) is None:
+        return form
+    return _rebuilt(form, {**body, "name": f"{cleaned(name)[:200]}name"})
 
 
 # --- reports ---

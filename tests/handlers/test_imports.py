@@ -97,6 +97,22 @@ class TestImportProject:
         first["members"] = second["members"] = []  # whom an import by HTTP leaves out
         assert normalised(second) == normalised(first)
 
+    def test_names_that_no_new_thing_may_have_are_cleaned(self, server, alice, full, tmp_path):
+        known = {}
+
+        def rename(document):
+            document["project"]["name"] = "Fis\u202eh"
+            document["datasets"][0]["name"] = "\u200b"
+            known.update(document["datasets"][0])
+
+        job_id = send(alice, rewrite(full, tmp_path / "r.zip", rename)).json()["job_id"]
+        server.run_job(job_id)
+        job = alice.get(f"/api/jobs/{job_id}").json()["job"]
+        assert job["status"] == "succeeded", job
+        again = read_manifest(export_of(alice, job["project_id"], tmp_path / "again.zip"))
+        assert again["project"]["name"] == "Fish"
+        assert known["id"] in {one["name"] for one in again["datasets"]}
+
     def test_everything_in_it_is_answered(self, server, alice, full):
         job = server.run_job(send(alice, full).json()["job_id"])
         here = {"project_id": job["project_id"]}

@@ -5,6 +5,8 @@ import uuid
 
 import pytest
 
+from projects_api.models import project
+
 FIELDS = {
     "id",
     "name",
@@ -173,6 +175,18 @@ class TestCreateProject:
     def test_keeps_every_name_as_it_is(self, owner, name):
         created = owner.post("/api/projects", json={"name": name}).json()
         assert owner.get(path(created["project_id"])).json()["project"]["name"] == name
+
+    @pytest.mark.parametrize(
+        ("name", "why"), [("\u200b", "can be seen"), ("a\u202egnp.exe", "U+202E, which turns")]
+    )
+    def test_a_name_can_be_seen_and_turns_nothing(self, server, owner, problem, name, why):
+        problem(owner.post("/api/projects", json={"name": name}), 422, "contract-violation", why)
+        # One from before is there and can be read, and is changed like any other.
+        with server.services.database.transaction() as connection:
+            project_id = project.create(connection, owner.user_id, name=name, description="")["id"]
+        assert owner.get(path(project_id)).json()["project"]["name"] == name
+        problem(owner.put(path(project_id), json={"name": name}), 422, "contract-violation", why)
+        assert owner.put(path(project_id), json={"name": "x"}).status_code == 200
 
     @pytest.mark.parametrize(
         "body",
