@@ -53,7 +53,7 @@ from projects_api.models.trained_model import trained_models
 
 OPERATORS_KEY = (
     " An operator of the server has one; where the server runs, `projects-api keys create "
-    "--scopes admin` makes it."
+    "EMAIL --scopes admin` makes it, with the address of a person."
 )
 NOT_FOUND: Mapping[str, type[NotFound]] = {
     "project_id": ProjectNotFound,

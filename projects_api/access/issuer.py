@@ -74,7 +74,7 @@ class Issuer:
         try:
             self._claims.validate(claims)
         except JoseError as fault:
-            raise TokenRefused(_reason(fault)) from fault
+            raise TokenRefused(_reason(fault, claims)) from fault
         except (TypeError, ValueError) as fault:
             raise TokenRefused("A claim of the token is of the wrong type.") from fault
         return claims
@@ -157,8 +157,13 @@ def _answer(client: httpx.Client, url: str) -> Any:
     return httpx.Response(200, content=bytes(body)).json()
 
 
-def _reason(fault: JoseError) -> str:
+def _reason(fault: JoseError, claims: Mapping[str, Any]) -> str:
     if fault.error == "expired_token":
         return "The token has expired."
     claim = getattr(fault, "claim", "")
+    moment = claims.get(claim)
+    if claim in {"nbf", "iat"} and isinstance(moment, int | float) and moment > time.time():
+        return (
+            f"The token is not valid yet: its claim `{claim}` is to come, by this server's clock."
+        )
     return f"The claim `{claim}` of the token is missing, or is not what this server asks for."

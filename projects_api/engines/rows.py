@@ -121,14 +121,17 @@ def drop_incomplete(table: pa.Table, task: Task, progress: Progress, of: str = "
             continue
         values = table.column(name)
         known = np.asarray(values.is_valid().to_numpy())
+        infinite = np.zeros(len(known), dtype=bool)
         if pa.types.is_floating(values.type):
-            known &= np.isfinite(values.to_numpy())
+            known &= ~np.isnan(values.to_numpy())
+            infinite = known & np.isinf(values.to_numpy())
         if name == task.config.weight_column:
-            known &= _weighs(values, name)
-        if missing := int((~known).sum()):
-            told = "is missing" if name != task.config.weight_column else "is missing or 0"
-            progress.log(f"left out {missing} rows {of}in which {name} {told}")
-            table = table.filter(pa.array(known))
+            known &= infinite | _weighs(values, name)
+        told = "is missing" if name != task.config.weight_column else "is missing or 0"
+        for why, left_out in ((told, ~known), ("is infinite", infinite)):
+            if count := int(left_out.sum()):
+                progress.log(f"left out {count} rows {of}in which {name} {why}")
+        table = table.filter(pa.array(known & ~infinite))
     return table
 
 

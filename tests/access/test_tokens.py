@@ -222,7 +222,9 @@ class TestTokens:
             ({"exp": None}, "`exp`"),
             ({"exp": int(time.time()) - 61}, "expired"),
             ({"exp": "soon"}, "`exp`"),
-            ({"nbf": int(time.time()) + 3600}, "`nbf`"),
+            ({"nbf": int(time.time()) + 3600}, "not valid yet: its claim `nbf` is to come"),
+            ({"iat": int(time.time()) + 3600}, "not valid yet: its claim `iat` is to come"),
+            ({"nbf": "soon"}, "`nbf` of the token is missing, or is not what"),
         ],
     )
     def test_a_claim_that_is_wrong_is_named(self, ask, provider, changes, word):

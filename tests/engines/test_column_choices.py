@@ -1,5 +1,6 @@
 """Columns that a caller names: to learn from, of a kind, to split by, as weights; and own tests."""
 
+import math
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -331,6 +332,13 @@ class TestWeights:
         assert len(found.target) == ROWS - 10
         assert found.weights.tolist() == of.weight[10:].tolist()
         assert "left out 10 rows in which weight is missing or 0" in recorder.lines
+
+    def test_rows_with_an_infinite_weight_are_told_as_such(self, read, recorder):
+        of = frame().astype({"weight": float})
+        of.loc[:1, "weight"], of.loc[2:4, "weight"] = None, math.inf
+        assert read(of, weight_column="weight").weights.tolist() == of.weight[5:].tolist()
+        assert "left out 2 rows in which weight is missing or 0" in recorder.lines
+        assert "left out 3 rows in which weight is infinite" in recorder.lines
 
     @pytest.mark.parametrize(
         ("change", "why"), [({"weight": -1.0}, "below 0"), ({"weight": "x"}, "no numbers")]

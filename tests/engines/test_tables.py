@@ -3,6 +3,7 @@
 import datetime as dt
 import decimal
 import json
+import math
 
 import numpy as np
 import pandas as pd
@@ -96,6 +97,16 @@ def test_rows_without_target_are_left_out_and_told(run, recorder):
     assert result.signature["labels"] == ["no", "yes"]
     assert result.reference["rows"] + result.candidates[0].evaluation["rows"] == ROWS - 10
     assert "left out 10 rows in which target is missing" in recorder.lines
+
+
+def test_rows_with_an_infinite_target_are_told_as_such(run, recorder):
+    wrong = {0: None, 1: math.inf, 2: -math.inf, 3: math.nan, 4: math.inf}
+    run({"x": NUMBERS, "target": [wrong.get(row, float(row)) for row in range(ROWS)]}, "regression")
+    told = [line for line in recorder.lines if line.startswith("left out")]
+    assert told == [
+        "left out 2 rows in which target is missing",
+        "left out 3 rows in which target is infinite",
+    ]
 
 
 def test_a_number_that_is_not_finite_is_a_missing_target(run):

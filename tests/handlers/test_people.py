@@ -34,6 +34,7 @@ def test_who_is_no_operator_is_told_what_to_do(owner):
     """Every scope but `admin` is not enough, whatever is asked."""
     for answer in (owner.get(PEOPLE), register(owner), set_quota(owner, owner.user_id, 0)):
         detail = "has the scope `admin`. An operator of the server has one; where the server runs, "
+        detail += "`projects-api keys create EMAIL --scopes admin`"
         assert_problem(answer, 403, "insufficient-scope", detail)
 
 

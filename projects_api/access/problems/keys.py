@@ -12,11 +12,11 @@ class InsufficientScope(Problem):
 
 
 class InsufficientRole(Problem):
-    """The caller's role in the project is below the one that the operation needs."""
+    """The caller's role in the project, or in the team, is below what the operation needs."""
 
     status = 403
     slug = "insufficient-role"
-    title = "The role in the project is too low"
+    title = "The role is too low"
 
 
 class KeyNotFound(NotFound):
