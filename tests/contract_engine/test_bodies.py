@@ -41,6 +41,12 @@ def read(size: int, piece: int = 65_536, limit: int = JSON_LIMIT):
         return asyncio.run(JsonBody(ANYTHING, limit).read(scope, receive, resources))
 
 
+def test_the_bounds_that_callers_are_told():
+    """As numbers: the other tests here follow the constants, whatever they are."""
+    assert JSON_LIMIT == 1_048_576  # 1 MiB
+    assert MAX_VALUES == 2_000_000
+
+
 def test_the_largest_body():
     assert len(read(JSON_LIMIT).values["text"]) == JSON_LIMIT - len(b'{"text":""}')
     with pytest.raises(TooLarge, match=f"at most {JSON_LIMIT} bytes"):
