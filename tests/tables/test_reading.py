@@ -109,6 +109,14 @@ class TestAbove:
     def test_a_comment_may_be_the_header(self):
         assert read("#x,y\n1,2\n3,4\n").rows == [{"#x": 1, "y": 2}, {"#x": 3, "y": 4}]
 
+    @pytest.mark.parametrize("above", ["# made here, by us\n", "# made here, by us\n# in May\n"])
+    def test_a_comment_as_wide_as_the_table_is_none_of_its_rows(self, above):
+        assert read(f"{above}a,b\n1,2\n3,4\n").rows == [{"a": 1, "b": 2}, {"a": 3, "b": 4}]
+
+    def test_several_comments_as_wide_as_the_table_may_be_its_rows(self):
+        found = read("#1, blue\n#2, red\n#3, blue\n4, red\n")
+        assert len(found.rows) >= 3
+
     def test_as_many_as_the_sender_says(self):
         found = read("a,b\nc,d\n1,2\n", skip_lines="1")
         assert (found.rows, found.kinds) == ([{"c": 1, "d": 2}], [])
