@@ -52,10 +52,11 @@ class Job(SQLModel, table=True):
     `user_id` is who asked for it; `project_id` is null while a project is still to be made.
     `input_sha256` is a stored content that the job needs until it ends, such as an archive.
     `owner` is the worker that has it until `lease_expires_at`, which the worker moves on while it
-    lives; one that was put back for a passing fault waits until then, and `faulted_since` is when
-    it was put back first. `progress` is in percent, times are in seconds, memory is in bytes; where
-    a job has no limit of its own, it has its worker's. `results` is how many there would be if the
-    job were stopped now, which is what `stop_requested` asks for.
+    lives, or who ended it, until a server that watches Ray has counted that; one that was put back
+    for a passing fault waits until then, and `faulted_since` is when it was put back first.
+    `progress` is in percent, times are in seconds, memory is in bytes; where a job has no limit of
+    its own, it has its worker's. `results` is how many there would be if the job were stopped now,
+    which is what `stop_requested` asks for.
     """
 
     __tablename__ = "jobs"

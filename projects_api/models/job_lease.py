@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 from projects_api.models.base import now, row_of, rows_of, shared_moment, storable
-from projects_api.models.job import jobs
+from projects_api.models.job import FINAL, jobs
 from projects_api.models.job_log import MAX_CHARACTERS, append
 from projects_api.models.project import projects
 
@@ -107,6 +107,16 @@ def list_waiting(
         select(found.id, found.max_memory_bytes, found.use_gpu).order_by(*order).limit(limit)
     )
     return rows_of(connection.execute(statement))
+
+
+def list_lost(
+    connection: Connection, kinds: Collection[str], spared: Collection[str], limit: int
+) -> list[str]:
+    """List jobs whose workers let their leases run out, the oldest first, but for some."""
+    lost = (jobs.c.status == "running") & (jobs.c.lease_expires_at < shared_moment(connection))
+    statement = select(jobs.c.id).where(lost, jobs.c.kind.in_(kinds), jobs.c.id.not_in(spared))
+    order = (jobs.c.created_at, jobs.c.id)
+    return list(connection.execute(statement.order_by(*order).limit(limit)).scalars())
 
 
 class Standing(StrEnum):
@@ -210,7 +220,7 @@ def record_progress(
 def finish(
     connection: Connection, job_id: str, owner: str, status: str, message: str | None = None
 ) -> bool:
-    """End a job; tell whether it was this owner's to end."""
+    """End a job; tell whether it was this owner's to end. Its row keeps who that was."""
     done = {"progress": 100.0} if status == "succeeded" else {}
     return _change(
         connection,
@@ -219,13 +229,26 @@ def finish(
         status=status,
         message=None if message is None else storable(message, MAX_CHARACTERS),
         attempts=case((jobs.c.attempts > MAX_ATTEMPTS, MAX_ATTEMPTS), else_=jobs.c.attempts),
-        owner=None,
         lease_expires_at=None,
         input_sha256=None,
         seconds_left=None,
         finished_at=now(),
         **done,
     )
+
+
+def release_ended(connection: Connection, job_ids: Collection[str]) -> list[dict[str, Any]]:
+    """Forget who ended jobs, and tell of those of which nobody forgot it before: each once.
+
+    Of one that was cancelled while it waited, nothing is told: nobody had it.
+    """
+    statement = (
+        update(jobs)
+        .where(jobs.c.id.in_(job_ids), jobs.c.status.in_(FINAL), jobs.c.owner.is_not(None))
+        .values(owner=None)
+        .returning(jobs.c.kind, jobs.c.status, jobs.c.started_at, jobs.c.finished_at)
+    )
+    return rows_of(connection.execute(statement))
 
 
 def give_back(connection: Connection, job_id: str, owner: str) -> bool:

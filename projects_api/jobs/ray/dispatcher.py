@@ -16,6 +16,7 @@ from projects_api.database import Database
 from projects_api.database.endurance import Endurance
 from projects_api.database.limits import Limits
 from projects_api.jobs import KINDS, SHORT_KINDS
+from projects_api.jobs.ray.ledger import Ledger
 from projects_api.jobs.ray.link import Cluster, Link, RayAway
 from projects_api.metrics import metrics
 from projects_api.models import job_lease
@@ -41,10 +42,12 @@ class Dispatcher:
         self._link: Link | None = None
         self._cluster: Cluster | None = None
         self._seen_at_work: frozenset[str] = frozenset()
+        self._ledger = Ledger(settings, self._kinds)
 
     def __enter__(self) -> Self:
         limits = Limits(**self._settings.database_limits)
         self._database = Database(self._settings.database, connections=1, limits=limits)
+        self._ledger.start()
         self._thread = threading.Thread(target=self.run, name="ray-dispatcher", daemon=True)
         self._thread.start()
         return self
@@ -57,6 +60,7 @@ class Dispatcher:
     ) -> None:
         self._stopping.set()
         self._thread.join()
+        self._ledger.stop()
         self._let_go()
         self._database.close()
 
@@ -74,6 +78,7 @@ class Dispatcher:
         except RayAway as error:
             self._let_go()
             if not self._stopping.is_set():
+                self._ledger.lose_sight()
                 _log.warning("ray_away", error=str(error))
                 self._stopping.wait(self._settings.job_retry_seconds)
 
@@ -111,9 +116,15 @@ class Dispatcher:
         self._seen_at_work -= silent
         return (
             silent
+            | self._find_left_behind(found)
             | self._find_without_gpu(found)
             | {job_id for job_id in held if found[job_id] is Standing.OVER}
         )
+
+    def _find_left_behind(self, found: Mapping[str, Standing]) -> set[str]:
+        """Find jobs that wait again since Ray was away, but have an actor whose lease had ended."""
+        left = self._ledger.forget_left_behind()
+        return {job_id for job_id in left if found.get(job_id) is Standing.WAITS}
 
     def _find_without_gpu(self, found: Mapping[str, Standing]) -> set[str]:
         """Find jobs that would wait for ever, for the last graphics processor went with its node.
@@ -148,6 +159,7 @@ class Dispatcher:
             self._seen_at_work = cluster.job_ids
             _log.info("ray_connected", nodes=cluster.nodes, cpus=cluster.cpus)
         self._cluster = cluster
+        self._ledger.see(cluster.job_ids)
         self._measure(cluster)
         metrics().ray_seen.labels(self._settings.ray_address).set_to_current_time()
 
