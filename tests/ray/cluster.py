@@ -118,7 +118,9 @@ class Site:
             **more,
         }
         variables = {f"PROJECTS_API_{name.upper()}": str(one) for name, one in settings.items()}
-        command = [sys.executable, "-m", "projects_api", "serve", "--port", str(free_port())]
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        command = [sys.executable, "-m", "projects_api", "serve", "--port", str(port)]
         with self.log.open("ab") as output:
             self.popen = subprocess.Popen(
                 command, env={**os.environ, **variables}, cwd=self._folder, stderr=output

@@ -13,6 +13,8 @@ import pytest
 
 from projects_api.engines.flaml.devices import VISIBLE
 from tests.jobs.test_training import TINY, Lab, tiny_table
+from tests.support.job_kinds import KIND
+from tests.support.metrics import scrape
 from tests.support.processes import wait_until
 from tests.support.work import is_dead
 
@@ -95,6 +97,24 @@ def test_cancel_ends_the_processes_of_a_job(site: Site):
     wait_until(lambda: all(map(is_dead, processes)), "its processes end")
     assert time.monotonic() - began < CANCEL_SECONDS
     assert site.work.wait_for(job_id, "cancelled")["attempts"] == 1
+
+
+def test_what_ends_on_nodes_is_on_the_page_of_metrics(site: Site):
+    counted = [("succeed", "succeeded", 2.0), ("fail", "failed", 1.0)]
+    for job_id, status in [
+        (site.work.add(do), status) for do, status, times in counted for _ in range(int(times))
+    ]:
+        site.work.wait_for(job_id, status)
+    ended = "projects_api_jobs_ended_total"
+
+    def found() -> list[float]:
+        page = scrape(site.url)
+        return [page.get((ended, KIND, status), 0.0) for _, status, _ in counted]
+
+    wait_until(lambda: found() == [times for *_, times in counted], "all are counted")
+    time.sleep(1)  # ten looks of the server, each of which could count them again
+    assert found() == [times for *_, times in counted]
+    assert scrape(site.url)["projects_api_job_seconds_count", KIND] == 3
 
 
 def test_a_job_over_its_memory_is_told_so(site: Site):
