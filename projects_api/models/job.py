@@ -200,6 +200,20 @@ def count_open(connection: Connection) -> list[dict[str, Any]]:
     return rows_of(connection.execute(statement.group_by(jobs.c.kind, jobs.c.status)))
 
 
+def release_ended(connection: Connection, job_ids: Collection[str]) -> list[dict[str, Any]]:
+    """Forget who ended jobs, and tell of those of which nobody forgot it before: each once.
+
+    Of one that was cancelled while it waited, nothing is told: nobody had it.
+    """
+    statement = (
+        update(jobs)
+        .where(jobs.c.id.in_(job_ids), jobs.c.status.in_(FINAL), jobs.c.owner.is_not(None))
+        .values(owner=None)
+        .returning(jobs.c.kind, jobs.c.status, jobs.c.started_at, jobs.c.finished_at)
+    )
+    return rows_of(connection.execute(statement))
+
+
 def request_cancel(connection: Connection, job_id: str) -> bool:
     """Cancel a job: at once where it is queued; else its worker ends it. The last word stays.
 

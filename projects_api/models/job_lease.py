@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 from projects_api.models.base import now, row_of, rows_of, shared_moment, storable
-from projects_api.models.job import FINAL, jobs
+from projects_api.models.job import jobs
 from projects_api.models.job_log import MAX_CHARACTERS, append
 from projects_api.models.project import projects
 
@@ -235,20 +235,6 @@ def finish(
         finished_at=now(),
         **done,
     )
-
-
-def release_ended(connection: Connection, job_ids: Collection[str]) -> list[dict[str, Any]]:
-    """Forget who ended jobs, and tell of those of which nobody forgot it before: each once.
-
-    Of one that was cancelled while it waited, nothing is told: nobody had it.
-    """
-    statement = (
-        update(jobs)
-        .where(jobs.c.id.in_(job_ids), jobs.c.status.in_(FINAL), jobs.c.owner.is_not(None))
-        .values(owner=None)
-        .returning(jobs.c.kind, jobs.c.status, jobs.c.started_at, jobs.c.finished_at)
-    )
-    return rows_of(connection.execute(statement))
 
 
 def give_back(connection: Connection, job_id: str, owner: str) -> bool:

@@ -125,7 +125,7 @@ class Ledger:
         if not ended:
             return
         with self._database.transaction() as connection:
-            rows = job_lease.release_ended(connection, ended)
+            rows = queue.release_ended(connection, ended)
         with self._lock:
             self._watched -= ended
         for row in rows:
