@@ -93,6 +93,24 @@ def test_the_cluster_of_ray_fits_the_server():
     assert max(cpus) < settings.ray_training_cpus <= most / 2
 
 
+@pytest.mark.parametrize("name", ["projects-api.yaml", "ray.yaml"])
+def test_no_pod_takes_variables_of_services_for_settings(name):
+    """Of a service `projects-api`, Kubernetes would put `PROJECTS_API_PORT=tcp://...` there."""
+
+    def pods(value):
+        if isinstance(value, dict):
+            if "containers" in value:
+                yield value
+            value = list(value.values())
+        if isinstance(value, list):
+            for one in value:
+                yield from pods(one)
+
+    found = list(pods(list(yaml.safe_load_all((DEPLOY / "kubernetes" / name).read_text()))))
+    assert len(found) > 1
+    assert all(pod["enableServiceLinks"] is False for pod in found)
+
+
 def test_every_variable_is_a_setting():
     texts = [path.read_text() for path in DEPLOY.rglob("*") if path.is_file()]
     names = {name for text in texts for name in re.findall(r"PROJECTS_API_[A-Z_]+", text)}
