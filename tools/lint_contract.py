@@ -264,7 +264,9 @@ def _schema_faults(tree: Place) -> Iterator[Fault]:
     """Check that every object is decided on and that everything else ends somewhere."""
     for schema in schemas(tree):
         kind = schema.get("type")
-        if (kind == "object" or "properties" in schema) and "additionalProperties" not in schema:
+        is_whole = "properties" in schema or (kind == "object" and "allOf" not in schema)
+        # One of `allOf` has its parts decided, each for itself.
+        if is_whole and "additionalProperties" not in schema:
             yield schema.fault("additionalProperties is not decided")
         # Generators make code of these that does not compile.
         if isinstance(default := schema.get("default"), dict):

@@ -98,11 +98,7 @@ def type_of(schema: Schema) -> str:  # noqa: PLR0911 - one a kind of schema
     match schema:
         case {"$ref": reference}:
             name = str(reference).removeprefix(PREFIX)
-            if not is_named(SCHEMAS[name]):
-                return type_of(SCHEMAS[name])
-            # A choice has its None among its values.
-            is_null_too = "properties" in SCHEMAS[name] and SCHEMAS[name].get("nullable")
-            return f"{name} | None" if is_null_too else name
+            return name if is_named(SCHEMAS[name]) else type_of(SCHEMAS[name])
         case {"nullable": True, **others}:
             return f"{type_of(others)} | None"
         case {"oneOf": several} | {"anyOf": several} | {"allOf": several}:
