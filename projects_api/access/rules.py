@@ -205,7 +205,7 @@ class KeyedUnit:
 
     def _find(self, call: Call) -> Caller:
         with self._means.database.transaction(writing=False) as connection:
-            return self._admit(connection, call)[0]
+            return self._admit(connection, call, None)[0]
 
     def run(self, call: Call, answer: MakeAnswer) -> Answer:
         """Answer in one transaction; a request that repeats another one gets that one's answer."""
@@ -228,7 +228,9 @@ class KeyedUnit:
 
     def _run(self, call: Call, answer: MakeAnswer, request: IdempotentRequest | None) -> Answer:
         with self._connect() as connection:
-            caller, membership = self._admit(connection, call, lock=not call.fault)
+            sought = self._access.role and not call.fault
+            project_id = call.values.get("project_id") if sought else None
+            caller, membership = self._admit(connection, call, project_id)
             if call.fault:
                 raise call.fault
             injected = {**self._means.offered, "connection": connection, "caller": caller}
@@ -261,13 +263,12 @@ class KeyedUnit:
         return database.connect(writing=self._writes, snapshot=self._mode is Mode.DOWNLOAD)
 
     def _admit(
-        self, connection: Connection, call: Call, *, lock: bool = False
+        self, connection: Connection, call: Call, project_id: str | None
     ) -> tuple[Caller, Membership | None]:
-        """Find the caller, and the project of that id; `lock` a project that will change."""
+        """Find the caller, and the project of that id, locked where it will change."""
         if self._changes:
             call.scope[CHANGE] = True
         locks = self._mode is Mode.WRITE
-        project_id = None if locks and not lock else call.values.get("project_id")
         caller, membership = authenticate(
             connection, call.token, project_id, self._means.tokens, lock=locks
         )

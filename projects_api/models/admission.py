@@ -20,16 +20,14 @@ Membership = tuple[Project, str]
 _IN_PROJECT = and_(
     members.c.user_id == api_keys.c.user_id, members.c.project_id == bindparam("project_id")
 )
+_WANTED = select(*api_key.COLUMNS, *COLUMNS, members.c.role).where(api_key.LIVE)
 _ADMIT = DriverStatement(
-    select(*api_key.COLUMNS, *COLUMNS, members.c.role)
-    .select_from(api_keys.outerjoin(members, _IN_PROJECT).outerjoin(projects))
-    .where(api_key.LIVE)
+    _WANTED.select_from(api_keys.outerjoin(members, _IN_PROJECT).outerjoin(projects))
 )
 _ADMIT_LOCKED = DriverStatement(
-    select(*api_key.COLUMNS, *COLUMNS, members.c.role)
-    .select_from(api_keys.join(members, _IN_PROJECT).join(projects))
-    .where(api_key.LIVE)
-    .with_for_update(of=projects)
+    _WANTED.select_from(api_keys.join(members, _IN_PROJECT).join(projects)).with_for_update(
+        of=projects
+    )
 )
 """No row can be locked that may be missing, so that this one finds members only."""
 _SHOWN = [column.name for column in COLUMNS]
