@@ -65,14 +65,14 @@ def set_up_logs(level: str, form: Literal["auto", "json", "console"]) -> None:
     ]
     number = logging.getLevelNamesMapping()[level.upper()]
     as_json = form == "json" or (form == "auto" and not sys.stderr.isatty())
-    stream = cast("BinaryIO", _Patient(sys.stderr.buffer))
+    stream = cast("BinaryIO", _Patient(sys.stderr.buffer)) if as_json else None
     global _stream  # noqa: PLW0603 - as structlog's configuration, there is one a process
-    _stream = stream if as_json and number <= logging.INFO else None
+    _stream = stream if number <= logging.INFO else None
     structlog.configure(
         processors=[*shared, _write_bytes if as_json else _for_people()],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.BytesLoggerFactory(stream)
-        if as_json
+        if stream
         else structlog.WriteLoggerFactory(cast("TextIO", _Patient(sys.stderr))),
         cache_logger_on_first_use=True,
     )
