@@ -120,6 +120,8 @@ class Ledger:
         """
         with self._lock:
             watched = frozenset(self._watched)
+        if not watched:
+            return
         with self._database.transaction(writing=False) as connection:
             ended = watched - queue.list_open(connection, watched)
         if not ended:
