@@ -268,6 +268,8 @@ def _schema_faults(tree: Place) -> Iterator[Fault]:
         # One of `allOf` has its parts decided, each for itself.
         if is_whole and "additionalProperties" not in schema:
             yield schema.fault("additionalProperties is not decided")
+        if schema.get("nullable") and not all(part.get("nullable") for part in _parts(schema)):
+            yield schema.fault("null is refused by a part of allOf: let that one be nullable")
         # Generators make code of these that does not compile.
         if isinstance(default := schema.get("default"), dict):
             yield schema.fault("the default is an object: give its properties theirs")
@@ -283,6 +285,11 @@ def _schema_faults(tree: Place) -> Iterator[Fault]:
             if not any(all(word in schema for word in choice) for choice in choices):
                 wanted = " or ".join(" and ".join(sorted(choice)) for choice in choices)
                 yield schema.fault(f"{kind} has no bound: give {wanted}")
+
+
+def _parts(schema: Place) -> Iterator[Place]:
+    if "allOf" in schema:
+        yield from schema["allOf"].children()
 
 
 def _unused_components(tree: Place) -> Iterator[Fault]:

@@ -217,6 +217,13 @@ def test_the_contract_has_no_fault():
             "integer has no bound",
         ),
         (
+            "components|schemas|ExperimentConfig|properties|sort_metric",
+            "nullable",
+            True,
+            "components|schemas|ExperimentConfig|properties|sort_metric",
+            "null is refused by a part of allOf",
+        ),
+        (
             "components|schemas|ExperimentCreate|properties|config",
             "default",
             {},

@@ -4,6 +4,7 @@ import pytest
 
 from projects_api.settings import Settings
 from tests.conftest import new_postgresql, running
+from tests.webhooks.hook import Hook
 from tests.webhooks.receiver import Receiver
 
 
@@ -37,3 +38,8 @@ def receiver():
     receiver = Receiver()
     yield receiver
     receiver.close()
+
+
+@pytest.fixture
+def hook(hooked, receiver):
+    return Hook(hooked, receiver.url)

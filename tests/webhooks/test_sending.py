@@ -9,7 +9,6 @@ from standardwebhooks import Webhook
 
 from projects_api.app.drift_watching import watch_drift
 from projects_api.app.maintenance import _forget
-from projects_api.app.scraping import sample_waiting
 from projects_api.jobs.kinds import train
 from projects_api.models import deployment_input
 from projects_api.models.base import new_id
@@ -17,53 +16,9 @@ from projects_api.models.outside import delivery as deliveries
 from projects_api.models.outside.webhook import MOST_OF_PROJECT, webhooks
 from projects_api.webhooks import posting, sending
 from projects_api.webhooks.sending import MOST_SECONDS_BETWEEN, wait_after
-from tests.support.metrics import scrape
 from tests.support.processes import wait_until
+from tests.webhooks.hook import Hook
 from tests.webhooks.receiver import with_status
-
-ALL = [
-    "dataset.uploaded",
-    "dataset.deleted",
-    "experiment.ended",
-    "report.ended",
-    "deployment.created",
-    "deployment.promoted",
-    "deployment.rolled_back",
-    "deployment.deactivated",
-    "deployment.drifted",
-]
-
-
-class Hook:
-    """A webhook of a new project, and what the API tells of it."""
-
-    def __init__(self, server, url, events=ALL):
-        self.owner = server.person()
-        self.project_id = self.owner.create_project()
-        made = self.owner.post(
-            f"/api/projects/{self.project_id}/webhooks", json={"url": url, "events": events}
-        )
-        assert made.status_code == 201, made.text
-        self.id, self.secret = made.json()["webhook_id"], made.json()["secret"]
-
-    def upload(self):
-        return self.owner.upload(self.project_id).json()["dataset_id"]
-
-    def deliveries(self):
-        return self.owner.get(f"/api/webhooks/{self.id}/deliveries").json()["items"]
-
-    def ended(self, count=1):
-        """Wait until so many deliveries have ended, and give them, newest first."""
-        wait_until(
-            lambda: sum(one["status"] != "pending" for one in self.deliveries()) == count,
-            f"{count} deliveries end",
-        )
-        return self.deliveries()
-
-
-@pytest.fixture
-def hook(hooked, receiver):
-    return Hook(hooked, receiver.url)
 
 
 class TestSending:
@@ -221,41 +176,6 @@ class TestSending:
             connection.execute(old)
         assert _forget(hooked.services, 30, deliveries.remove_old) == 1
         assert [one["id"] for one in hook.deliveries()] == [newest["id"]]
-
-
-class TestMetrics:
-    """What operators see of it, by who answers how."""
-
-    def test_attempts_are_counted_by_their_outcome(self, hooked, hook, receiver):
-        before = scrape(hooked.url)
-        receiver.answers = [with_status(410), with_status(302, Location="/"), with_status(204)]
-        hook.upload()
-        hook.ended()
-        nobody = Hook(hooked, "http://127.0.0.1:1/hook")
-        nobody.upload()
-        nobody.ended()
-        after = scrape(hooked.url)
-
-        def counted(outcome):
-            name = ("projects_api_webhook_attempts_total", outcome)
-            return after[name] - before.get(name, 0)
-
-        assert [counted(one) for one in ("arrived", "refused", "unreachable")] == [1, 2, 4]
-
-    def test_those_that_wait_and_since_when(self, hooked, hook, receiver):
-        receiver.answers = [receiver.hang]
-        hook.upload()
-        hook.upload()
-        table = deliveries.deliveries
-        pending = select(func.count()).where(table.c.status == "pending")
-        with hooked.services.database.transaction() as connection:
-            long_ago = datetime.now(UTC) - timedelta(hours=1)
-            this = update(table).where(table.c.webhook_id == hook.id, table.c.status == "pending")
-            connection.execute(this.values(created_at=long_ago.isoformat()))
-            waiting = connection.scalar(pending)
-        found = sample_waiting(hooked.services.database)
-        assert found.deliveries == waiting >= 2
-        assert found.oldest_delivery_seconds == pytest.approx(3600, abs=60)
 
 
 class TestWaiting:
