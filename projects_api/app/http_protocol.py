@@ -48,6 +48,9 @@ def options_of(settings: Settings, shares: Shares | None) -> dict[str, Any]:
             shares=shares,
         ),
         "ws": "none",
+        # uvloop serves some of 200 connections late: 99 of 100 gets within 1.0 to 1.4 s, and here
+        # within 0.1 s, for 5 % of the processor time of a get.
+        "loop": "asyncio",
         "log_config": None,
         "access_log": False,
         "server_header": False,
