@@ -398,6 +398,7 @@ class running:  # noqa: N801 - a context manager that reads as a word
             create_application(self.settings),
             port=0,
             http=HttpProtocol,
+            loop="asyncio",
             ws="none",
             lifespan="on",
             log_config=None,

@@ -67,6 +67,7 @@ def serving(protocol: type) -> Iterator[int]:
         host="127.0.0.1",
         port=0,
         http=protocol,
+        loop="asyncio",
         ws="none",
         lifespan="off",
         log_config=None,
