@@ -4,6 +4,7 @@
 # ruff: noqa: PLC0415
 
 import re
+import unicodedata
 from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, NoReturn
@@ -37,16 +38,28 @@ _SAID = {
 
 def check_person(*, name: str, email: str) -> None:
     """Refuse what the contract takes for no name or no e-mail address."""
+    if fault := _fault("EmailAddress", email):
+        has_shape = "@" in email[1:-1]
+        said = fault if has_shape else f"{email} is no e-mail address, such as alice@example.com"
+        raise typer.BadParameter(said)
+    check_name(name)
+
+
+def check_name(name: str) -> None:
+    """Refuse what the contract takes for no name, and what breaks the lines of a list."""
+    if fault := _fault("Name", name):
+        raise typer.BadParameter(f"--name: {fault}")
+    if any(unicodedata.category(one) in {"Cc", "Zl", "Zp"} for one in name):
+        raise typer.BadParameter("--name is one line of letters that can be printed")
+
+
+def _fault(schema: str, value: str) -> str | None:
+    """Say what the contract has against a value of one of its schemas."""
     from projects_api.contract.checker import Checker
     from projects_api.openapi import contract
 
-    schemas = contract()["components"]["schemas"]
-    for schema, value in {"EmailAddress": email, "Name": name}.items():
-        if faults := Checker(schemas[schema], of_requests=True).faults(value, "body"):
-            fault = faults[0]["message"]
-            if schema == "EmailAddress" and "@" not in value[1:-1]:
-                fault = f"{value} is no e-mail address, such as alice@example.com"
-            raise typer.BadParameter(fault)
+    checker = Checker(contract()["components"]["schemas"][schema], of_requests=True)
+    return next((fault["message"] for fault in checker.faults(value, "body")), None)
 
 
 def settings_or_end() -> "Settings":

@@ -11,6 +11,7 @@ import typer
 
 from projects_api.cli.arguments import print_table
 from projects_api.cli.common import (
+    check_name,
     check_person,
     fail,
     id_or_end,
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 users = typer.Typer(no_args_is_help=True, help="People who may have keys and projects.")
-NAME_LENGTH = 255
 keys = typer.Typer(no_args_is_help=True, help="API keys.")
 
 
@@ -39,8 +39,6 @@ def add_user(
     check_person(name=name, email=email)
     if service_account.is_address(email):
         raise typer.BadParameter(f"{email} is in a domain that only service accounts have")
-    if not name.isprintable():
-        raise typer.BadParameter("--name is one line of letters that can be printed")
     try:
         with opened_database() as database, database.transaction() as connection:
             typer.echo(user.create(connection, email=email, name=name))
@@ -158,10 +156,8 @@ def create_key(
     wanted = tuple(dict.fromkeys(scope.strip() for scope in scopes.split(",")))
     if unknown := set(wanted) - set(api_key.SCOPES):
         raise typer.BadParameter(f"unknown scopes: {', '.join(sorted(unknown))}")
-    if len(name) > NAME_LENGTH:
-        raise typer.BadParameter(f"--name has {len(name)} letters; at most {NAME_LENGTH} are kept")
-    if name and not name.isprintable():
-        raise typer.BadParameter("--name is one line of letters that can be printed")
+    if name:
+        check_name(name)
     if days is not None and days <= 0:
         raise typer.BadParameter("--days takes more than 0; without it a key does not expire")
     expires_at = None if days is None else to_text(datetime.now(UTC) + timedelta(days=days))

@@ -282,6 +282,15 @@ class TestAudit:
         expect(rows.first).to_contain_text(person_id)
         expect(rows.filter(has_not_text="deactivate person")).to_have_count(0)
         assert operator.violations() == []
+        page.get_by_label("Operation").fill("")
+        page.get_by_label("Person").fill(f"nobody-{uuid.uuid4().hex}@example.com")
+        page.get_by_role("button", name="Show").click()
+        expect(page.get_by_role("alert")).to_contain_text("Nobody has the address")
+        page.get_by_label("Person").fill("OLGA@example.com")
+        page.get_by_role("button", name="Show").click()
+        (olga,) = ask("GET", "/admin/people?search=olga@example.com").json()["items"]
+        expect(page).to_have_url(re.compile(f"user_id={olga['id']}"))
+        expect(rows.first).to_contain_text("person")
         page.get_by_label("Since").fill("2090-01-01T00:00")
         page.get_by_role("button", name="Show").click()
         expect(page.get_by_text("There is no such entry.")).to_be_visible()

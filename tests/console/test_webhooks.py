@@ -74,6 +74,7 @@ def test_one_is_registered_and_deleted_by_keyboard(at, person, project, receiver
     form.get_by_label("Address").fill(receiver.url)
     # Nothing is chosen for anybody.
     form.get_by_role("button", name="Register").click()
+    expect(form.get_by_role("alert")).to_contain_text("Nothing was done")
     expect(form.get_by_role("alert")).to_contain_text("Choose what it is told of")
     assert of_api(person, project) == []
     for name in ("dataset.uploaded", "report.ended"):

@@ -56,6 +56,11 @@ export class ProblemError extends Error {
   }
 }
 
+/** What the console itself does not do, and what to do instead. */
+export class NotDone extends Error {
+  title = "Nothing was done";
+}
+
 const ABSENT = { status: 0, title: "The server does not answer" };
 const UNREACHED = "Check your connection, and whether the server runs; then try again.";
 

@@ -1,6 +1,6 @@
 // What many pages are made of.
 
-import { file } from "./api.js";
+import { file, NotDone } from "./api.js";
 import { useAction, useCaller } from "./data.js";
 import { count, moment, words } from "./format.js";
 import { amend, here } from "./route.js";
@@ -207,7 +207,7 @@ export function Delete({ what, name, run }) {
     <details class="danger">
       <summary>Delete this ${what}</summary>
       <${Form} label=${`Delete this ${what}`} button=${`Delete the ${what}`} run=${async () => {
-        if (flat(typed) !== flat(name)) throw new Error("That is not its name. Type it as it stands above.");
+        if (flat(typed) !== flat(name)) throw new NotDone("That is not its name. Type it as it stands above.");
         await run();
       }}>
         <p>

@@ -1,6 +1,6 @@
 // The experiments of a project, and the form that starts one.
 
-import { call } from "../api.js";
+import { call, NotDone } from "../api.js";
 import { useAnswer, useChoices } from "../data.js";
 import { seconds } from "../format.js";
 import { Asked, Field, Form, May, Pager, pageOf, Problem, Status, Table, Time } from "../parts.js";
@@ -60,7 +60,7 @@ function Start({ project }) {
   const suggested = target && [...`Predict ${target}`].slice(0, 255).join("");
   /** @param {any} values */
   const run = async (values) => {
-    if (!dataset) throw new Error("Choose a data set first.");
+    if (!dataset) throw new NotDone("Choose a data set first.");
     const made = await call("create_experiment", {
       body: {
         project_id: project.id,

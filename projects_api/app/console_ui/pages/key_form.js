@@ -1,5 +1,6 @@
 // A new key is asked for here, and shown once.
 
+import { NotDone } from "../api.js";
 import { Field, Form } from "../parts.js";
 import { html, useState } from "../view.js";
 import { Secret } from "./secret.js";
@@ -25,7 +26,7 @@ export function KeyForm({ own, make }) {
   /** @param {any} values @param {HTMLFormElement} form */
   const run = async ({ name, ends }, form) => {
     const scopes = /** @type {Scope[]} */ (new FormData(form).getAll("scopes"));
-    if (!scopes.length) throw new Error("Choose what the key may do: one thing at least.");
+    if (!scopes.length) throw new NotDone("Choose what the key may do: one thing at least.");
     tell(null);
     tell(await make({ name, scopes, ...(ends ? { expires_at: new Date(ends).toISOString() } : {}) }));
     form.reset();

@@ -1,8 +1,9 @@
 // The audit log of the whole server, for operators.
 
+import { call, NotDone } from "../api.js";
 import { useAnswer } from "../data.js";
 import { words } from "../format.js";
-import { Asked, Field, Pager, pageOf, Table, Time, Title } from "../parts.js";
+import { Asked, Field, Form, Pager, pageOf, Table, Time, Title } from "../parts.js";
 import { amend, useRoute } from "../route.js";
 import { html } from "../view.js";
 
@@ -19,25 +20,23 @@ export function ServerAudit() {
       since: since && !Number.isNaN(since.getTime()) ? since.toISOString() : "",
     }),
   });
-  /** @param {any} event */
-  const choose = (event) => {
-    event.preventDefault();
-    const values = new FormData(event.currentTarget);
-    amend({ ...Object.fromEntries(FIELDS.map((name) => [name, String(values.get(name) || "").trim()])), offset: 0 });
+  /** @param {any} values */
+  const choose = async (values) => {
+    const named = Object.fromEntries(FIELDS.map((name) => [name, values[name].trim()]));
+    amend({ ...named, user_id: await idOf(named["user_id"]), offset: 0 });
   };
   return html`
     <${Title} name="Audit" />
     <section aria-label="Who did what on this server">
-      <form role="search" aria-label="Choose entries" onSubmit=${choose}>
+      <${Form} label="Choose entries" button="Show" run=${choose}>
         <div class="fields">
           <${Field} label="Operation" name="operation" defaultValue=${wanted["operation"]} hint="Such as add_member" />
           <${Field} label="Answer" name="status" type="number" min="100" max="599" defaultValue=${wanted["status"]} hint="Such as 403" />
           <${Field} label="Since" name="since" type="datetime-local" defaultValue=${wanted["since"]} />
-          <${Field} label="Id of the person" name="user_id" defaultValue=${wanted["user_id"]} />
+          <${Field} label="Person" name="user_id" defaultValue=${wanted["user_id"]} hint="By address or id" />
           <${Field} label="Id of the project" name="project_id" defaultValue=${wanted["project_id"]} />
         </div>
-        <p><button>Show</button></p>
-      </form>
+      <//>
       <${Asked} of=${found}>
         ${(/** @type {import("../api.js").Answer<"list_all_audit_entries">} */ list) =>
           list.items.length === 0
@@ -46,6 +45,15 @@ export function ServerAudit() {
       <//>
     </section>
   `;
+}
+
+/** Find the person whose address somebody typed; an id is one already. @param {string} typed */
+async function idOf(typed) {
+  if (!typed.includes("@")) return typed;
+  const { items } = await call("list_people", { query: { search: typed, limit: 500 } });
+  const found = items.find((one) => one.email.toLowerCase() === typed.toLowerCase());
+  if (!found) throw new NotDone(`Nobody has the address ${typed} here. The page People finds a person by a part of it.`);
+  return found.id;
 }
 
 /** @param {{list: import("../api.js").Schemas["AuditList"]}} props */

@@ -1,6 +1,6 @@
 // What an owner does with a project as a whole: rename, take away, delete.
 
-import { call, callTagged } from "../api.js";
+import { call, callTagged, NotDone } from "../api.js";
 import { useAnswer } from "../data.js";
 import { bytes, count } from "../format.js";
 import { Asked, Delete, Download, Facts, Field, Form, May } from "../parts.js";
@@ -47,7 +47,7 @@ const Parts = ({ project, etag, reload }) => html`
       } catch (/** @type {any} */ problem) {
         if (problem.status !== 412) throw problem;
         reload();
-        throw new Error("Somebody has changed the project since this page showed it. Look at it as it is now; then delete it if you still want to.");
+        throw new NotDone("Somebody has changed the project since this page showed it. Look at it as it is now; then delete it if you still want to.");
       }
       go("/projects");
     }} />

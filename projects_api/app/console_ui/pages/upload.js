@@ -1,6 +1,6 @@
 // Sends a table, chosen or dropped, tells how far it is, and can be told to stop.
 
-import { upload } from "../api.js";
+import { NotDone, upload } from "../api.js";
 import { useAction } from "../data.js";
 import { bytes } from "../format.js";
 import { Field, Problem, Progress } from "../parts.js";
@@ -17,7 +17,7 @@ export function Upload({ target, done, label }) {
   const stop = useRef(/** @type {AbortController | null} */ (null));
   useEffect(() => () => stop.current?.abort(), []);
   const action = useAction(async (/** @type {Record<string, any>} */ values) => {
-    if (!file) throw new Error("Choose a CSV or Parquet file first.");
+    if (!file) throw new NotDone("Choose a CSV or Parquet file first.");
     stop.current = new AbortController();
     const given = { signal: stop.current.signal, onProgress: tell };
     const said = Object.fromEntries(Object.entries(values).filter(([name, value]) => value && !["file", "name"].includes(name)));

@@ -1,6 +1,6 @@
 // Who outside is told what happens in a project.
 
-import { call } from "../../api.js";
+import { call, NotDone } from "../../api.js";
 import { useAnswer } from "../../data.js";
 import { Asked, Field, Form, May, Pager, pageOf, Table, Time, Twice } from "../../parts.js";
 import { amend, useRoute } from "../../route.js";
@@ -78,7 +78,7 @@ function Register({ path, reload }) {
   /** @param {any} values @param {HTMLFormElement} form */
   const run = async ({ url }, form) => {
     const events = /** @type {EventType[]} */ (new FormData(form).getAll("events"));
-    if (!events.length) throw new Error("Choose what it is told of: one thing at least.");
+    if (!events.length) throw new NotDone("Choose what it is told of: one thing at least.");
     tell(null);
     tell(await call("create_webhook", { path, body: { url: url.trim(), events } }));
     reload();
