@@ -11,7 +11,10 @@ from projects_api.predictions import require_answers, require_signature, require
 from projects_api.schemas import DatasetPredicted, TrainedModel
 
 MAX_NAME = 255
-MAX_SECONDS = 1800.0
+LARGE_ROWS = 1_000_000
+"""From so many rows on, asking is long work: it waits beside trainings, and Ray does it if it does
+those. Fewer take a minute, and less."""
+MAX_SECONDS = {"predict": 1800.0, "predict_large": 6 * 3600.0}
 """How long a model may be asked about a data set."""
 
 
@@ -40,12 +43,13 @@ def queue_dataset_prediction(
     of = dataset.find_name_of_version(connection, dataset_version_id)
     by = model["name"] if deployed_as is None else deployed_as
     who = "model" if deployed_as is None else "deployment"
+    kind = "predict" if table["rows"] < LARGE_ROWS else "predict_large"
     dataset_id = new_id()
     job_id = job.create(
         connection,
         user_id=caller.user_id,
         project_id=project_id,
-        kind="predict",
+        kind=kind,
         entity_id=dataset_id,
         arguments={
             "model_id": model["id"],
@@ -55,6 +59,6 @@ def queue_dataset_prediction(
             "threshold": threshold,
             "probabilities": probabilities,
         },
-        max_runtime_seconds=MAX_SECONDS,
+        max_runtime_seconds=MAX_SECONDS[kind],
     )
     return {"job_id": job_id, "dataset_id": dataset_id}

@@ -12,6 +12,7 @@ KINDS: dict[str, str] = {
     "train": "projects_api.jobs.kinds.train",
     "report": "projects_api.jobs.kinds.report",
     "predict": "projects_api.jobs.kinds.predict",
+    "predict_large": "projects_api.jobs.kinds.predict",
 }
 """The module of each kind."""
 SHORT_KINDS = ("report", "import_project", "predict")

@@ -170,8 +170,8 @@ def find_profile(connection: Connection, version_id: str) -> dict[str, Any] | No
 def find_in_project(
     connection: Connection, project_id: str, version_id: str
 ) -> dict[str, Any] | None:
-    """Find how a version's file is written, and its content; `None` in another project."""
-    names = ("id", "format", "dialect", "reading")
+    """Find how a version's file is written, its rows and content; `None` in another project."""
+    names = ("id", "format", "dialect", "reading", "rows")
     facts = [dataset_versions.c[name] for name in names]
     statement = (
         select(*facts, artifacts.c.sha256)

@@ -7,11 +7,13 @@ import math
 import orjson
 import pandas as pd
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from projects_api import model_file
+from projects_api.handlers import dataset_predictions
 from projects_api.models import dataset_version, trained_model
 from projects_api.models.artifact import artifacts
+from projects_api.models.job import jobs
 from tests.training import change_engine, train_on_payments
 
 MIB = 1024 * 1024
@@ -431,6 +433,20 @@ class TestPredictDataset:
         url = f"/api/datasets/{ids['dataset_id']}/download?format=csv"
         as_csv = pd.read_csv(io.BytesIO(owner.get(url).content))
         assert as_csv["prediction_2"].tolist() == made["prediction_2"].tolist()
+
+    @pytest.mark.parametrize(
+        ("large", "kind", "hours"), [(97, "predict", 0.5), (96, "predict_large", 6)]
+    )
+    def test_many_rows_are_long_work(
+        self, server, owner, project_id, model_id, monkeypatch, large, kind, hours
+    ):
+        monkeypatch.setattr(dataset_predictions, "LARGE_ROWS", large)
+        ids = self.ask(owner, model_id, self.TABLE, project_id).json()
+        with server.services.database.transaction() as connection:
+            this = select(jobs.c.kind, jobs.c.max_runtime_seconds).where(jobs.c.id == ids["job_id"])
+            assert connection.execute(this).one() == (kind, hours * 3600)
+        assert server.run_job(ids["job_id"])["status"] == "succeeded"
+        assert len(self.table(owner, ids["dataset_id"])) == 96
 
     def test_a_threshold_a_name_and_no_probabilities(self, server, owner, project_id, model_id):
         options = {"probabilities": False, "threshold": 0.97}

@@ -264,10 +264,11 @@ def test_another_dispatcher_goes_on_where_one_was_killed(work: Work, ray: StandI
 
 
 def test_short_jobs_stay_with_workers_where_there_are_some(work: Work, ray: StandIn, monkeypatch):
-    for kind in ("train", "report"):
+    long_ones = [job_kinds.KIND, "train", "predict_large"]
+    for kind in (*long_ones, "report", "predict"):
         monkeypatch.setitem(KINDS, kind, job_kinds.MODULE)
-    assert Dispatcher(on_ray(work, embedded_workers=1))._kinds == [job_kinds.KIND, "train"]
-    assert Dispatcher(on_ray(work))._kinds == [job_kinds.KIND, "train", "report"]
+    assert Dispatcher(on_ray(work, embedded_workers=1))._kinds == long_ones
+    assert Dispatcher(on_ray(work))._kinds == [*long_ones, "report", "predict"]
     long, short = work.add("succeed"), work.add("succeed")
     set_columns(work, short, kind="report")
     with Workers(on_ray(work, embedded_workers=1), 1):
