@@ -40,13 +40,28 @@ class Nodes:
     """Nodes of Ray, which are killed without a word."""
 
     def __init__(self, count: int = NODES) -> None:
+        self._count = count
+        self._ports = {one: free_port() for one in ("gcs_server_port", "ray_client_server_port")}
+        self.begin()
+
+    def begin(self) -> None:
+        """Start all of them, where they were before."""
         # This one has the directory of the others, and works on nothing.
-        port = free_port()
-        head = {"num_cpus": 0, "include_dashboard": False, "ray_client_server_port": port, **STORE}
+        head = {"num_cpus": 0, "include_dashboard": False, **self._ports, **STORE}
         self.cluster = Cluster(initialize_head=True, head_node_args=head)
-        self.from_outside = f"ray://{self.cluster.address.partition(':')[0]}:{port}"
-        self._nodes = [self.cluster.add_node(**NODE, **STORE, wait=False) for _ in range(count)]
+        host = self.cluster.address.partition(":")[0]
+        self.from_outside = f"ray://{host}:{self._ports['ray_client_server_port']}"
+        self._nodes = []
+        for _ in range(self._count):
+            self.add()
         self.cluster.wait_for_nodes()
+
+    def kill_all(self) -> None:
+        """Kill all of Ray with what works for it, as when its machines lose their power."""
+        for one in self._started():
+            with suppress(psutil.NoSuchProcess):  # what ended with another one
+                one.kill()
+        self.close()
 
     def kill_that_of(self, process: psutil.Process) -> None:
         """Kill the node on which a process is, with all that Ray has there."""
@@ -74,9 +89,12 @@ class Nodes:
 
     def close(self) -> None:
         """End all that Ray started; nothing of it may be left."""
-        started = [one for node in self.cluster.list_all_nodes() for one in _processes(node)]
+        started = self._started()
         self.cluster.shutdown()
         wait_until(lambda: all(map(is_dead, started)), "all that Ray started ends")
+
+    def _started(self) -> list[psutil.Process]:
+        return [one for node in self.cluster.list_all_nodes() for one in _processes(node)]
 
 
 def _processes(node: Node) -> list[psutil.Process]:
