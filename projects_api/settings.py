@@ -119,6 +119,10 @@ class Settings(BaseSettings):
     """Processors that one training may have on all nodes of Ray together, where they are free."""
     ray_shared_folder: bool = False
     """The folder of artifacts is there on every node of Ray, under the same name."""
+    h2o_url: str | None = None
+    """Where a cluster of H2O runs that trainings join, in the place of a Java process of each."""
+    h2o_user: str | None = Field(default=None, min_length=1, max_length=255)
+    h2o_password: str | None = Field(default=None, min_length=1, max_length=255, repr=False)
     max_head_bytes: int = Field(default=65_536, ge=1024)
     """Bytes of a request's line and headers, and of a body's trailer."""
     head_seconds: float = Field(default=20, gt=0)
@@ -202,6 +206,16 @@ class Settings(BaseSettings):
             raise ValueError("an address such as https://login.example.com, without a query")
         return value
 
+    @field_validator("h2o_url")
+    @classmethod
+    def _check_h2o(cls, value: str | None) -> str | None:
+        if value and not re.fullmatch(r"https?://[\w.-]+:[0-9]{1,5}(/[\w.-]+)*/?", value, re.ASCII):
+            raise ValueError(
+                "an address with a port, such as https://h2o.example.com:54321; who asks is said "
+                "by PROJECTS_API_H2O_USER and PROJECTS_API_H2O_PASSWORD"
+            )
+        return value
+
     @field_validator("artifact_url")
     @classmethod
     def _check_artifacts(cls, value: str) -> str:
@@ -233,6 +247,10 @@ class Settings(BaseSettings):
         for name in ("oidc_client_id", "oidc_allowed_groups", "oidc_scopes_claim"):
             if getattr(self, name) and not self.oidc_issuer:
                 raise ValueError(f"{PREFIX}{name.upper()} needs PROJECTS_API_OIDC_ISSUER")
+        if (self.h2o_user is None) != (self.h2o_password is None):
+            raise ValueError("set both PROJECTS_API_H2O_USER and PROJECTS_API_H2O_PASSWORD")
+        if self.h2o_user and not self.h2o_url:
+            raise ValueError("PROJECTS_API_H2O_USER needs PROJECTS_API_H2O_URL")
         if self.job_engine == "ray":
             self._refuse_unreachable()
         faults = [] if self.allow_insecure else list(self._insecure())
@@ -268,6 +286,9 @@ class Settings(BaseSettings):
         issuer = urlsplit(self.oidc_issuer or "")
         if issuer.scheme == "http" and not is_loopback(issuer.hostname or ""):
             faults.append("OIDC_ISSUER has the keys of tokens come over a network without TLS")
+        cluster = urlsplit(self.h2o_url or "")
+        if cluster.scheme == "http" and not is_loopback(cluster.hostname or ""):
+            faults.append("H2O_URL sends the rows of tables over a network without TLS")
         (endpoint,) = parse_qs(urlsplit(self.artifacts).query).get("endpoint", [""])[:1]
         if endpoint.startswith("http:") and not is_loopback(urlsplit(endpoint).hostname or ""):
             faults.append("ARTIFACT_URL sends artifacts over a network without TLS")

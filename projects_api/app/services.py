@@ -17,6 +17,7 @@ from projects_api.access.tokens import Tokens
 from projects_api.access.waiting import Waiters
 from projects_api.database import Database
 from projects_api.database.limits import Limits
+from projects_api.engines import join_h2o
 from projects_api.predictions import Predictions
 from projects_api.settings import Settings
 from projects_api.storage.artifacts import Artifacts
@@ -49,6 +50,7 @@ class Services:
         quotas = Quotas(**settings.quotas)
         artifacts = Artifacts(database, ArtifactStore(settings.artifacts), quotas)
         limit_cells(settings.max_table_cells)
+        join_h2o(settings.h2o_url, settings.h2o_user, settings.h2o_password)
         return cls(
             settings,
             database,

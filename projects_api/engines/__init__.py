@@ -8,7 +8,7 @@ because they are slow, need memory, and can crash.
 from importlib import import_module
 from pathlib import Path
 
-from projects_api.engines.availability import capabilities, why_unavailable
+from projects_api.engines.availability import capabilities, join_h2o, why_unavailable
 from projects_api.engines.choices import column_faults, config_faults, needed_columns
 from projects_api.engines.interface import (
     ENGINES,
@@ -47,6 +47,7 @@ __all__ = [
     "column_faults",
     "combine",
     "config_faults",
+    "join_h2o",
     "needed_columns",
     "train",
 ]

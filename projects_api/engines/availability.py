@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from shutil import which
 
-from projects_api.engines.interface import ENGINES, EXECUTION_MODES
+from projects_api.engines.interface import ENGINES, EXECUTION_MODES, H2OCluster
 from projects_api.schemas import Cluster, ExperimentCapabilities
 
 _NEEDED = {
@@ -13,6 +13,17 @@ _NEEDED = {
     "h2o": ("h2o", "pandas", "pyarrow", "sklearn", "skops"),
 }
 _EXTRA = {"flaml": "ml", "h2o": "ml,h2o"}
+_joined: dict[str, H2OCluster | None] = {"h2o": None}
+
+
+def join_h2o(url: str | None, user: str | None = None, password: str | None = None) -> None:
+    """Let the engine `h2o` join the cluster there, in this process from now on; None is its own."""
+    _joined["h2o"] = H2OCluster(url, user, password) if url else None
+
+
+def h2o_cluster() -> H2OCluster | None:
+    """Return which cluster the engine `h2o` joins; None where it starts one for each training."""
+    return _joined["h2o"]
 
 
 def capabilities(cluster: Cluster | None = None) -> ExperimentCapabilities:
@@ -44,8 +55,11 @@ def why_unavailable(engine: str) -> str | None:
         )
     if engine == "flaml" and not _has_openmp():
         return "the engine flaml needs the system library libgomp.so.1: install libgomp1"
-    if engine == "h2o" and which("java") is None:
-        return "the engine h2o needs a Java runtime: install one, so that java is on the path"
+    if engine == "h2o" and h2o_cluster() is None and which("java") is None:
+        return (
+            "the engine h2o needs a Java runtime: install one, so that java is on the path, or "
+            "name a cluster by PROJECTS_API_H2O_URL"
+        )
     return None
 
 

@@ -1,4 +1,4 @@
-"""The engine `h2o`: H2O AutoML, in a Java process of its own.
+"""The engine `h2o`: H2O AutoML, in a Java process of its own or in a cluster that it joins.
 
 H2O's open edition exports no models that could be loaded without Java and without trusting their
 files. So its models are measured and compared, and stored as a description: they cannot predict
@@ -7,23 +7,15 @@ Its neural networks are left out, because the same seed would not give the same 
 """
 
 import json
-import os
-import resource
 import secrets
-import socket
-import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from math import ceil
 from pathlib import Path
-from shutil import which
 from typing import Any
 
 import h2o
-import joblib
 import numpy as np
 import pandas as pd
 from h2o.automl import H2OAutoML
@@ -33,6 +25,7 @@ from projects_api.engines import data_summary, table
 from projects_api.engines.choices import left_by, metric_name
 from projects_api.engines.decision import BINARY, Decision
 from projects_api.engines.evaluation import evaluate, score
+from projects_api.engines.h2o_place import connected
 from projects_api.engines.interface import (
     CROSS_VALIDATED,
     MODEL_TYPES,
@@ -50,8 +43,6 @@ from projects_api.engines.training_data import TrainingData, prepare
 
 MEDIA_TYPE = "application/json"
 _TARGET = "target"
-_START_SECONDS = 60
-_USER = "projects-api"
 _STARTED, _SEARCHED = 5, 80  # percent
 # H2O's names of the metrics that it can go by; by all others it lets its default decide.
 _METRICS = {
@@ -73,10 +64,14 @@ def train(task: Task, folder: Path, progress: Progress) -> TrainingResult:
         progress.log("The engine h2o is asked for no graphics processor. It does without.")
     data = table.read(task, progress)
     prepared = prepare(data, task.config)
-    with _server(folder):
-        training = _upload(prepared.values, prepared.target, prepared.label_count)
-        ids = _search(_automl(task, prepared, sort_metric, progress), task.config, training)
-        held_out = _upload(prepared.held_out, prepared.held_out_target, prepared.label_count)
+    # All that this training has in H2O is named by it, where others may have something, too.
+    mark = f"projects_api_{secrets.token_hex(8)}"
+    with connected(folder, mark):
+        labels = prepared.label_count
+        training = _upload(f"{mark}_training", prepared.values, prepared.target, labels)
+        automl = _automl(mark, task, prepared, sort_metric, progress)
+        ids = _search(automl, task.config, training)
+        held_out = _upload(f"{mark}_held_out", prepared.held_out, prepared.held_out_target, labels)
         found = []
         numbers: Counter[str] = Counter()
         for place, model_id in enumerate(ids):
@@ -98,80 +93,20 @@ def train(task: Task, folder: Path, progress: Progress) -> TrainingResult:
     )
 
 
-@contextmanager
-def _server(folder: Path) -> Iterator[None]:
-    """Run H2O on this machine, for nobody but this process, and in its process group.
-
-    `h2o.init` would start it in a session of its own, where it outlives a job that is killed.
-    """
-    password = secrets.token_urlsafe(32)
-    logins = folder / "logins"
-    logins.touch(mode=0o600)
-    logins.write_text(f"{_USER}: {password}\n")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    # It takes two ports, the first pair that is free from here on, and says which.
-    address = ["-ip", "127.0.0.1", "-web_ip", "127.0.0.1", "-baseport", str(port)]
-    ready = folder / "address"
-    login = ["-hash_login", "-login_conf", str(logins), "-user_name", _USER]
-    jar = Path(h2o.__file__).parent / "backend" / "bin" / "h2o.jar"
-    # It unpacks a library of 150 MB, which nobody else would remove when it is killed.
-    limits = [f"-Xmx{_heap_bytes()}", f"-Djava.io.tmpdir={folder}", "-jar", str(jar)]
-    own = ["-name", secrets.token_hex(8), "-ice_root", str(folder), "-notify_local", str(ready)]
-    limits += ["-nthreads", str(joblib.cpu_count())]
-    process = subprocess.Popen(  # noqa: S603 - all arguments are ours, no shell
-        [which("java") or "java", *limits, *address, *login, *own],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        cwd=folder,
-    )
-    try:
-        _connect(process, ready, password)
-        yield
-    finally:
-        process.kill()
-        process.wait()
-        logins.unlink()
-        for library in folder.glob("*.so"):
-            library.unlink()
-
-
-def _heap_bytes() -> int:
-    """Return how large the heap may grow: a quarter of the memory that the process may use.
-
-    That is half of what a job may hold. Java fills its heap before it tidies up, and needs more
-    beside it.
-    """
-    limit, _ = resource.getrlimit(resource.RLIMIT_DATA)
-    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return min(machine, machine if limit == resource.RLIM_INFINITY else limit) // 4
-
-
-def _connect(process: subprocess.Popen[bytes], ready: Path, password: str) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while process.poll() is None and time.monotonic() < deadline:
-        try:
-            url = f"http://{ready.read_text().strip()}"
-            h2o.connect(url=url, auth=(_USER, password), verbose=False)
-        except (OSError, ValueError, H2OConnectionError, H2OServerError, H2OResponseError):
-            time.sleep(0.5)
-        else:
-            h2o.no_progress()
-            return
-    raise TrainingRefused("H2O does not start here; its memory may not suffice")
-
-
-def _upload(values: np.ndarray, target: np.ndarray, label_count: int) -> Any:
+def _upload(name: str, values: np.ndarray, target: np.ndarray, label_count: int) -> Any:
     frame = pd.DataFrame(values).add_prefix("c")
     frame[_TARGET] = [f"label {place}" for place in target] if label_count else target
     types = {_TARGET: "enum"} if label_count else None
-    return h2o.H2OFrame(frame, column_types=types)
+    return h2o.H2OFrame(frame, destination_frame=name, column_types=types)
 
 
-def _automl(task: Task, prepared: TrainingData, sort_metric: str, progress: Progress) -> Any:
+def _automl(
+    mark: str, task: Task, prepared: TrainingData, sort_metric: str, progress: Progress
+) -> Any:
     config, labels = task.config, prepared.label_count
     stopping = metric_name(config.stopping_metric, task.problem_type)
     automl = H2OAutoML(
+        project_name=mark,
         max_runtime_secs=max(1, round(config.max_runtime_secs)),
         max_models=config.max_models,
         max_runtime_secs_per_model=ceil(config.max_runtime_secs_per_model or 0) or None,

@@ -67,6 +67,15 @@ class TrainingRefused(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class H2OCluster:
+    """An H2O that runs elsewhere, for others as well; where it asks who comes, with a user."""
+
+    url: str
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingConfig:
     """How to train. Times are in seconds; metrics and algorithms go by name, in any case.
 

@@ -18,6 +18,7 @@ from uuid import UUID
 
 from projects_api.database import Database
 from projects_api.database.limits import Limits
+from projects_api.engines import join_h2o
 from projects_api.files.room import lacks_room
 from projects_api.jobs import messages
 from projects_api.jobs.ray.machines import Machines
@@ -143,6 +144,7 @@ def _open(task: dict[str, Any]) -> RunningJob:
     quotas = Quotas(**settings.quotas)
     artifacts = Artifacts(database, ArtifactStore(settings.artifacts), quotas)
     limit_cells(settings.max_table_cells)
+    join_h2o(settings.h2o_url, settings.h2o_user, settings.h2o_password)
     remote = Machines.of(settings)
     facts = {**task["job"], "memory_bytes": task["memory_bytes"], "remote": remote}
     return RunningJob(facts, database, artifacts, Path(task["folder"]), Path(task["stop"]))

@@ -114,6 +114,10 @@ class TestRefusals:
             ({"OIDC_ALLOWED_GROUPS": "lab"}, "OIDC_ALLOWED_GROUPS needs PROJECTS_API_OIDC_ISSUER"),
             ({"OIDC_SCOPES_CLAIM": "may"}, "OIDC_SCOPES_CLAIM needs PROJECTS_API_OIDC_ISSUER"),
             ({"OIDC_CLIENT_ID": "console"}, "OIDC_CLIENT_ID needs PROJECTS_API_OIDC_ISSUER"),
+            ({"H2O_URL": "https://h2o.example.com"}, "an address with a port"),
+            ({"H2O_URL": "https://lab:s3cr3t@h2o.example.com:54321"}, "an address with a port"),
+            ({"H2O_URL": "http://localhost:54321", "H2O_USER": "lab"}, "H2O_PASSWORD"),
+            ({"H2O_USER": "lab", "H2O_PASSWORD": "s3cr3t"}, "H2O_USER needs PROJECTS_API_H2O_URL"),
             ({"TLS_KEY": "k.pem"}, "TLS_CERTIFICATE"),
             ({"TLS_CERTIFICATE": "c.pem"}, "TLS_KEY"),
         ],
@@ -134,6 +138,7 @@ class TestRefusals:
             ({"DATABASE_URL": "postgresql://p@/p?host=10.0.0.9"}, "DATABASE_URL"),
             (PLAIN_STORE, "ARTIFACT_URL"),
             (ESCAPED_STORE, "ARTIFACT_URL"),
+            ({"H2O_URL": "http://h2o.example.com:54321"}, "H2O_URL"),
         ],
     )
     def test_what_is_insecure(self, set_variables, variables, named):
@@ -156,6 +161,8 @@ class TestRefusals:
             {"DATABASE_URL": "postgresql://p@127.0.0.1/p?sslmode=disable"},
             {"DATABASE_URL": "postgresql://p@/p?host=/run/postgresql&sslmode=disable"},
             {"DATABASE_URL": "postgresql://p@db.example.com/p?sslmode=verify-full"},
+            {"H2O_URL": "http://127.0.0.1:54321"},
+            {"H2O_URL": "https://h2o.example.com:54321/h2o"},
             {"ARTIFACT_URL": "s3://bucket?endpoint=http://localhost:9000"},
             {"ARTIFACT_URL": "s3://bucket?endpoint=https://store.example.com"},
         ],

@@ -54,6 +54,18 @@ def test_h2o_needs_java(monkeypatch):
     assert "Java" in availability.why_unavailable("h2o")
 
 
+def test_a_cluster_of_h2o_needs_no_java_here(monkeypatch):
+    monkeypatch.setattr(availability, "find_spec", lambda _: object())
+    monkeypatch.setattr(availability, "which", lambda _: None)
+    engines.join_h2o("https://h2o.example.com:54321", "lab", "s3cr3t")
+    try:
+        assert availability.why_unavailable("h2o") is None
+        assert "s3cr3t" not in repr(availability.h2o_cluster())
+    finally:
+        engines.join_h2o(None)
+    assert availability.why_unavailable("h2o")
+
+
 def test_an_engine_that_cannot_run_trains_nothing(tmp_path):
     with pytest.raises(TrainingRefused, match="no engine 'skynet'"):
         engines.train("skynet", None, tmp_path, None)

@@ -18,7 +18,7 @@ from tests.pages.blocks import blocks
 from tests.pages.markdown import ROOT, code_in, pages, text_of
 from tools.draw_rooms import read_floors
 
-SETTING = re.compile(r"\bPROJECTS_API_[A-Z_]*[A-Z]\b")
+SETTING = re.compile(r"\bPROJECTS_API_[A-Z0-9_]*[A-Z]\b")
 COMMAND = re.compile(r"(?<![/\w.-])projects-api ([^|;&#`)\"]+)")
 TARGET = re.compile(r"(?:^|; )make ([a-z-]+)", re.MULTILINE)
 CODE = re.compile(r"`[^`]+`(, `[^`]+`)*")
