@@ -12,7 +12,8 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from projects_api.app.application import create_application
 from projects_api.database import Database, find_missing_file, schema
 from projects_api.files.spool import StorageUnavailable
-from projects_api.models import artifact
+from projects_api.jobs.ray import examination
+from projects_api.models import artifact, user
 from projects_api.models.accounts import answering
 from projects_api.models.artifact import artifacts
 from projects_api.models.audit import audit_entries
@@ -74,6 +75,8 @@ def examine(settings: Settings, *, verify: bool = False) -> Iterator[tuple[str, 
             yield name, faults
             if faults and check is _check_schema:
                 return  # Whatever is asked of such a database fails, or says nothing.
+        if settings.job_engine == "ray":
+            yield _examine_ray(settings, database)
         with suppress(SQLAlchemyError), database.transaction(writing=False) as connection:
             yield _what_grows(connection), []
 
@@ -93,6 +96,16 @@ def _attempt(check: Callable[[], list[str]]) -> list[str]:
 def _connected(database: Database, check: Callable[[Connection], list[str]]) -> list[str]:
     with database.transaction(writing=False) as connection:
         return check(connection)
+
+
+def _examine_ray(settings: Settings, database: Database) -> tuple[str, list[str]]:
+    try:
+        with database.transaction(writing=False) as connection:
+            first_user = user.find_first(connection)
+            sha256 = connection.scalar(select(artifacts.c.sha256).limit(1))
+    except SQLAlchemyError as error:
+        return f"Ray {settings.ray_address}", [f"the database says: {error}"]
+    return examination.examine(settings, first_user, sha256)
 
 
 def _what_grows(connection: Connection) -> str:

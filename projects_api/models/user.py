@@ -233,6 +233,11 @@ def any_exists(connection: Connection) -> bool:
     return connection.execute(select(users.c.id).limit(1)).first() is not None
 
 
+def find_first(connection: Connection) -> str | None:
+    """Return the id of whom the database knows for longest, which tells it from other databases."""
+    return connection.scalar(select(users.c.id).order_by(users.c.id).limit(1))
+
+
 def list_all(connection: Connection) -> list[dict[str, str]]:
     """List everybody by address."""
     statement = select(users.c.id, users.c.email, users.c.name).order_by(users.c.email)

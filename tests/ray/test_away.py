@@ -19,18 +19,8 @@ LEASE_SECONDS = 8
 """So long that no worker misses it for want of a processor."""
 
 
-@pytest.fixture(params=["within the cluster", "outside of it"])
-def address(request: pytest.FixtureRequest, site: Site) -> str:
-    """Give Ray's address, by which a server has begun to serve."""
-    if request.param == "within the cluster":
-        return site.nodes.cluster.address
-    site.kill()
-    site.start(ray_address=site.nodes.from_outside)
-    return site.nodes.from_outside
-
-
-def test_jobs_outlast_a_ray_that_goes_away_and_comes_back(site: Site, address: str):
-    work = site.work
+def test_jobs_outlast_a_ray_that_goes_away_and_comes_back(site: Site):
+    work, address = site.work, site.nodes.cluster.address
     running, end = site.add_long("running")
     cancelled, _ = site.add_long("cancelled")
     for job_id in (running, cancelled):

@@ -1,4 +1,4 @@
-"""In the place of the process that speaks with Ray: answers, ends, talks without end, or waits."""
+"""In the place of the process that speaks with Ray: answers, refuses, ends, talks on, or waits."""
 
 import json
 import os
@@ -11,6 +11,8 @@ if __name__ == "__main__":
     held: list[str] = []
     while does == "talk":
         sys.stdout.write("x" * 100_000)
+    if does == "refuse":
+        sys.stdout.write(json.dumps({"refused": "Version mismatch"}) + "\n")
     if does == "wait":
         time.sleep(1000)
     for line in sys.stdin if does == "answer" else ():

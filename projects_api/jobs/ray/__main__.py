@@ -15,9 +15,11 @@ from typing import Any
 
 import ray
 
+from projects_api.jobs.ray.looking import look_from_nodes
 from projects_api.jobs.ray.node import JobActor
 
 NAMESPACE = "projects-api"
+MAX_REASON = 500
 PREFIX, GPU_PREFIX = "job-", "gpu-job-"
 """Of names; the second of those that have a place only where there is a graphics processor."""
 
@@ -27,14 +29,21 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # What libraries print is no answer.
     cluster = json.loads(sys.stdin.readline())
-    ray.init(
-        address=cluster["address"],
-        namespace=NAMESPACE,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-    )
+    try:
+        ray.init(
+            address=cluster["address"],
+            namespace=NAMESPACE,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
+    except Exception as error:
+        answers.write(json.dumps({"refused": " ".join(str(error).split())[:MAX_REASON]}) + "\n")
+        raise
     for line in sys.stdin:
         question = json.loads(line)
+        if content := question.get("look"):
+            answers.write(json.dumps(look_from_nodes(cluster, content["sha256"])) + "\n")
+            continue
         for job in question["hand_over"]:
             _hand_over(job, cluster)
         for job_id in question["withdraw"]:

@@ -2,13 +2,15 @@
 
 import json
 import os
+import platform
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from importlib.metadata import version
 from select import select
 from typing import Any
 
@@ -54,13 +56,30 @@ class Cluster:
     gpu_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class NodeSight:
+    """What a node told of itself: versions by name, and sentences of what is amiss there.
+
+    `first_user` is the id of the first user of the database that it reaches.
+    """
+
+    versions: dict[str, str] = field(default_factory=dict)
+    first_user: str | None = None
+    faults: list[str] = field(default_factory=list)
+
+
 class Link:
     """A process that hands jobs over to Ray, and tells which it has."""
 
-    def __init__(self, settings: Settings, stopping: threading.Event) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        stopping: threading.Event,
+        connect_seconds: float | None = None,
+    ) -> None:
         """Start it; while `stopping` is not set, answers are waited for."""
         self._stopping = stopping
-        self._seconds = CONNECT_SECONDS
+        self._seconds = CONNECT_SECONDS if connect_seconds is None else connect_seconds
         self._read = b""
         self._process = subprocess.Popen(  # noqa: S603 - our own module, no shell
             [sys.executable, "-P", "-m", PROGRAM],
@@ -79,10 +98,24 @@ class Link:
     ) -> Cluster:
         """Hand jobs over, take others back, and learn what Ray has then; raises `RayAway`."""
         self._send({"hand_over": [*hand_over], "withdraw": [*withdraw]})
-        answer = json.loads(self._receive())
-        self._seconds = ANSWER_SECONDS
+        answer = self._answer()
         ids = {name: frozenset(answer[name]) for name in ("job_ids", "gpu_job_ids")}
         return Cluster(**{**answer, **ids})
+
+    def look(self, sha256: str | None) -> dict[str, NodeSight]:
+        """Have nodes tell what they are and what they reach, by their addresses.
+
+        The content, if one is named, is looked for in their store. Raises `RayAway`.
+        """
+        self._send({"look": {"sha256": sha256}})
+        return {address: NodeSight(**told) for address, told in self._answer().items()}
+
+    def _answer(self) -> Any:
+        answer = json.loads(self._receive())
+        if reason := answer.get("refused"):
+            raise RayAway(reason)
+        self._seconds = ANSWER_SECONDS
+        return answer
 
     def close(self) -> None:
         """End it. What Ray has of jobs goes on."""
@@ -138,3 +171,9 @@ def what_nodes_need(settings: Settings) -> dict[str, Any]:
         "settings": {**settings.model_dump(mode="json"), **places, **own},
         "environment": {name: os.environ[name] for name in FORWARDED if name in os.environ},
     }
+
+
+def own_versions() -> dict[str, str]:
+    """Tell what must be the same on the server and on all nodes; of Python the first two parts."""
+    python = ".".join(platform.python_version_tuple()[:2])
+    return {"Python": python, **{name: version(name) for name in ("projects-api", "ray")}}
