@@ -111,9 +111,12 @@ def main() -> None:
     mark = told.pop("mark")
     sys.stdin.read()
     deadline = time.monotonic() + _TIDY_SECONDS
-    _join(H2OCluster(**told))
-    while _tidy(mark) and time.monotonic() < deadline:
-        time.sleep(1)
+    try:
+        _join(H2OCluster(**told))
+        while _tidy(mark) and time.monotonic() < deadline:
+            time.sleep(1)
+    except (OSError, *_FAULTS) as error:
+        sys.stderr.write(f"what {mark} has in the H2O cluster may be left there: {error}\n")
 
 
 def _tidy(mark: str) -> bool:

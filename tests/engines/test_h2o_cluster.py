@@ -1,6 +1,8 @@
 """The engine `h2o` in a cluster that is there for others, too: a real one, where it can run."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -98,7 +100,8 @@ def begin(cluster: Cluster, folder: Path, make: str, models: int = 3) -> subproc
     frame, target = {"titanic": (tables.titanic, "survived"), "wine": (tables.wine, "target")}[make]
     frame().to_parquet(folder / "table.parquet")
     told = [cluster.url, str(folder), target, str(models)]
-    return subprocess.Popen([sys.executable, "-m", "tests.engines.h2o_training", *told])
+    command = [sys.executable, "-m", "tests.engines.h2o_training", *told]
+    return subprocess.Popen(command, start_new_session=True)
 
 
 def end(process: subprocess.Popen, folder: Path) -> list:
@@ -124,7 +127,7 @@ def test_a_training_that_is_killed_leaves_nothing(cluster: Cluster, tmp_path: Pa
     before = cluster.frames()
     process = begin(cluster, tmp_path / "killed", "titanic", models=100)
     wait_until(cluster.models, "a model is there")
-    process.kill()
+    os.killpg(process.pid, signal.SIGKILL)  # as a job is
     process.wait()
     wait_until(lambda: not cluster.running(), "its search ends")
     wait_until(lambda: (cluster.frames(), cluster.models()) == (before, set()), "nothing is left")
