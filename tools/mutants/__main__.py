@@ -41,6 +41,8 @@ UNLIKE = ("BitOr", "BitAnd", "BitXor", "Shift", "Decorator")
 """Operators that are left out: they change hints of types, or what Python itself would miss."""
 HEADS = ("def ", "async def ", "@")
 """Lines that are left out: `slots=False`, or `/` for `*`, change nothing that a caller sees."""
+LONE_STAR = "*,"
+"""What is left out in other lines of a signature: behind it names are said, and `/` allows that."""
 
 
 def main() -> int:
@@ -89,7 +91,7 @@ def _sample(room: str) -> list[WorkItem]:
             item
             for item in database.work_items
             if not any(name in item.mutations[0].operator_name for name in UNLIKE)
-            and not _line_of(item).startswith(HEADS)
+            and not _is_of_signature(item)
         ]
     found.sort(key=lambda item: repr(item.mutations))  # their ids are made anew each time
     size, seed = int(os.environ.get("SAMPLE", "60")), os.environ.get("SEED", "1")
@@ -97,10 +99,12 @@ def _sample(room: str) -> list[WorkItem]:
     return drawn.sample(found, min(size, len(found)))
 
 
-def _line_of(item: WorkItem) -> str:
-    """Return the line that a mutant changes, without its indentation."""
+def _is_of_signature(item: WorkItem) -> bool:
+    """Return whether a mutant changes the head of a function, or a lone `*` on a line of it."""
     mutation = item.mutations[0]
-    return Path(mutation.module_path).read_text().splitlines()[mutation.start_pos[0] - 1].strip()
+    row, column = mutation.start_pos
+    line = Path(mutation.module_path).read_text().splitlines()[row - 1]
+    return line.strip().startswith(HEADS) or line[column:].startswith(LONE_STAR)
 
 
 if __name__ == "__main__":
