@@ -23,6 +23,7 @@ from projects_api.tables.values import kind_of
 EXCEL_DELIMITER = re.compile(r'"?sep=([^\r\n])"?[ \t]*(\r\n|\n|\r)', re.IGNORECASE)
 COMMENT = "#"
 MAX_ROWS_ABOVE = 100
+MAX_LINES_OF_NAMES = 5
 MIN_ROWS_NAMED = 2
 MAX_TABLES_NAMED = 10
 
@@ -59,6 +60,8 @@ def _table(split: Split, skipped: int, options: Options) -> Layout:
         named = is_header([row.cells for row in rows], markers)
     names = _names(rows[0].cells if named else None, split.width)
     names = ["", *names] if short else names
+    other = _other_names([row.cells for row in rows], markers) if named else 0
+    doubts = _doubts(split, rows, start, options, named=named and not other)
     return Layout(
         delimiter=split.separator,
         separator=split.separator,
@@ -67,8 +70,9 @@ def _table(split: Split, skipped: int, options: Options) -> Layout:
         skip_lines=skipped + rows[0].first - 1,
         header_lines=rows[0].last - rows[0].first + 1 if named else 0,
         names=names,
+        other_names=rows[other].first - rows[0].first if other else 0,
         plain=not short and split.quote == '"' and not split.blanks and split.separator.isascii(),
-        doubts=_doubts(split, rows, start, options, named=named),
+        doubts=doubts,
     )
 
 
@@ -81,21 +85,45 @@ def _doubts(
     between words and numbers may name columns too.
     """
     doubts: set[Doubt] = set()
+    markers = options.markers
     table = [row.cells for row in rows]
     first = split.rows[start - 1 if start else 0].cells
     if split.separator == "," and split.width == MIN_COLUMNS and len(first) == 1:
         below = table[1:] if table[0] == first else table
         if not options.delimiter and all(cell.isdecimal() for row in below for cell in row):
             doubts.add("decimal commas")
-    below, markers = table[1:], options.markers
+    below = table[1:]
     words = [row for row in below if all(kind_of(cell, markers) == "word" for cell in row)]
-    if named and words and words[0] is below[0] and header_evidence(below, markers) > 0:
-        doubts.add("second header")
-    elif named and words:
+    if named and words:
         numbers = [row for row in below if row not in words]
         if header_evidence([words[0], *numbers], markers) == split.width:
             doubts.add("later header")
     return frozenset(doubts)
+
+
+def _other_names(table: Sequence[Sequence[str]], markers: Collection[str]) -> int:
+    """Return the place of the row that may name the columns in place of the first; 0 for none.
+
+    It is the one behind comments, where they are no sure names of what is below, or the last of
+    rows of words above numbers.
+    """
+    comments = _comments(table)
+    if 0 < comments < len(table) and _are_words(table[comments], markers):
+        sure = header_evidence(table, markers) > 0
+        if not sure or header_evidence(table[comments:], markers) > 0:
+            return comments
+    words = list(takewhile(lambda row: _are_words(row, markers), table[1:]))
+    if len(words) > MAX_LINES_OF_NAMES:
+        return 0
+    last = max((place for place, row in enumerate(words, 1) if any(map(str.strip, row))), default=0)
+    return last if header_evidence([table[last], *table[len(words) + 1 :]], markers) > 0 else 0
+
+
+def _are_words(row: Sequence[str], markers: Collection[str]) -> bool:
+    return not any(
+        kind_of(cell, markers) in {"number", "date"} or cell.strip().lower() in {"true", "false"}
+        for cell in row
+    )
 
 
 def _single_column(body: str, skipped: int, complete: bool, options: Options) -> Layout:
@@ -170,16 +198,25 @@ def _behind_notes(rows: Sequence[Row], width: int) -> int:
 def _behind_comments(
     cells: Sequence[Sequence[str]], full: int, width: int, markers: Collection[str]
 ) -> int:
-    """Pass over comments that have as many values as the table, unless they name its columns."""
-    comments = 0
-    while comments < len(cells) and cells[comments][0].lstrip().startswith(COMMENT):
-        comments += 1
-    wide = [place for place in range(comments) if len(cells[place]) == width]
-    if not wide or comments == len(cells) or len(wide) > 1:
+    """Pass over comments that have as many values as the table or more, unless they name it.
+
+    Several may be its rows: they are none where they have no numbers and it has names above some.
+    """
+    comments = _comments(cells)
+    wide = [place for place in range(comments) if len(cells[place]) >= width]
+    if not wide or comments == len(cells):
         return full
-    [last] = wide
-    is_comment = last != comments - 1 or header_evidence(cells[comments:], markers) > 0
-    return comments if is_comment else last
+    if header_evidence(cells[comments:], markers) > 0 and (
+        len(wide) == 1 or all(_are_words(cells[place], markers) for place in wide)
+    ):
+        return comments
+    if len(wide) > 1:
+        return full
+    return comments if wide[0] != comments - 1 else wide[0]
+
+
+def _comments(cells: Sequence[Sequence[str]]) -> int:
+    return len(list(takewhile(lambda row: row[0].lstrip().startswith(COMMENT), cells)))
 
 
 def _titles(cells: Sequence[Sequence[str]], width: int, markers: Collection[str]) -> int:

@@ -6,6 +6,7 @@ from projects_api.schemas import DatasetQualityIssue
 from projects_api.tables.column import MAX_NAME_CHARACTERS as MAX_NAME_SHOWN
 from projects_api.tables.delimited import Decided
 from projects_api.tables.engine import Profile
+from projects_api.tables.layout import COMMENT
 from projects_api.tables.reading import WHITE_SPACE, Lines
 from projects_api.tables.sample import Look
 from projects_api.tables.split import DELIMITERS
@@ -94,10 +95,13 @@ def _guesses(found: Decided) -> Iterator[tuple[str, str]]:
     if not layout.header_lines and "header" not in given:
         text = "No line is taken to name the columns"
         yield "no_header", f"{text}. Send `header=true` if the first one does."
-    if "second header" in layout.doubts and not {"header", "skip_lines"} & {*given}:
-        text = "The row below the names has words where those below have numbers"
-        skip = layout.skip_lines + layout.header_lines
-        yield "repeated_header", f"{text}. Send `skip_lines={skip}` if it names the columns."
+    if layout.other_names and not {"header", "skip_lines"} & {*given}:
+        skip = layout.skip_lines + layout.other_names
+        first, other = f"Line {layout.skip_lines + 1}", f"line {skip + 1}"
+        text = f"{first} has words above numbers, and {other} has them too and may name the columns"
+        if layout.names[0].startswith(COMMENT):
+            text = f"{first} begins with `{COMMENT}`, and {other} may name the columns"
+        yield "repeated_header", f"{text}. Send `skip_lines={skip}` if it does."
     elif found.headers_below:
         text = f"{_rows(found.headers_below, 'repeats', 'repeat')} the names of the columns"
         yield "repeated_header", f"{text}. Leave them out, or send each table in its own file."

@@ -9,7 +9,7 @@ from projects_api.tables.facts import NotATable, Said
 from projects_api.tables.values import MISSING
 
 WHITE_SPACE = " "
-Doubt = Literal["decimal commas", "second header", "later header"]
+Doubt = Literal["decimal commas", "later header"]
 Malformed = Literal["refuse", "repair", "leave_out"]
 
 
@@ -71,7 +71,11 @@ class Layout:
     names: list[str]
     plain: bool
     doubts: frozenset[Doubt] = frozenset()
-    """Of what was found at the upload; they are not kept."""
+    other_names: int = 0
+    """How many lines below the names another line is that may name the columns; 0 for none.
+
+    It and doubts are of what was found at the upload, and are not kept.
+    """
 
     @property
     def shown_delimiter(self) -> str | None:

@@ -131,20 +131,52 @@ class TestHeaders:
             'a ,b\n1,2\n3,4\na ,"b"\n5,6\n',
             "a,b\n1,2\n3,4\nc,d\n5,6\n",
             "a,b\nm,kg\n1,2\n3,4\n",
+            "a,b\nc,d\ntrue,false\nfalse,true\n",
             "Report,2024\na,b\n1,2\n3,4\n",
         ],
     )
     def test_a_row_that_names_columns_below_the_header_is_said(self, content):
         assert read(content).kinds == ["repeated_header"]
 
-    def test_the_way_out_of_a_second_header(self):
-        found = read("Report,2024\na,b\n1,2\n3,4\n")
-        assert "`skip_lines=1`" in str(found.facts.issues[0]["message"])
-        assert read("Report,2024\na,b\n1,2\n3,4\n", skip_lines="1").rows[0] == {"a": 1, "b": 2}
+    @pytest.mark.parametrize(
+        ("above", "rows"),
+        [
+            ("Report,2024\n", "1,2\n3,4\n"),
+            ("a report,of two\nin words,as wide\n", "1,2\n3,4\n"),
+            ("a report,of two\nin words,as wide\n", "1,2\n" * 20),
+            ("a report,of two\n,\n\nin words,\n", "1,2\n3,4\n"),
+            ("# a report,of two\n", "x,y\nz,w\n"),
+            ("# a report,of two\n# in words,as wide\n", "x,y\nz,w\n"),
+            ("# in,2024\n# in words,as wide\n", "1,2\n3,4\n"),
+            ("# in words,as wide\n# in,2024\n", "1,2\n" * 20),
+        ],
+    )
+    def test_the_way_out_of_a_second_header(self, above, rows):
+        told = [read(f"{above}a,b\n{rows}").facts.issues[0]]
+        skip = str(above.count("\n"))
+        assert [issue["kind"] for issue in told] == ["repeated_header"]
+        assert f"line {int(skip) + 1} " in str(told[0]["message"])
+        assert f"`skip_lines={skip}`" in str(told[0]["message"])
+        found = read(f"{above}a,b\n{rows}", skip_lines=skip)
+        assert [[str(v) for v in row.values()] for row in found.rows] == [
+            line.split(",") for line in rows.splitlines()
+        ]
+        assert (found.facts.names, "repeated_header" in found.kinds) == (["a", "b"], False)
+
+    def test_units_of_all_columns_but_one_are_said(self):
+        assert read("a,b,c\n,m,kg\nx,1,2\ny,3,4\n").kinds[0] == "repeated_header"
+
+    def test_what_begins_as_comments_do_and_is_no_guess(self):
+        assert read("#a,b\n1,2\n3,4\n").kinds == []
+        assert read("#a,b\n#c,d\n#e,f\n").kinds == []
+        assert read("#1,2\n3,4\n5,6\n").kinds == []
+        assert read("#id,n\n#1,5\n#2,6\n#3,7\n#4,8\nfox,many\n").kinds == []
 
     def test_words_in_rows_of_words_are_no_header(self):
         assert read("name,city\nAnn,Oslo\nBob,Rome\n").kinds == []
         assert read("name,age\nAnn,5\nBob,old\nCid,7\n").kinds == []
+        late = "".join(f"Ann {n},none\n" for n in range(6)) + "Bob,5\n" * 3
+        assert "repeated_header" not in read(f"name,age\n{late}").kinds
 
     def test_a_header_again_beyond_the_sample(self):
         rows = "".join(f"{n},{n}\n" for n in range(120_000))

@@ -45,8 +45,8 @@ class Made:
 def made(seed: int) -> Made:
     """Make the table of a seed."""
     chance = random.Random(seed)
-    dialect = _dialect(chance)
     width, length = chance.randint(2, 7), chance.randint(2, 12)
+    dialect = _dialect(chance, width)
     columns = [chance.choice(COLUMNS) for _ in range(width)]
     if not set(columns) & {_integer, _number, _date}:
         columns[0] = _integer  # without which a first row of words is a guess
@@ -73,12 +73,15 @@ def made(seed: int) -> Made:
     )
 
 
-def _dialect(chance: random.Random) -> dict[str, Any]:
+def _dialect(chance: random.Random, width: int) -> dict[str, Any]:
     delimiter = chance.choice(",,,;\t|")
     decimal = chance.choice(".,") if delimiter != "," else "."
     encoding = chance.choice(["utf-8"] * 4 + ["utf-8-sig", "utf-16", "cp1252"])
     end = chance.choice(["\n", "\n", "\r\n", "\r"])
-    above = chance.choice([""] * 6 + [f"A title{end}", f"# one{end}# two{end}", f"T{end}{end}"])
+    wide = delimiter.join(["# one", *["word"] * (width - 1)]) + end
+    above = chance.choice(
+        [""] * 6 + [f"A title{end}", f"# one{end}# two{end}", f"T{end}{end}", wide, wide * 2]
+    )
     return {
         "csv": {
             "delimiter": delimiter,

@@ -82,6 +82,15 @@ class TestHeader:
         ]
         assert spaced.facts.reading["delimiter"] == " "
 
+    def test_r_numbers_rows_by_the_first_column_alone(self):
+        alike = read('"x","y"\n"1",5,"a"\n"2",6,"a"\n')
+        assert alike.rows == [
+            {"column_1": 1, "x": 5, "y": "a"},
+            {"column_1": 2, "x": 6, "y": "a"},
+        ]
+        with pytest.raises(NotATable, match="Line 2 has 3 values where the table has 2"):
+            read("x,y\n1,5,a\n1,6,b\n")
+
 
 class TestAbove:
     @pytest.mark.parametrize(
@@ -109,13 +118,36 @@ class TestAbove:
     def test_a_comment_may_be_the_header(self):
         assert read("#x,y\n1,2\n3,4\n").rows == [{"#x": 1, "y": 2}, {"#x": 3, "y": 4}]
 
-    @pytest.mark.parametrize("above", ["# made here, by us\n", "# made here, by us\n# in May\n"])
-    def test_a_comment_as_wide_as_the_table_is_none_of_its_rows(self, above):
-        assert read(f"{above}a,b\n1,2\n3,4\n").rows == [{"a": 1, "b": 2}, {"a": 3, "b": 4}]
+    @pytest.mark.parametrize(
+        "above",
+        [
+            "# made here, by us\n",
+            "# made here, by us\n# in May\n",
+            "# made here, by us\n# in May, in Rome\n",
+            "# made here, by us\n# in May\n\n# in Rome, for them\n",
+            "# made here, by us, for them\n",
+            "# made, here, by us\n# in May, in Rome\n# for, all, of, them\n",
+        ],
+    )
+    def test_comments_as_wide_as_the_table_are_none_of_its_rows(self, above):
+        found = read(f"{above}a,b\n1,2\n3,4\n5,6\n")
+        assert found.rows == [{"a": 1, "b": 2}, {"a": 3, "b": 4}, {"a": 5, "b": 6}]
+        assert found.kinds == ["lines_left_out"]
+        assert found.facts.reading["skip_lines"] == above.count("\n")
 
     def test_several_comments_as_wide_as_the_table_may_be_its_rows(self):
         found = read("#1, blue\n#2, red\n#3, blue\n4, red\n")
         assert len(found.rows) >= 3
+
+    @pytest.mark.parametrize(
+        "content",
+        ["#cat,10\n#dog,20\nfox,x\nant,5\nbee,7\n", "#id,kind\n#1,x\n#2,y\nfox,z\nbee,z\n"],
+    )
+    def test_rows_that_begin_as_comments_do_are_none(self, content):
+        found = read(content)
+        cells = [[str(value) for value in row.values()] for row in found.rows]
+        lines = [line.split(",") for line in content.splitlines()]
+        assert cells == (lines[1:] if found.facts.reading["header"] else lines)
 
     def test_as_many_as_the_sender_says(self):
         found = read("a,b\nc,d\n1,2\n", skip_lines="1")
