@@ -1,19 +1,15 @@
 """What is handed over to Ray, when and in which order; told without Ray, by a stand-in for it."""
 
-import os
 import random
-import threading
 from collections.abc import Iterator
 
 import pytest
-from pydantic import ValidationError
 from sqlalchemy import update
 
 from projects_api.jobs import KINDS
 from projects_api.jobs.ray import dispatcher as dispatching
-from projects_api.jobs.ray import link, node
 from projects_api.jobs.ray.dispatcher import Dispatcher, handing_over
-from projects_api.jobs.ray.link import Cluster, Link, RayAway, what_nodes_need
+from projects_api.jobs.ray.link import Cluster, RayAway
 from projects_api.jobs.worker import Workers
 from projects_api.metrics import Metrics, metrics
 from projects_api.models import job, job_lease
@@ -280,99 +276,3 @@ def test_short_jobs_stay_with_workers_where_there_are_some(work: Work, ray: Stan
 def test_without_ray_nothing_is_started(work: Work, ray: StandIn):
     with handing_over(work.server.settings):
         assert ray.starts == 0
-
-
-class TestLink:
-    @pytest.fixture
-    def stopping(self) -> threading.Event:
-        return threading.Event()
-
-    @pytest.fixture
-    def linked(self, work: Work, stopping, monkeypatch) -> Iterator:
-        monkeypatch.setattr(link, "PROGRAM", "tests.support.ray_stand_in")
-        links = []
-
-        def start(does: str) -> Link:
-            monkeypatch.setenv("STAND_IN", does)
-            links.append(Link(on_ray(work), stopping))
-            return links[-1]
-
-        yield start
-        for one in links:
-            one.close()
-
-    def test_answers(self, linked):
-        started = linked("answer")
-        assert started.ask().job_ids == frozenset()
-        assert started.ask([{"id": "a"}, {"id": "b"}]).job_ids == {"a", "b"}
-        assert started.ask(withdraw=["a"]) == Cluster(
-            frozenset({"b"}), frozenset(), 4, 4.0, 0.0, 4096, 1024, 0
-        )
-
-    @pytest.mark.parametrize("does", ["end", "talk"])
-    def test_a_process_that_ends_or_never_comes_to_an_end(self, linked, does):
-        with pytest.raises(RayAway, match="has ended"):
-            linked(does).ask()
-
-    def test_silence(self, linked, monkeypatch):
-        monkeypatch.setattr(link, "CONNECT_SECONDS", 0.3)
-        with pytest.raises(RayAway, match=r"no answer in 0\.3 seconds"):
-            linked("wait").ask()
-
-    def test_a_server_that_stops_waits_for_no_answer(self, linked, stopping):
-        started = linked("wait")
-        stopping.set()
-        with pytest.raises(RayAway, match="stops"):
-            started.ask()
-
-    def test_secrets_are_no_words_of_a_command(self, linked, work: Work):
-        command = " ".join(linked("wait")._process.args)
-        assert command.endswith("-P -m tests.support.ray_stand_in")
-
-
-NEAR = {"database_url": "postgresql://u@localhost/p", "artifact_url": "s3://bucket/p?region=eu"}
-
-
-class TestSettings:
-    @pytest.fixture(autouse=True)
-    def nothing_set(self, monkeypatch):
-        for name in Settings.model_fields:
-            monkeypatch.delenv(f"PROJECTS_API_{name.upper()}", raising=False)
-
-    @pytest.mark.parametrize(
-        "changed",
-        [
-            {},
-            {"ray_address": "ray://head.example.com:10001"},
-            {"ray_address": "10.0.0.1:6379"},
-            {"artifact_url": "", "ray_shared_folder": True},
-        ],
-    )
-    def test_what_nodes_can_reach(self, changed):
-        settings = {"job_engine": "ray", **NEAR, **changed}
-        assert Settings(_env_file=None, **settings).job_engine == "ray"
-
-    @pytest.mark.parametrize(
-        ("changed", "told"),
-        [
-            ({"database_url": ""}, "needs PostgreSQL"),
-            ({"database_url": "sqlite:////data/p.db"}, "needs PostgreSQL"),
-            ({"artifact_url": ""}, "PROJECTS_API_RAY_SHARED_FOLDER"),
-            ({"artifact_url": "/data/files"}, "PROJECTS_API_RAY_SHARED_FOLDER"),
-            ({"ray_address": "http://head:8265"}, "ray_address"),
-        ],
-    )
-    def test_what_they_cannot_reach(self, changed, told):
-        with pytest.raises(ValidationError, match=told):
-            Settings(_env_file=None, **{"job_engine": "ray", **NEAR, **changed})
-
-    def test_what_nodes_are_told(self, monkeypatch):
-        for name in [one for one in os.environ if one.startswith(("AWS_", "PG"))]:
-            monkeypatch.delenv(name)  # Other tests have a store that asks for a key.
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "somebody")
-        monkeypatch.setenv("HOME", "/not/theirs")
-        settings = Settings(_env_file=None, job_engine="ray", **NEAR)
-        told = what_nodes_need(settings)
-        assert told["address"] == "auto"
-        assert told["environment"] == {"AWS_ACCESS_KEY_ID": "somebody"}
-        assert node.settings_on_node(told["settings"]).database == NEAR["database_url"]
