@@ -88,8 +88,22 @@ class TestHeader:
             {"column_1": 1, "x": 5, "y": "a"},
             {"column_1": 2, "x": 6, "y": "a"},
         ]
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            *("x,y\n1,5,a\n1,6,b\n", "x,x\n1,5,a\n2,6,b\n", "x,7\n1,5,a\n2,6,b\n"),
+            *("x,y\n1,5,a\n", "x,y\n1,5,a\n2,6,b\n3,7\n"),
+        ],
+    )
+    def test_a_shorter_header_that_r_would_not_write(self, content):
         with pytest.raises(NotATable, match="Line 2 has 3 values where the table has 2"):
-            read("x,y\n1,5,a\n1,6,b\n")
+            read(content)
+
+    def test_delimiters_behind_all_rows_make_no_header_shorter(self):
+        found = read("name,y\nAnn,5,\nBob,6,\n")
+        assert found.rows == [{"name": "Ann", "y": 5}, {"name": "Bob", "y": 6}]
+        assert found.kinds == []
 
 
 class TestAbove:
