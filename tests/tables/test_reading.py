@@ -197,6 +197,8 @@ class TestDelimiter:
             ('a, b\n1, "x,y"\n2, "z"\n', (1, "x,y")),
             ("a, b\n1, x\n2, y\n", (1, "x")),
             ("id v w\n1 a 2\n2 b 3\n", (1, "a", 2)),
+            ("id v\n1 a\n2 b\n", (1, "a")),
+            ("key:n\nx:1\ny:2\n", ("x:1",)),
             ("id   name   n\n1    Ann    20\n12   Bob    3\n", (1, "Ann", 20)),
             ("a^b\n1^x\n2^y\n", (1, "x")),
             ("a~b\n1~x\n2~y\n", (1, "x")),
