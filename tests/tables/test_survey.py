@@ -40,3 +40,21 @@ def test_a_quote_that_stays_open_is_told(tmp_path, monkeypatch, chunk_bytes, tex
     monkeypatch.setattr(lines, "CHUNK_BYTES", chunk_bytes)
     (tmp_path / "table.csv").write_bytes(text.encode())
     assert survey(tmp_path / "table.csv", ",").lines is None
+
+
+@pytest.mark.parametrize("chunk_bytes", [3, 4, 7, 1 << 20])
+@pytest.mark.parametrize(
+    ("text", "readable"),
+    [
+        *(('a,b\n1,"x ""y"""\n', True), ('"a" ,b\r\n"1",\r\n', True), ("a,b\n1,\x1a2\n", True)),
+        *(('a,b\n1, "x"\n', False), ('a,b\n "1",2\n', False), ('a,b\r "1",2\r', False)),
+        *(("a,b\n\ufeff1,2\n", False), ("a,b\r\ufeff1,2\r", False), ("a,b\n1,2\n\x1a", False)),
+    ],
+)
+def test_what_duckdb_reads_in_a_way_of_its_own_is_told(
+    tmp_path, monkeypatch, chunk_bytes, text, readable
+):
+    monkeypatch.setattr(lines, "CHUNK_BYTES", chunk_bytes)
+    for before in range(8):  # so that what is told lies between two chunks, too
+        (tmp_path / "table.csv").write_bytes(b"x" * before + text.encode())
+        assert survey(tmp_path / "table.csv", ",").readable is readable, before
