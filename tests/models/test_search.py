@@ -8,7 +8,7 @@ from sqlalchemy import Connection, inspect, or_, select, text, update
 
 from projects_api.models import member, project, user
 from projects_api.models.base import fold
-from projects_api.models.member import COPIED_FIELDS, members
+from projects_api.models.member import COPIED_FIELDS, SORT_FIELDS, members
 from projects_api.models.project import projects
 
 # Wildcards, quotes and words of query languages; letters that fold to several, compose, or are no
@@ -25,6 +25,7 @@ PIECES = [
     "ana",
 ]
 PROJECTS, SEARCHES = 120, 400
+OTHER = {"created_at": "2020-01-01T00:00:00Z"}
 
 
 def some_text(source: random.Random, most: int) -> str:
@@ -161,10 +162,49 @@ def test_follows_changes(connection, people):
     ],
 )
 def test_follows_whoever_writes(connection, people, changes):
-    """Of the two triggers that give, one acts: it gives whatever the statement changes."""
+    """Triggers give whatever the statement changes, whichever of them act."""
     made = create(connection, people[0], "name", "description")
     member.add(connection, made, people[1], "viewer")
     connection.execute(update(projects).where(projects.c.id == made).values(**changes))
+    assert follows(connection)
+
+
+def written(connection: Connection) -> list[tuple | int]:
+    """What tells that memberships are written: PostgreSQL's versions of rows, SQLite's count."""
+    if connection.dialect.name == "postgresql":
+        versions = text("SELECT user_id, ctid::text FROM members ORDER BY 1, 2")
+        return list(map(tuple, connection.execute(versions)))
+    return [connection.connection.dbapi_connection.total_changes]
+
+
+def test_writes_no_membership_where_nothing_changes(connection, people):
+    made = create(connection, people[0], "name", "description")
+    same = update(projects).where(projects.c.id == made).values(name="name", dataset_count=0)
+    before = written(connection)
+    connection.execute(same)
+    own = connection.dialect.name == "sqlite"  # It counts the project's own row, too.
+    assert written(connection) == ([before[0] + 1] if own else before)
+    connection.execute(same.values(dataset_count=1))
+    assert written(connection) != ([before[0] + 2] if own else before)
+
+
+@pytest.mark.parametrize("changed", COPIED_FIELDS)
+def test_leaves_alone_what_did_not_change(connection, people, changed):
+    """Each column that is set is an index that SQLite writes, whatever its value is."""
+    if connection.dialect.name == "postgresql":
+        pytest.skip("PostgreSQL compares values")
+    made = create(connection, people[0], "name", "description")
+    together = {"name", "name_folded", "description_folded"}
+    alone = {*SORT_FIELDS} - (together if changed in together else {changed})
+    columns = ", ".join(f"project_{field}" for field in alone)
+    connection.execute(
+        text(
+            f"CREATE TEMP TRIGGER strict AFTER UPDATE OF {columns} ON members"
+            " BEGIN SELECT RAISE(ABORT, 'written'); END"
+        )
+    )
+    new = 7 if changed.endswith("count") else OTHER.get(changed, "other")
+    connection.execute(update(projects).where(projects.c.id == made).values({changed: new}))
     assert follows(connection)
 
 
