@@ -10,9 +10,11 @@ from sqlalchemy import (
     Text,
     and_,
     bindparam,
+    column,
     delete,
     insert,
     select,
+    table,
     update,
 )
 from sqlmodel import Field, SQLModel
@@ -27,7 +29,7 @@ from projects_api.models.base import (
     one_of,
     table_of,
 )
-from projects_api.models.statements import DriverStatement, Listing, parameters_of
+from projects_api.models.statements import DriverStatement, Listing
 from projects_api.models.user import users
 
 ROLES = ("viewer", "editor", "admin", "owner")
@@ -45,7 +47,7 @@ class Member(SQLModel, table=True):
     `role` is what holds: the higher one of `direct_role`, which an owner gave to the person, and
     `team_role`, the highest that a team gives, each null where there is none.
     The columns `project_...` are copies of what the project is sorted by and searched in. Triggers
-    keep them equal (migration 0006), so that a person's projects in any order are a walk through
+    keep them equal (migration 0018), so that a person's projects in any order are a walk through
     one index. On SQLite the table is in the order of its key, so that a search finds a person's
     memberships beside one another.
     """
@@ -93,7 +95,19 @@ _LISTING = Listing(_WITH_USER, _HERE, members.c.created_at, members.c.user_id)
 _THIS = and_(_HERE, members.c.user_id == bindparam("user_id"))
 _FIND = DriverStatement(_WITH_USER.where(_THIS))
 _ADDED = ("project_id", "user_id", "role", "direct_role", "created_at")
-_ADD = DriverStatement(insert(members).values(parameters_of(_ADDED)))
+_GIVEN = select(*(bindparam(name, type_=members.c[name].type).label(name) for name in _ADDED))
+_NEW = _GIVEN.subquery("given")
+_PROJECT = table("projects", *(column(name) for name in ("id", *COPIED_FIELDS)))
+# With its copies at once: a trigger that gives them writes each index a second time on SQLite. The
+# join keeps a row whose project is gone, which the foreign key refuses.
+_ADD = DriverStatement(
+    insert(members).from_select(
+        [*_ADDED, *(f"project_{field}" for field in COPIED_FIELDS)],
+        select(*_NEW.c, *(_PROJECT.c[field] for field in COPIED_FIELDS)).select_from(
+            _NEW.outerjoin(_PROJECT, _PROJECT.c.id == _NEW.c.project_id)
+        ),
+    )
+)
 _TEAM_ROLE = DriverStatement(select(members.c.team_role).where(_THIS))
 _SET_ROLE = DriverStatement(
     update(members)

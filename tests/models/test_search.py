@@ -5,9 +5,11 @@ import unicodedata
 
 import pytest
 from sqlalchemy import Connection, inspect, or_, select, text, update
+from sqlalchemy.exc import IntegrityError
 
+from projects_api.database import names_what_is_gone
 from projects_api.models import member, project, user
-from projects_api.models.base import fold
+from projects_api.models.base import fold, new_id
 from projects_api.models.member import COPIED_FIELDS, SORT_FIELDS, members
 from projects_api.models.project import projects
 
@@ -186,6 +188,27 @@ def test_writes_no_membership_where_nothing_changes(connection, people):
     assert written(connection) == ([before[0] + 1] if own else before)
     connection.execute(same.values(dataset_count=1))
     assert written(connection) != ([before[0] + 2] if own else before)
+
+
+def test_adds_a_membership_with_its_copies(connection, people):
+    made = create(connection, people[0], "name", "description")
+    before = written(connection)
+    member.add(connection, made, people[1], "viewer")
+    if connection.dialect.name == "sqlite":
+        assert written(connection) == [before[0] + 1]
+    lacks = (
+        "INSERT INTO members (project_id, user_id, role, created_at) VALUES (:p, :u, 'viewer', :c)"
+    )
+    third = user.create(connection, email="third@example.com", name="T")
+    moment = "2026-01-01T00:00:00.000000Z"
+    connection.execute(text(lacks), {"p": made, "u": third, "c": moment})
+    assert follows(connection)
+
+
+def test_adds_no_membership_of_what_is_gone(connection, people):
+    with pytest.raises(IntegrityError) as refused:
+        member.add(connection, new_id(), people[0], "viewer")
+    assert names_what_is_gone(refused.value)
 
 
 @pytest.mark.parametrize("changed", COPIED_FIELDS)
