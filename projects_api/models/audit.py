@@ -12,11 +12,13 @@ from sqlalchemy import (
     Connection,
     Index,
     Integer,
+    PrimaryKeyConstraint,
     Select,
     bindparam,
     delete,
     insert,
     select,
+    tuple_,
 )
 from sqlmodel import Field, SQLModel
 
@@ -32,16 +34,18 @@ class AuditEntry(SQLModel, table=True):
 
     `resource_id` is what was made or named. `request_count` is above 1 where an entry stands for
     refusals that were too many to be written one by one; such a one names no single request.
+    The key begins with the moment, so that the log is kept in its order without another index.
     """
 
     __tablename__ = "audit_entries"
     __table_args__ = (
+        PrimaryKeyConstraint("created_at", "id"),
         Index(None, "project_id", "created_at", "id"),
-        Index(None, "created_at", "id"),
+        {"sqlite_with_rowid": False},
     )
 
     id: str = Field(primary_key=True, sa_type=Identifier)
-    created_at: str = Field(sa_type=Timestamp)
+    created_at: str = Field(primary_key=True, sa_type=Timestamp)
     user_id: str | None = Field(default=None, sa_type=Identifier)
     key_id: str | None = Field(default=None, sa_type=Identifier)
     project_id: str | None = Field(default=None, sa_type=Identifier)
@@ -116,10 +120,6 @@ def _chosen(since: str | None, wanted: Mapping[str, str | int | None]) -> Select
 
 def remove_old(connection: Connection, before: str, *, most: int) -> int:
     """Forget the oldest entries from before a moment; return how many."""
-    oldest = (
-        select(audit_entries.c.id)
-        .where(audit_entries.c.created_at < before)
-        .order_by(audit_entries.c.created_at, audit_entries.c.id)
-        .limit(most)
-    )
-    return connection.execute(delete(audit_entries).where(audit_entries.c.id.in_(oldest))).rowcount
+    key = audit_entries.c.created_at, audit_entries.c.id
+    oldest = select(*key).where(key[0] < before).order_by(*key).limit(most)
+    return connection.execute(delete(audit_entries).where(tuple_(*key).in_(oldest))).rowcount

@@ -11,7 +11,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
 from projects_api.database import Database, schema
-from projects_api.models import dataset, member, project, user
+from projects_api.models import audit, dataset, member, project, user
 from projects_api.models.base import metadata
 from projects_api.models.teams import effective, project_team, team
 
@@ -118,10 +118,13 @@ INDEXED = {
 
 
 def made_in(database: Database) -> set[tuple[str, str]]:
-    """Return what there is beside rows: names, which a trigger and its function share, with SQL."""
+    """Return what there is beside rows: names, which a trigger and its function share, with SQL.
+
+    SQLite puts the name of a table that was renamed between quotes.
+    """
     with database.transaction(writing=False) as connection:
         rows = connection.execute(text(MADE[connection.dialect.name]))
-        return {(name, " ".join(sql.split())) for name, sql in rows if sql}
+        return {(name, " ".join(sql.replace('"', "").split())) for name, sql in rows if sql}
 
 
 class TestSearchWithoutAnIndex:
@@ -252,7 +255,7 @@ def test_accounts_are_off_by_themselves_that_are_so_since_another_moment(databas
     schema.upgrade(database)
 
 
-@pytest.mark.parametrize("earlier", ["0017"])
+@pytest.mark.parametrize("earlier", ["0017", "0018"])
 def test_down_leaves_what_was_there_before(database, earlier):
     with database.transaction() as connection:
         command.upgrade(schema._config(connection), earlier)
@@ -261,6 +264,34 @@ def test_down_leaves_what_was_there_before(database, earlier):
     assert made_in(database) != made
     downgrade(database, earlier)
     assert made_in(database) == made
+
+
+def test_the_audit_log_goes_up_and_down(database):
+    """Migration 0019, with data: two entries of one moment and one from before, told by ids."""
+    entries = text(
+        "INSERT INTO audit_entries (id, created_at, operation, status, client, request_count)"
+        " VALUES (:i, :c, 'get_me', 401, '127.0.0.1', 2)"
+    )
+    earlier = MOMENT.replace("2026", "2025")
+    with database.transaction() as connection:
+        command.upgrade(schema._config(connection), "0018")
+        for one, moment in zip(IDS, (MOMENT, MOMENT, earlier), strict=False):
+            connection.execute(entries, {"i": one, "c": moment})
+
+    def kept() -> list[tuple]:
+        with database.transaction(writing=False) as connection:
+            query = text("SELECT * FROM audit_entries ORDER BY created_at, id")
+            return [tuple(map(str, row._mapping.values())) for row in connection.execute(query)]
+
+    before = kept()
+    assert [row[0] for row in before] == [IDS[2], IDS[0], IDS[1]]
+    schema.upgrade(database)
+    assert kept() == before
+    with database.transaction() as connection:
+        assert audit.remove_old(connection, MOMENT.replace(":00.0", ":01.0"), most=2) == 2
+        assert [one["id"] for one in audit.list_newest(connection, limit=9)] == [IDS[1]]
+    downgrade(database, "0018")
+    assert kept() == before[2:]
 
 
 def test_an_upgrade_of_what_is_up_to_date_changes_nothing(database):
