@@ -15,7 +15,8 @@ from projects_api.models.base import Identifier, Timestamp, fold, in_utc, new_id
 
 A_MOMENT = {"type": "string", "format": "date-time"}
 WRITTEN = (
-    r"(0000|0001|2016|9999)-12-31[Tt](23:59|05:29|00:59):60(\.[0-9]{1,9})?([Zz]|[+-]0[0-5]:[03]0)"
+    r"(0000|0001|2016|9999)-12-31[Tt]"
+    r"(23:59:60(\.[0-9]{1,9})?([Zz]|[+-]00:00)|05:29:60\+05:30|00:59:60\.5\+01:00|18:29:60-05:30)"
 )
 MOMENTS = [
     "0001-01-01T00:00:00Z",
