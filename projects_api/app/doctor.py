@@ -1,7 +1,7 @@
 """The doctor: whether everything that the server relies on is as it should be."""
 
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from projects_api.app.application import create_application
 from projects_api.database import Database, find_missing_file, schema
+from projects_api.files.progress import ByteProgress, StageReport, tell_nobody
 from projects_api.files.spool import StorageUnavailable
 from projects_api.jobs.ray import examination
 from projects_api.models import artifact, user
@@ -40,7 +41,21 @@ _COUNTED = {
 _LIMIT = 20
 
 
-def examine(settings: Settings, *, verify: bool = False) -> Iterator[tuple[str, list[str]]]:
+Drawing = Callable[[], AbstractContextManager[StageReport]]
+"""Gives who is told how far something is while a block runs."""
+
+
+@contextmanager
+def _undrawn() -> Iterator[StageReport]:
+    yield tell_nobody
+
+
+def examine(
+    settings: Settings,
+    *,
+    verify: bool = False,
+    drawing: Drawing = _undrawn,
+) -> Iterator[tuple[str, list[str]]]:
     """Yield each check's name with the faults that it found; `verify` reads every content."""
     # They were read and accepted, or nobody would be here.
     yield "settings", unknown_names(names_given())
@@ -59,7 +74,7 @@ def examine(settings: Settings, *, verify: bool = False) -> Iterator[tuple[str, 
         f"artifact store {settings.artifacts.partition('?')[0]}": partial(_check_store, settings),
     }
     if verify:
-        with_database["contents are what they were"] = partial(_verify_contents, settings)
+        with_database["contents are what they were"] = partial(_verify_contents, settings, drawing)
     try:
         missing = find_missing_file(settings.database)
     except OSError as error:
@@ -227,12 +242,16 @@ def _check_store(settings: Settings, connection: Connection) -> list[str]:
     return faults + [f"content {sha256} has no row" for sha256 in stored if sha256 not in known]
 
 
-def _verify_contents(settings: Settings, connection: Connection) -> list[str]:
+def _verify_contents(settings: Settings, drawing: Drawing, connection: Connection) -> list[str]:
     """Read what is used; what is missing is told by the check of the store."""
     store = ArtifactStore(settings.artifacts)
     faults = []
-    for sha256 in sorted(artifact.list_used_contents(connection)):
-        with suppress(ContentMissing):
-            if not store.verify(sha256):
-                faults.append(f"content {sha256} has other bytes than were stored")
+    used = artifact.list_used_contents(connection)
+    with drawing() as report:
+        progress = ByteProgress(sum(used.values()), partial(report, "Reading the files"))
+        for sha256, size in sorted(used.items()):
+            with suppress(ContentMissing):
+                if not store.verify(sha256):
+                    faults.append(f"content {sha256} has other bytes than were stored")
+            progress.add(size)
     return faults

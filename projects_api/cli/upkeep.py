@@ -12,6 +12,7 @@ from projects_api.cli.common import (
     opened_database,
     settings_or_end,
 )
+from projects_api.cli.progress import drawn
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -43,7 +44,7 @@ def doctor(
     from projects_api.app.doctor import examine
 
     failed = False
-    for name, faults in examine(settings, verify=verify):
+    for name, faults in examine(settings, verify=verify, drawing=drawn):
         failed = failed or bool(faults)
         typer.echo(f"{'FAULT' if faults else 'ok   '}  {name}")
         for fault in faults:

@@ -132,6 +132,7 @@ WORK = {
         "PROJECT_ID=",
     ),
     "backup": (["backup", "copy"], "Copying the files", "copy has the database and 1 files"),
+    "doctor": (["doctor", "--verify"], "Reading the files", "ok     settings\n"),
 }
 
 
@@ -142,7 +143,7 @@ def test_long_work_shows_how_far_it_is_beside_what_it_prints(full, name):
         output = finished(full, *words, errors=terminal.theirs)
         shown = terminal.text()
     assert output.startswith(printed)
-    assert output.count("\n") == 1
+    assert output.count("\n") == 1 or name == "doctor"
     # The last that a bar shows before it is gone: all of it.
     assert re.search(rf"{stage} \S+ 100%", shown), shown
 
