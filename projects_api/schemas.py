@@ -487,7 +487,7 @@ class ExperimentCapabilities(TypedDict):
     execution_modes: list[ExperimentExecutionMode]
     use_gpu: bool
     unavailable: list[UnavailableEngine]
-    cluster: Cluster | None
+    cluster: NotRequired[Cluster]
 
 
 class ExperimentEnvelope(TypedDict):

@@ -270,6 +270,9 @@ def _schema_faults(tree: Place) -> Iterator[Fault]:
             yield schema.fault("additionalProperties is not decided")
         if schema.get("nullable") and not all(part.get("nullable") for part in _parts(schema)):
             yield schema.fault("null is refused by a part of allOf: let that one be nullable")
+        # Generators name an object that may be null `cluster_type_0` and the like.
+        if schema.get("nullable") and "properties" in schema:
+            yield schema.fault("the object may be null: let it be left out instead")
         # Generators make code of these that does not compile.
         if isinstance(default := schema.get("default"), dict):
             yield schema.fault("the default is an object: give its properties theirs")

@@ -98,11 +98,7 @@ def type_of(schema: Schema) -> str:  # noqa: PLR0911 - one a kind of schema
     match schema:
         case {"$ref": reference}:
             name = str(reference).removeprefix(PREFIX)
-            schema = SCHEMAS[name]
-            if not is_named(schema):
-                return type_of(schema)
-            # A choice has null among its own; a class cannot.
-            return f"{name} | None" if "properties" in schema and schema.get("nullable") else name
+            return name if is_named(SCHEMAS[name]) else type_of(SCHEMAS[name])
         case {"nullable": True, **others}:
             return f"{type_of(others)} | None"
         case {"oneOf": several} | {"anyOf": several} | {"allOf": several}:

@@ -32,15 +32,17 @@ def capabilities(cluster: Cluster | None = None) -> ExperimentCapabilities:
     `cluster` is what other machines have that train in the place of this one.
     """
     reasons = {engine: why_unavailable(engine) for engine in ENGINES}
-    return {
+    able: ExperimentCapabilities = {
         "allowed_engines": [engine for engine, reason in reasons.items() if not reason],
         "execution_modes": list(EXECUTION_MODES),
         "use_gpu": cluster["gpus"] >= 1 if cluster else _has_gpu(),
         "unavailable": [
             {"engine": engine, "reason": reason} for engine, reason in reasons.items() if reason
         ],
-        "cluster": cluster,
     }
+    if cluster:
+        able["cluster"] = cluster
+    return able
 
 
 def why_unavailable(engine: str) -> str | None:

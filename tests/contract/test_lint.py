@@ -224,6 +224,13 @@ def test_the_contract_has_no_fault():
             "null is refused by a part of allOf",
         ),
         (
+            "components|schemas|Cluster",
+            "nullable",
+            True,
+            "components|schemas|Cluster",
+            "let it be left out",
+        ),
+        (
             "components|schemas|ExperimentCreate|properties|config",
             "default",
             {},
