@@ -5,7 +5,6 @@ is one. What linters in general know, such as Spectral and Redocly, is left to t
 """
 
 import ast
-import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -24,28 +23,21 @@ from tools.contract_tree import (
     operations,
     parameters,
     references,
-    schemas,
 )
+from tools.lint_schemas import schema_faults
 
 ROOT = Path(__file__).resolve().parents[1]
 PROBLEM = "application/problem+json"
 
 _AUTHENTICATED = {"401", "403", "429", "500", "503"}
 _BODY = {"400", "413", "415", "422"}
-_BOUNDS = {
-    "string": ({"maxLength"}, {"enum"}),
-    "array": ({"maxItems"},),
-    "integer": ({"minimum", "maximum"}, {"enum"}),
-}
-# Ruby reads such an `\x` as a byte, of which no character begins; Go and Rust have no `\u`.
-_HIGH_ESCAPE = re.compile(r"\\(x[89a-fA-F][0-9a-fA-F]|x\{|u|p)")
 _CONDITIONS = {"Idempotency-Key": "409", "If-Match": "412", "If-None-Match": "304"}
 
 
 def lint(contract: dict[str, Any], root: Path = ROOT) -> list[Fault]:
     """Return every fault of the contract, of the handlers and of the test classes below `root`."""
     tree = Place(contract)
-    found = [*_map_faults(tree, root), *_unused_components(tree), *_schema_faults(tree)]
+    found = [*_map_faults(tree, root), *_unused_components(tree), *schema_faults(tree)]
     found += _example_faults(tree)
     for operation in operations(tree):
         found += _access_faults(operation)
@@ -258,41 +250,6 @@ def _leads_to(expression: str, body: Any) -> bool:
         except (KeyError, IndexError, TypeError):
             return False
     return True
-
-
-def _schema_faults(tree: Place) -> Iterator[Fault]:
-    """Check that every object is decided on and that everything else ends somewhere."""
-    for schema in schemas(tree):
-        kind = schema.get("type")
-        is_whole = "properties" in schema or (kind == "object" and "allOf" not in schema)
-        # One of `allOf` has its parts decided, each for itself.
-        if is_whole and "additionalProperties" not in schema:
-            yield schema.fault("additionalProperties is not decided")
-        if schema.get("nullable") and not all(part.get("nullable") for part in _parts(schema)):
-            yield schema.fault("null is refused by a part of allOf: let that one be nullable")
-        # Generators name an object that may be null `cluster_type_0` and the like.
-        if schema.get("nullable") and "properties" in schema:
-            yield schema.fault("the object may be null: let it be left out instead")
-        # Generators make code of these that does not compile.
-        if isinstance(default := schema.get("default"), dict):
-            yield schema.fault("the default is an object: give its properties theirs")
-        if isinstance(default, list):
-            yield schema.fault("the default is an array: say in the description what it is")
-        if _HIGH_ESCAPE.search(schema.get("pattern", "")):
-            yield schema.fault("the pattern escapes what is not ASCII: write the character itself")
-        if isinstance(default, str) and not kind and "enum" not in schema["allOf"][0]:
-            yield schema.fault("the default is a text, and the type is not said")
-        # A file ends where its sender ends; the server has its own limit.
-        if kind in _BOUNDS and schema.get("format") != "binary":
-            choices = _BOUNDS[kind]
-            if not any(all(word in schema for word in choice) for choice in choices):
-                wanted = " or ".join(" and ".join(sorted(choice)) for choice in choices)
-                yield schema.fault(f"{kind} has no bound: give {wanted}")
-
-
-def _parts(schema: Place) -> Iterator[Place]:
-    if "allOf" in schema:
-        yield from schema["allOf"].children()
 
 
 def _unused_components(tree: Place) -> Iterator[Fault]:
