@@ -114,6 +114,17 @@ def references(value: Any) -> Iterator[str]:
             yield from references(part)
 
 
+def check_references(tree: Place) -> None:
+    """Raise `DanglingReferenceError` for the first reference that leads to nothing."""
+    rest: list[tuple[Steps, Any]] = [(tree.path, tree.value)]
+    while rest:
+        path, value = rest.pop()
+        if isinstance(value, dict) and "$ref" in value:
+            Place(tree.root, path)
+        parts = value.items() if isinstance(value, dict) else enumerate(value)
+        rest += [((*path, key), part) for key, part in parts if isinstance(part, dict | list)]
+
+
 def schemas(tree: Place) -> Iterator[Place]:
     """Yield every schema of the contract where it is written, those within others included."""
     for path in _schema_paths(tree.root, ()):

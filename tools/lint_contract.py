@@ -19,6 +19,7 @@ from tools.contract_tree import (
     Fault,
     Place,
     Steps,
+    check_references,
     examples,
     operations,
     parameters,
@@ -37,6 +38,7 @@ _CONDITIONS = {"Idempotency-Key": "409", "If-Match": "412", "If-None-Match": "30
 def lint(contract: dict[str, Any], root: Path = ROOT) -> list[Fault]:
     """Return every fault of the contract, of the handlers and of the test classes below `root`."""
     tree = Place(contract)
+    check_references(tree)
     found = [*_map_faults(tree, root), *_unused_components(tree), *schema_faults(tree)]
     found += _example_faults(tree)
     for operation in operations(tree):

@@ -142,9 +142,13 @@ class MethodNotImplemented(Problem):
 
 
 class InternalError(Problem):
-    """A bug of ours."""
+    """A bug of ours; `breach` is what of an answer breaks the contract, for the log."""
 
     status = 500
     slug = "internal-error"
     title = "The server failed"
     detail = "The server failed, and changed nothing. Tell its operator the request_id."
+
+    def __init__(self, detail: str | None = None, **breach: Any) -> None:
+        super().__init__(detail)
+        self.breach = breach

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-import structlog
 
 from projects_api.contract.checker import Checker
 from projects_api.contract.conditional import entity_tag
@@ -17,7 +16,6 @@ JSON = "application/json"
 RETRY_SECONDS = 2
 """After so long, it is worth to ask again how far something is."""
 _BODY = "$response.body#/"
-_log = structlog.get_logger()
 
 
 @dataclass(slots=True)
@@ -76,8 +74,7 @@ class Responses:
             return self._write_file(result)
         if self._checker is None or not self._checker.accepts(result):
             faults = self._checker.faults(result, "response") if self._checker else []
-            _log.error("response_breaks_contract", faults=faults)
-            raise InternalError
+            raise InternalError(faults=faults)
         headers = {"content-type": JSON}
         if self._tag_of:
             headers["etag"] = entity_tag(self._tag_of(result))
@@ -92,8 +89,7 @@ class Responses:
 
     def _write_file(self, file: File) -> Answer:
         if file.media_type not in self._media_types:
-            _log.error("response_breaks_contract", media_type=file.media_type)
-            raise InternalError
+            raise InternalError(media_type=file.media_type)
         headers = {
             "content-type": file.media_type,
             "content-disposition": content_disposition(file.name),

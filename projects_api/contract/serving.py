@@ -88,12 +88,16 @@ class _Problems:
     async def answer(self, request: ConnexionRequest, problem: Problem) -> ConnexionResponse:
         """Write a problem; one that the operation does not declare is a bug of ours."""
         declared = self._declared.get(request.scope.get(OPERATION, ""))
+        request_id = request.scope.get(REQUEST_ID)
+        if isinstance(problem, InternalError) and problem.breach:
+            _log.error("response_breaks_contract", request_id=request_id, **problem.breach)
         if declared and not problem.of_http and str(problem.status) not in declared:
-            _log.error("undeclared_problem", status=problem.status, slug=problem.slug)
+            told = {"status": problem.status, "slug": problem.slug}
+            _log.error("undeclared_problem", request_id=request_id, **told)
             problem = InternalError()
         if isinstance(problem, Unauthenticated):
             problem.headers["WWW-Authenticate"] = f'Bearer realm="{self._rules.name}"'
-        document = problem.as_document(self._rules.name, request.scope.get(REQUEST_ID))
+        document = problem.as_document(self._rules.name, request_id)
         return ConnexionResponse(
             status_code=problem.status,
             mimetype=MEDIA_TYPE,

@@ -1,7 +1,7 @@
 """Projects: what everything else belongs to, with the counts of what they contain."""
 
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from sqlalchemy import (
     BigInteger,
@@ -60,17 +60,8 @@ class Project(SQLModel, table=True):
 
 projects = table_of(Project)
 
-COLUMNS = (
-    projects.c.id,
-    projects.c.name,
-    projects.c.description,
-    projects.c.status,
-    projects.c.dataset_count,
-    projects.c.experiment_count,
-    projects.c.model_count,
-    projects.c.created_at,
-    projects.c.updated_at,
-)
+COLUMNS = tuple(projects.c[name] for name in schemas.Project.__annotations__)
+"""What answers have of a project, as the contract says."""
 
 _TURNS = {"asc": asc, "desc": desc}
 _MINE = members.c.user_id == bindparam("user_id")
@@ -79,7 +70,8 @@ _FOR_MEMBER = (
     .join(members, members.c.project_id == projects.c.id)
     .where(projects.c.id == bindparam("id"), members.c.user_id == bindparam("user_id"))
 )
-_CHANGED = ("name", "description", "updated_at", "name_folded", "description_folded")
+_KEPT = ("id", "status", *get_args(Counted), "created_at")
+_CHANGED = tuple(name for name in projects.c.keys() if name not in _KEPT)  # noqa: SIM118 - no dict
 _INSERT = DriverStatement(insert(projects).values(parameters_of(projects.c.keys())))
 _CHANGE = DriverStatement(
     update(projects).where(projects.c.id == bindparam("this")).values(parameters_of(_CHANGED))

@@ -45,6 +45,14 @@ def test_a_reference_that_leads_to_nothing_is_named_with_its_place():
         Place(broken, ("paths", "/x"))
 
 
+def test_a_schema_that_nobody_declared_is_named_with_its_place():
+    place = "components|schemas|Project|properties"
+    broken = changed((place, "colour", {"$ref": "#/components/schemas/Colour"}))
+    told = "components/schemas/Project/properties/colour: there is no #/components/schemas/Colour"
+    with pytest.raises(DanglingReferenceError, match=told):
+        lint(broken)
+
+
 def test_the_contract_has_no_fault():
     assert [str(fault) for fault in lint(CONTRACT)] == []
 

@@ -88,6 +88,7 @@ class TestAnswers:
         assert person.post("/api/projects", json=body, headers=headers).status_code == 500
         (entry,) = [log for log in logs if log["event"] == event]
         assert entry["log_level"] == "error"
+        assert entry["request_id"] == document["request_id"]
         return entry
 
     @pytest.mark.parametrize("breach", BREACHES)
@@ -98,7 +99,6 @@ class TestAnswers:
     def test_an_error_that_nobody_expected(self, broken):
         entry = self.assert_failed_and_undone(broken, "an error", "unhandled_error")
         assert "secret detail" in repr(entry["exc_info"])
-        assert entry["request_id"]
 
     def test_a_problem_that_the_operation_does_not_declare(self, broken):
         entry = self.assert_failed_and_undone(broken, "undeclared", "undeclared_problem")
