@@ -253,7 +253,7 @@ class Settings(BaseSettings):
             raise ValueError("PROJECTS_API_H2O_USER needs PROJECTS_API_H2O_URL")
         if self.job_engine == "ray":
             self._refuse_unreachable()
-        faults = [] if self.allow_insecure else list(self._insecure())
+        faults = [] if self.allow_insecure else [f"{PREFIX}{one}" for one in self._insecure()]
         if faults:
             raise ValueError(
                 f"{'; '.join(faults)}. Mend it, or set PROJECTS_API_ALLOW_INSECURE=true."

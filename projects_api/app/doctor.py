@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from sqlalchemy import Connection, func, make_url, or_, select, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from projects_api.app import h2o_examination
 from projects_api.app.application import create_application
 from projects_api.database import Database, find_missing_file, schema
 from projects_api.files.progress import ByteProgress, StageReport, tell_nobody
@@ -92,6 +93,8 @@ def examine(
                 return  # Whatever is asked of such a database fails, or says nothing.
         if settings.job_engine == "ray":
             yield _examine_ray(settings, database)
+        if settings.h2o_url:
+            yield h2o_examination.examine(settings)
         with suppress(SQLAlchemyError), database.transaction(writing=False) as connection:
             yield _what_grows(connection), []
 

@@ -39,9 +39,9 @@ _SAID = {
 def check_person(*, name: str, email: str) -> None:
     """Refuse what the contract takes for no name or no e-mail address."""
     if fault := _fault("EmailAddress", email):
-        has_shape = "@" in email[1:-1]
-        said = fault if has_shape else f"{email} is no e-mail address, such as alice@example.com"
-        raise typer.BadParameter(said)
+        is_other = "does not match" in fault
+        no_address = f"{email!r} is no e-mail address of plain letters, such as alice@example.com"
+        raise typer.BadParameter(no_address if is_other else fault)
     check_name(name)
 
 

@@ -440,7 +440,8 @@ class TestPeopleAndKeys:
     @pytest.mark.parametrize(
         ("words", "status", "reason"),
         [
-            (["users", "add", "nobody"], 2, "nobody is no e-mail address"),
+            (["users", "add", " a@example.com "], 2, "is no e-mail address"),
+            (["users", "add", "nobody"], 2, "is no e-mail address"),
             (["users", "add", "a@example.com", "--name", " "], 2, "Invalid value"),
             (["users", "add", "a@example.com", "--name", "A\nB"], 2, "one line"),
             (["users", "add", "ADMIN@example.com"], 1, "is registered already"),
@@ -573,6 +574,13 @@ class TestDoctor:
         assert f"others can read {folder}: run `chmod go= {folder}`" in used.run("doctor", status=1)
         folder.chmod(0o700)
         assert "FAULT" not in used.run("doctor")
+
+    def test_a_cluster_of_h2o_that_cannot_be_joined(self, local):
+        local.run("db", "upgrade")
+        local.variables["PROJECTS_API_H2O_URL"] = "http://127.0.0.1:1"
+        told = local.run("doctor", status=1)
+        why = "(to join it needs the extra h2o|it does not answer as H2O does)"
+        assert re.search(rf"FAULT  H2O http://127.0.0.1:1\n +{why}", told), told
 
     def test_a_command_keeps_its_files_to_itself(self, local):
         local.run("db", "upgrade")

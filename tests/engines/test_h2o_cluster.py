@@ -14,7 +14,9 @@ from shutil import which
 import pytest
 
 from projects_api import engines
+from projects_api.app.h2o_examination import examine
 from projects_api.engines import Task, TrainingConfig, TrainingRefused, availability
+from projects_api.settings import Settings
 from tests.support.processes import free_port, wait_until
 
 from . import tables
@@ -153,6 +155,11 @@ def refusal(folder: Path, url: str, password: str = PASSWORD) -> str:
     return refused.value.reason
 
 
+def doctor(url: str, password: str = PASSWORD) -> list[str]:
+    settings = Settings(_env_file=None, h2o_url=url, h2o_user=USER, h2o_password=password)
+    return examine(settings)[1]
+
+
 class Silent:
     """Hears of a training, and says nothing."""
 
@@ -171,6 +178,11 @@ def test_who_is_not_there_or_refuses_is_told(cluster: Cluster, tmp_path: Path, c
     told = refusal(tmp_path, nobody)
     assert "does not answer where PROJECTS_API_H2O_URL says. Tell the server's operator" in told
     told = refusal(tmp_path, cluster.url, "another")
+    assert doctor(cluster.url) == []
+    (fault,) = doctor(nobody)
+    assert "does not answer as H2O does" in fault
+    (fault,) = doctor(cluster.url, "another")
+    assert "401, by PROJECTS_API_H2O_USER" in fault
     assert "refuses the user or the password, which PROJECTS_API_H2O_USER" in told
     assert "another" not in told
     assert "another" not in capfd.readouterr().err
@@ -189,6 +201,8 @@ def test_a_certificate_that_nobody_trusts_is_refused(tmp_path: Path, monkeypatch
     with cluster_of(tmp_path / "h2o", *words, scheme="https") as cluster:
         told = refusal(tmp_path, cluster.url)
         assert "certificate cannot be verified; REQUESTS_CA_BUNDLE names a file" in told
+        assert "certificate verify failed" in doctor(cluster.url)[0]
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(pem))
+        assert doctor(cluster.url) == []
         board = end(begin(cluster, tmp_path / "trusted", "wine", models=1), tmp_path / "trusted")
         assert len(board) == 1
