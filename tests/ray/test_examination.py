@@ -9,7 +9,7 @@ from projects_api.jobs.ray import examination, link
 from projects_api.jobs.ray.examination import examine
 from projects_api.jobs.ray.link import NodeSight
 from projects_api.settings import Settings
-from tests.ray.test_dispatcher import NEAR
+from tests.ray.places import NEAR
 from tests.support.processes import Deployment
 
 OWN = {"Python": "3.11", "projects-api": "2.0.0", "ray": "2.50.0"}

@@ -8,8 +8,7 @@ from pydantic import ValidationError
 from projects_api.jobs.ray import node
 from projects_api.jobs.ray.link import what_nodes_need
 from projects_api.settings import Settings
-
-NEAR = {"database_url": "postgresql://u@localhost/p", "artifact_url": "s3://bucket/p?region=eu"}
+from tests.ray.places import NEAR
 
 
 @pytest.fixture(autouse=True)
