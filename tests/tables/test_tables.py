@@ -23,6 +23,7 @@ import pytest
 import sklearn.datasets
 
 from projects_api import tables
+from projects_api.jobs.__main__ import NICENESS as FOR_JOBS
 from projects_api.processes import pool as child_pool
 from projects_api.tables import (
     NotATable,
@@ -40,6 +41,7 @@ from projects_api.tables import (
 from projects_api.tables.engine import Profile
 from projects_api.tables.names import unique_names
 from projects_api.tables.quality import judge
+from projects_api.tables.reader import NICENESS
 from projects_api.tables.values import MISSING
 from tests.tables.reading_of import read
 
@@ -915,6 +917,12 @@ class TestReaders:
         server.kill()
         server.wait()
         wait_for(lambda: not reader.is_running())
+
+    def test_leave_the_processor_to_the_server_first(self, make, readers):
+        inspect_table(make(b"a,b\n1,2\n"))
+        [reader] = readers()
+        assert reader.nice() == psutil.Process().nice() + NICENESS
+        assert 0 < NICENESS < FOR_JOBS
 
     def test_a_missing_file_is_no_fault_of_the_file(self, tmp_path):
         with pytest.raises(TableReaderError, match="FileNotFoundError"):
