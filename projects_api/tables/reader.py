@@ -15,7 +15,7 @@ from projects_api.tables.facts import NotATable
 
 LIMITS = Limits(address_space_bytes=4 * 1024**3, written_file_bytes=4 * 1024**3, idle_seconds=300)
 NICENESS = 3
-"""Other requests come first: they take a millisecond, and a table seconds. Jobs come later still."""
+"""Other requests come first: they take a millisecond, and a table seconds. Jobs come last."""
 
 
 def perform(task: dict[str, Any]) -> dict[str, Any]:
