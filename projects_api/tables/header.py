@@ -2,20 +2,35 @@
 
 from collections import Counter
 from collections.abc import Collection, Sequence
+from itertools import takewhile
+from typing import Literal
 
-from projects_api.tables.values import Kind, are_counts, are_in_order, are_years, kind_of
+from projects_api.tables.values import (
+    Kind,
+    are_counts,
+    are_in_order,
+    are_years,
+    is_boolean,
+    kind_of,
+    names_nothing,
+)
 
 SHARE_OF_A_KIND = 0.8
 ROWS_LOOKED_AT = 200
 CELLS_LOOKED_AT = 100_000
+MAX_NAMED_IN_RANGE = 2
+MAX_LINES_OF_NAMES = 5
+COMMENT = "#"
+Row = Sequence[str]
 
 
-def is_header(rows: Sequence[Sequence[str]], missing: Collection[str]) -> bool:
+def is_header(rows: Sequence[Row], missing: Collection[str]) -> bool:
     """Return whether the first of some rows names columns.
 
-    Numbers alone name nothing. A word above numbers or dates is evidence for a header, a number
-    or date above others is against; years and numbers that count up, behind a first cell that is
-    no number, are names where the rows below are other numbers. Words alone are taken for names.
+    Numbers alone name nothing. A word above numbers, dates or booleans is evidence for a header, a
+    number, date or boolean above others is against; years and numbers that count up, behind a first
+    cell that is no number, are names where the rows below are other numbers. Words alone are taken
+    for names, unless a value such as `inf`, or a marker of missing ones, is among them.
     """
     first, *below = rows
     kinds = [kind_of(cell, missing) for cell in first]
@@ -26,31 +41,128 @@ def is_header(rows: Sequence[Sequence[str]], missing: Collection[str]) -> bool:
     if evidence:
         return evidence > 0
     words = [cell for cell, kind in zip(first, kinds, strict=True) if kind == "word"]
+    if not any(_weigh(rows, missing)) and _has_values(rows, missing):
+        return False
     if not below or len(words) == len(first):
         return bool(words)
     return bool(words) and len(set(words)) == len(words)
 
 
-def header_evidence(rows: Sequence[Sequence[str]], missing: Collection[str]) -> int:
-    """Weigh whether a row names the columns of those below: above 0 it does, below it does not."""
-    first, *below = rows
-    below = below[: max(10, min(ROWS_LOOKED_AT, CELLS_LOOKED_AT // max(1, len(first))))]
+def is_guess(rows: Sequence[Row], missing: Collection[str]) -> bool:
+    """Return whether a first row that is taken for names may well be a row as the others are.
+
+    One of its cells speaks against names; or nothing speaks for them, and a cell is empty above
+    numbers that do not count the rows; or its only numbers are as large as those below them.
+    """
+    words, values = _weigh(rows, missing)
+    if values:
+        return True
+    first = rows[0]
+    below = _looked_at(rows)
     numbers = [place for place, cell in enumerate(first) if kind_of(cell, missing) == "number"]
-    named = numbers if _are_names(first, below, numbers, missing) else ()
-    weight = 0
-    for place, cell in enumerate(first):
-        cells = [row[place] for row in below if place < len(row)]
-        kind, rest = kind_of(cell, missing), _kind_of_all(cells, missing)
-        if rest in {"number", "date"} and kind != "missing":
-            weight += 1 if kind == "word" or place in named else -1
-    return weight or (-1 if any(kind_of(c, missing) == "date" for c in first) else 0)
+    if 0 < len(numbers) <= MAX_NAMED_IN_RANGE and words == len(numbers):
+        return all(_is_in_range(first[place], _column(below, place)) for place in numbers)
+    return not words and any(
+        not cell.strip()
+        and _kind_of_all(_column(below, place), missing) == "number"
+        and not _is_index(_column(below, place))
+        for place, cell in enumerate(first)
+    )
+
+
+def header_evidence(rows: Sequence[Row], missing: Collection[str]) -> int:
+    """Weigh whether a row names the columns of those below: above 0 it does, below it does not."""
+    words, values = _weigh(rows, missing)
+    if words != values:
+        return words - values
+    return -1 if any(kind_of(cell, missing) == "date" for cell in rows[0]) else 0
+
+
+def other_names(table: Sequence[Row], markers: Collection[str]) -> int:
+    """Return the place of the row that may name the columns in place of the first; 0 for none.
+
+    It is the one behind comments, where they are no sure names of what is below, or the last of
+    rows of words above numbers.
+    """
+    comments = count_comments(table)
+    if 0 < comments < len(table) and are_words(table[comments], markers):
+        sure = header_evidence(table, markers) > 0
+        if not sure or header_evidence(table[comments:], markers) > 0:
+            return comments
+    words = list(takewhile(lambda row: are_words(row, markers), table[1:]))
+    if len(words) > MAX_LINES_OF_NAMES:
+        return 0
+    last = max((place for place, row in enumerate(words, 1) if any(map(str.strip, row))), default=0)
+    return last if header_evidence([table[last], *table[len(words) + 1 :]], markers) > 0 else 0
+
+
+def are_words(row: Row, markers: Collection[str]) -> bool:
+    """Return whether a row has nothing but words and empty cells."""
+    return not any(
+        kind_of(cell, markers) in {"number", "date"}
+        or is_boolean(cell)
+        or names_nothing(cell, markers)
+        for cell in row
+    )
+
+
+def count_comments(cells: Sequence[Row]) -> int:
+    """Count the rows at the top that begin as comments do."""
+    return len(list(takewhile(lambda row: row[0].lstrip().startswith(COMMENT), cells)))
+
+
+def _weigh(rows: Sequence[Row], missing: Collection[str]) -> tuple[int, int]:
+    """Count the cells of a first row that speak for names, and those that speak against."""
+    first = rows[0]
+    below = _looked_at(rows)
+    rests = [_kind_of_all(_column(below, place), missing) for place in range(len(first))]
+    numbers = [place for place, cell in enumerate(first) if kind_of(cell, missing) == "number"]
+    truths = [r == "boolean" and is_boolean(cell) for cell, r in zip(first, rests, strict=True)]
+    named = not any(truths) and _are_names(first, below, numbers, missing)
+    words = values = 0
+    for cell, rest, truth in zip(first, rests, truths, strict=True):
+        kind = kind_of(cell, missing)
+        if rest in {"word", "missing"} or kind == "missing" or names_nothing(cell, missing):
+            continue
+        names = (kind == "word" and not truth) or (kind == "number" and named)
+        words, values = words + names, values + (not names)
+    return words, values
+
+
+def _has_values(rows: Sequence[Row], missing: Collection[str]) -> bool:
+    """Return whether a first row has a marker, inf, a dash, or a boolean above another."""
+    below = _looked_at(rows)
+    return any(
+        names_nothing(cell, missing)
+        or (is_boolean(cell) and any(map(is_boolean, _column(below, place))))
+        for place, cell in enumerate(rows[0])
+    )
+
+
+def _looked_at(rows: Sequence[Row]) -> Sequence[Row]:
+    count = max(10, min(ROWS_LOOKED_AT, CELLS_LOOKED_AT // max(1, len(rows[0]))))
+    return rows[1 : count + 1]
+
+
+def _column(rows: Sequence[Row], place: int) -> list[str]:
+    return [row[place] for row in rows if place < len(row)]
+
+
+def _is_in_range(name: str, cells: Sequence[str]) -> bool:
+    """Return whether a whole number is between the least and the greatest of those in a column."""
+    numbers = [float(text) for text in map(str.strip, cells) if text.isdecimal()]
+    return bool(numbers) and min(numbers) <= float(name) <= max(numbers)
+
+
+def _is_index(cells: Sequence[str]) -> bool:
+    """Return whether cells count rows from 0 or 1."""
+    return any(
+        [*cells] == [str(number + start) for number in range(len(cells))] for start in (0, 1)
+    )
 
 
 def _are_names(
-    first: Sequence[str],
-    below: Sequence[Sequence[str]],
-    places: Sequence[int],
-    missing: Collection[str],
+    first: Row, below: Sequence[Row], places: Sequence[int], missing: Collection[str]
 ) -> bool:
     """Return whether the numbers of a row are years or counts that only it has."""
     if not places or 0 in places or kind_of(first[0], missing) == "date":
@@ -64,15 +176,12 @@ def _are_names(
     return are_counts(names) and not all(map(are_counts, rows))
 
 
-def _kind_of_all(cells: Sequence[str], missing: Collection[str]) -> Kind:
-    counts = Counter(kind_of(cell, missing) for cell in cells)
+def _kind_of_all(cells: Sequence[str], missing: Collection[str]) -> Kind | Literal["boolean"]:
+    counts = Counter(kind_of(c, missing) for c in cells if not names_nothing(c, missing))
     del counts["missing"]
     if not counts:
         return "missing"
-    if counts.keys() == {"word"} and {cell.strip().lower() for cell in cells} <= {
-        *("true", "false"),
-        *map(str.lower, missing),
-    }:
-        return "number"  # in what counts here: a name stands out above them
+    if all(is_boolean(c) or kind_of(c, missing) == "missing" for c in cells):
+        return "boolean"
     [(kind, count)] = counts.most_common(1)
     return kind if count >= SHARE_OF_A_KIND * counts.total() else "word"

@@ -6,7 +6,15 @@ from itertools import dropwhile, pairwise, takewhile
 
 from projects_api.tables.encoding import MARK
 from projects_api.tables.facts import NotATable
-from projects_api.tables.header import header_evidence, is_header
+from projects_api.tables.header import (
+    COMMENT,
+    are_words,
+    count_comments,
+    header_evidence,
+    is_guess,
+    is_header,
+    other_names,
+)
 from projects_api.tables.reading import Doubt, Layout, Options
 from projects_api.tables.signatures import ADVICE
 from projects_api.tables.split import (
@@ -21,9 +29,7 @@ from projects_api.tables.split import (
 from projects_api.tables.values import kind_of
 
 EXCEL_DELIMITER = re.compile(r'"?sep=([^\r\n])"?[ \t]*(\r\n|\n|\r)', re.IGNORECASE)
-COMMENT = "#"
 MAX_ROWS_ABOVE = 100
-MAX_LINES_OF_NAMES = 5
 MIN_ROWS_NAMED = 2
 MAX_TABLES_NAMED = 10
 
@@ -60,8 +66,11 @@ def _table(split: Split, skipped: int, options: Options) -> Layout:
         named = is_header([row.cells for row in rows], markers)
     names = _names(rows[0].cells if named else None, split.width)
     names = ["", *names] if short else names
-    other = _other_names([row.cells for row in rows], markers) if named else 0
+    table = [row.cells for row in rows]
+    other = other_names(table, markers) if named else 0
     doubts = _doubts(split, rows, start, options, named=named and not other)
+    if named and not (short or other) and options.header is None and is_guess(table, markers):
+        doubts |= {"names"}
     return Layout(
         delimiter=split.separator,
         separator=split.separator,
@@ -99,31 +108,6 @@ def _doubts(
         if header_evidence([words[0], *numbers], markers) == split.width:
             doubts.add("later header")
     return frozenset(doubts)
-
-
-def _other_names(table: Sequence[Sequence[str]], markers: Collection[str]) -> int:
-    """Return the place of the row that may name the columns in place of the first; 0 for none.
-
-    It is the one behind comments, where they are no sure names of what is below, or the last of
-    rows of words above numbers.
-    """
-    comments = _comments(table)
-    if 0 < comments < len(table) and _are_words(table[comments], markers):
-        sure = header_evidence(table, markers) > 0
-        if not sure or header_evidence(table[comments:], markers) > 0:
-            return comments
-    words = list(takewhile(lambda row: _are_words(row, markers), table[1:]))
-    if len(words) > MAX_LINES_OF_NAMES:
-        return 0
-    last = max((place for place, row in enumerate(words, 1) if any(map(str.strip, row))), default=0)
-    return last if header_evidence([table[last], *table[len(words) + 1 :]], markers) > 0 else 0
-
-
-def _are_words(row: Sequence[str], markers: Collection[str]) -> bool:
-    return not any(
-        kind_of(cell, markers) in {"number", "date"} or cell.strip().lower() in {"true", "false"}
-        for cell in row
-    )
 
 
 def _single_column(body: str, skipped: int, complete: bool, options: Options) -> Layout:
@@ -202,21 +186,17 @@ def _behind_comments(
 
     Several may be its rows: they are none where they have no numbers and it has names above some.
     """
-    comments = _comments(cells)
+    comments = count_comments(cells)
     wide = [place for place in range(comments) if len(cells[place]) >= width]
     if not wide or comments == len(cells):
         return full
     if header_evidence(cells[comments:], markers) > 0 and (
-        len(wide) == 1 or all(_are_words(cells[place], markers) for place in wide)
+        len(wide) == 1 or all(are_words(cells[place], markers) for place in wide)
     ):
         return comments
     if len(wide) > 1:
         return full
     return comments if wide[0] != comments - 1 else wide[0]
-
-
-def _comments(cells: Sequence[Sequence[str]]) -> int:
-    return len(list(takewhile(lambda row: row[0].lstrip().startswith(COMMENT), cells)))
 
 
 def _titles(cells: Sequence[Sequence[str]], width: int, markers: Collection[str]) -> int:

@@ -6,7 +6,7 @@ from projects_api.schemas import DatasetQualityIssue
 from projects_api.tables.column import MAX_NAME_CHARACTERS as MAX_NAME_SHOWN
 from projects_api.tables.delimited import Decided
 from projects_api.tables.engine import Profile
-from projects_api.tables.layout import COMMENT
+from projects_api.tables.header import COMMENT
 from projects_api.tables.reading import WHITE_SPACE, Lines
 from projects_api.tables.sample import Look
 from projects_api.tables.split import DELIMITERS
@@ -95,6 +95,9 @@ def _guesses(found: Decided) -> Iterator[tuple[str, str]]:
     if not layout.header_lines and "header" not in given:
         text = "No line is taken to name the columns"
         yield "no_header", f"{text}. Send `header=true` if the first one does."
+    if "names" in layout.doubts:
+        text = f"Line {layout.skip_lines + 1} is taken to name the columns, and may be a row"
+        yield "assumed_header", f"{text}. Send `header=false` if it is one, or else `header=true`."
     if layout.other_names and not {"header", "skip_lines"} & {*given}:
         skip = layout.skip_lines + layout.other_names
         first, other = f"Line {layout.skip_lines + 1}", f"line {skip + 1}"

@@ -9,7 +9,7 @@ from projects_api.tables.facts import NotATable, Said
 from projects_api.tables.values import MISSING
 
 WHITE_SPACE = " "
-Doubt = Literal["decimal commas", "later header"]
+Doubt = Literal["decimal commas", "later header", "names"]
 Malformed = Literal["refuse", "repair", "leave_out"]
 
 

@@ -22,6 +22,8 @@ DATE = re.compile(
     r"|\d{1,2}:\d\d(:\d\d(\.\d+)?)?"
 )
 YEARS = range(1800, 2101)
+BOOLEANS = frozenset({"true", "false"})
+NO_NAME = re.compile(r"[-+]?inf(inity)?|[-\u2013\u2014.?]+", re.IGNORECASE)
 
 
 def kind_of(cell: str, missing: Collection[str] = MISSING) -> Kind:
@@ -32,6 +34,17 @@ def kind_of(cell: str, missing: Collection[str] = MISSING) -> Kind:
     if DATE.fullmatch(text):
         return "date"
     return "number" if NUMBER.fullmatch(text) else "word"
+
+
+def names_nothing(cell: str, missing: Collection[str] = MISSING) -> bool:
+    """Return whether a cell that is not blank can hardly be a name: a marker, inf, or a dash."""
+    text = cell.strip()
+    return bool(text) and (text in missing or NO_NAME.fullmatch(text) is not None)
+
+
+def is_boolean(cell: str) -> bool:
+    """Return whether a cell is true or false, in any case."""
+    return cell.strip().lower() in BOOLEANS
 
 
 def are_years(cells: Sequence[str]) -> bool:

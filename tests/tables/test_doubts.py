@@ -169,7 +169,6 @@ class TestHeaders:
     def test_what_begins_as_comments_do_and_is_no_guess(self):
         assert read("#a,b\n1,2\n3,4\n").kinds == []
         assert read("#a,b\n#c,d\n#e,f\n").kinds == []
-        assert read("#1,2\n3,4\n5,6\n").kinds == []
         assert read("#id,n\n#1,5\n#2,6\n#3,7\n#4,8\nfox,many\n").kinds == []
 
     def test_words_in_rows_of_words_are_no_header(self):
