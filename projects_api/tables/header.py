@@ -5,7 +5,9 @@ from collections.abc import Collection, Sequence
 from itertools import takewhile
 from typing import Literal
 
+from projects_api.tables.reading import Doubt
 from projects_api.tables.values import (
+    DATE,
     Kind,
     are_counts,
     are_in_order,
@@ -20,6 +22,7 @@ ROWS_LOOKED_AT = 200
 CELLS_LOOKED_AT = 100_000
 MAX_NAMED_IN_RANGE = 2
 MAX_LINES_OF_NAMES = 5
+MAX_WORDS_OF_A_NAME = 2
 COMMENT = "#"
 Row = Sequence[str]
 
@@ -48,7 +51,118 @@ def is_header(rows: Sequence[Row], missing: Collection[str]) -> bool:
     return bool(words) and len(set(words)) == len(words)
 
 
-def is_guess(rows: Sequence[Row], missing: Collection[str]) -> bool:
+def header_evidence(rows: Sequence[Row], missing: Collection[str]) -> int:
+    """Weigh whether a row names the columns of those below: above 0 it does, below it does not."""
+    words, values = _weigh(rows, missing)
+    if words != values:
+        return words - values
+    return -1 if any(kind_of(cell, missing) == "date" for cell in rows[0]) else 0
+
+
+def other_reading(
+    table: Sequence[Row], width: int, markers: Collection[str], *, named: bool
+) -> tuple[Doubt | None, int]:
+    """Return what the first rows may be otherwise, and the row with which the table begins then."""
+    titles = _count_titles(table, width, markers)
+    names = _other_names(table, markers, named=named)
+    if titles and titles >= names:
+        return "titles", titles
+    comments = count_comments(table)
+    if named and names < comments < len(table) and _is_prose(table[0], table[comments:]):
+        return "comment", comments
+    if names or not named:
+        return ("names below" if names else None), names
+    later = _later_names(table, markers)
+    if later:
+        return "later header", later if later + 1 < len(table) else 0
+    return ("names" if _is_guess(table, markers) else None), 0
+
+
+def _other_names(table: Sequence[Row], markers: Collection[str], *, named: bool) -> int:
+    """Return the place of the row that may name the columns in place of the first; 0 for none.
+
+    It is the one behind comments, where they are no sure names of what is below, or the last of the
+    first ones with words above numbers, in a column that has nothing but words to there.
+    """
+    comments = count_comments(table)
+    if named and 0 < comments < len(table) and are_words(table[comments], markers):
+        sure = header_evidence(table, markers) > 0
+        if not sure or header_evidence(table[comments:], markers) > 0:
+            return comments
+    words = [are_words(row, markers) for row in table[: MAX_LINES_OF_NAMES + 2]]
+    for place in range(min(MAX_LINES_OF_NAMES, len(table) - 1), 0, -1):
+        if not words[place] or not any(map(str.strip, table[place])):
+            continue
+        blank = takewhile(lambda row: not any(map(str.strip, row)), table[place + 1 :])
+        end = place + 1 + len(list(blank))
+        if (end >= len(words) or not words[end]) and header_evidence(
+            [table[place], *table[end:]], markers
+        ) > 0:
+            above = table[1 if named else 0 : place + 1]
+            if any(_parts_words(above, table[end:], n, markers) for n in range(len(table[place]))):
+                return place
+    return 0
+
+
+def _parts_words(
+    above: Sequence[Row], below: Sequence[Row], place: int, markers: Collection[str]
+) -> bool:
+    """Return whether a column has words alone above, and other values below."""
+    cells = [[cell] for cell in _column(above, place) if cell.strip()]
+    if not cells or not all(are_words(cell, markers) for cell in cells):
+        return False
+    return _kind_of_all(_column(_looked_at([[""], *below]), place), markers) not in {
+        "word",
+        "missing",
+    }
+
+
+def _count_titles(table: Sequence[Row], width: int, markers: Collection[str]) -> int:
+    """Count the rows at the top that may be titles: they end early, and none below does so.
+
+    One alone is such where the next is all words, which may be names.
+    """
+    if len(table[0]) < width:  # of which all below would be malformed
+        return 0
+    ends = [len(row) < width or not row[width - 1].strip() for row in table[:ROWS_LOOKED_AT]]
+    count = len(list(takewhile(bool, ends)))
+    titled = all(kind_of(row[0], markers) == "word" for row in table[:count])
+    if not titled or count > MAX_LINES_OF_NAMES or count == len(ends) or any(ends[count:]):
+        return 0
+    names = all(kind_of(cell, markers) == "word" for cell in table[count])
+    return count if count > 1 or names else 0
+
+
+def _later_names(table: Sequence[Row], markers: Collection[str]) -> int:
+    """Return the place of the first row of words, if all others have numbers alone; 0 for none."""
+    words = [
+        place
+        for place, row in enumerate(table)
+        if place and all(kind_of(cell, markers) == "word" for cell in row)
+    ]
+    if not words:
+        return 0
+    numbers = [row for place, row in enumerate(table) if place and place not in {*words}]
+    found = table[words[0]]
+    return words[0] if header_evidence([found, *numbers], markers) == len(table[0]) else 0
+
+
+def _is_prose(row: Row, below: Sequence[Row]) -> bool:
+    """Return whether a row that begins as comments do is a sentence rather than names."""
+    if not row[0].lstrip().startswith(COMMENT):
+        return False
+    count = len(row[0].lstrip(f"{COMMENT} ").split())
+    spaced = row[1:] and all(cell.startswith(" ") for cell in row[1:])
+    plain = not any(cell.startswith(" ") for one in below[:ROWS_LOOKED_AT] for cell in one[1:])
+    return (
+        count > MAX_WORDS_OF_A_NAME
+        or ":" in row[0]
+        or any(DATE.search(cell) for cell in row)
+        or bool(count > 1 and spaced and plain)
+    )
+
+
+def _is_guess(rows: Sequence[Row], missing: Collection[str]) -> bool:
     """Return whether a first row that is taken for names may well be a row as the others are.
 
     One of its cells speaks against names; or nothing speaks for them, and a cell is empty above
@@ -68,32 +182,6 @@ def is_guess(rows: Sequence[Row], missing: Collection[str]) -> bool:
         and not _is_index(_column(below, place))
         for place, cell in enumerate(first)
     )
-
-
-def header_evidence(rows: Sequence[Row], missing: Collection[str]) -> int:
-    """Weigh whether a row names the columns of those below: above 0 it does, below it does not."""
-    words, values = _weigh(rows, missing)
-    if words != values:
-        return words - values
-    return -1 if any(kind_of(cell, missing) == "date" for cell in rows[0]) else 0
-
-
-def other_names(table: Sequence[Row], markers: Collection[str]) -> int:
-    """Return the place of the row that may name the columns in place of the first; 0 for none.
-
-    It is the one behind comments, where they are no sure names of what is below, or the last of
-    rows of words above numbers.
-    """
-    comments = count_comments(table)
-    if 0 < comments < len(table) and are_words(table[comments], markers):
-        sure = header_evidence(table, markers) > 0
-        if not sure or header_evidence(table[comments:], markers) > 0:
-            return comments
-    words = list(takewhile(lambda row: are_words(row, markers), table[1:]))
-    if len(words) > MAX_LINES_OF_NAMES:
-        return 0
-    last = max((place for place, row in enumerate(words, 1) if any(map(str.strip, row))), default=0)
-    return last if header_evidence([table[last], *table[len(words) + 1 :]], markers) > 0 else 0
 
 
 def are_words(row: Row, markers: Collection[str]) -> bool:
@@ -151,7 +239,9 @@ def _column(rows: Sequence[Row], place: int) -> list[str]:
 def _is_in_range(name: str, cells: Sequence[str]) -> bool:
     """Return whether a whole number is between the least and the greatest of those in a column."""
     numbers = [float(text) for text in map(str.strip, cells) if text.isdecimal()]
-    return bool(numbers) and min(numbers) <= float(name) <= max(numbers)
+    return (
+        name.strip().isdecimal() and bool(numbers) and min(numbers) <= float(name) <= max(numbers)
+    )
 
 
 def _is_index(cells: Sequence[str]) -> bool:

@@ -11,11 +11,10 @@ from projects_api.tables.header import (
     are_words,
     count_comments,
     header_evidence,
-    is_guess,
     is_header,
-    other_names,
+    other_reading,
 )
-from projects_api.tables.reading import Doubt, Layout, Options
+from projects_api.tables.reading import Layout, Options
 from projects_api.tables.signatures import ADVICE
 from projects_api.tables.split import (
     DELIMITERS,
@@ -67,10 +66,11 @@ def _table(split: Split, skipped: int, options: Options) -> Layout:
     names = _names(rows[0].cells if named else None, split.width)
     names = ["", *names] if short else names
     table = [row.cells for row in rows]
-    other = other_names(table, markers) if named else 0
-    doubts = _doubts(split, rows, start, options, named=named and not other)
-    if named and not (short or other) and options.header is None and is_guess(table, markers):
-        doubts |= {"names"}
+    table[0] = ["", *table[0]] if short else table[0]
+    doubt, other = other_reading(table, split.width, markers, named=named)
+    doubts = [doubt] if doubt and not (short and doubt in {"names", "titles"}) else []
+    if not options.delimiter and _may_have_decimal_commas(split, rows, start):
+        doubts.append("decimal commas")
     return Layout(
         delimiter=split.separator,
         separator=split.separator,
@@ -81,33 +81,17 @@ def _table(split: Split, skipped: int, options: Options) -> Layout:
         names=names,
         other_names=rows[other].first - rows[0].first if other else 0,
         plain=not short and split.quote == '"' and not split.blanks and split.separator.isascii(),
-        doubts=doubts,
+        doubts=frozenset(doubts),
     )
 
 
-def _doubts(
-    split: Split, rows: Sequence[Row], start: int, options: Options, *, named: bool
-) -> frozenset[Doubt]:
-    """Return what of a table may well be otherwise.
-
-    Behind one name, or title, two columns of digits may be one of decimal commas. Words that stand
-    between words and numbers may name columns too.
-    """
-    doubts: set[Doubt] = set()
-    markers = options.markers
-    table = [row.cells for row in rows]
+def _may_have_decimal_commas(split: Split, rows: Sequence[Row], start: int) -> bool:
+    """Return whether two columns of digits are behind one name, or title, and may be one."""
     first = split.rows[start - 1 if start else 0].cells
-    if split.separator == "," and split.width == MIN_COLUMNS and len(first) == 1:
-        below = table[1:] if table[0] == first else table
-        if not options.delimiter and all(cell.isdecimal() for row in below for cell in row):
-            doubts.add("decimal commas")
-    below = table[1:]
-    words = [row for row in below if all(kind_of(cell, markers) == "word" for cell in row)]
-    if named and words:
-        numbers = [row for row in below if row not in words]
-        if header_evidence([words[0], *numbers], markers) == split.width:
-            doubts.add("later header")
-    return frozenset(doubts)
+    if split.separator != "," or split.width != MIN_COLUMNS or len(first) != 1:
+        return False
+    below = rows[1:] if rows[0].cells == first else rows
+    return all(cell.isdecimal() for row in below for cell in row.cells)
 
 
 def _single_column(body: str, skipped: int, complete: bool, options: Options) -> Layout:

@@ -7,7 +7,7 @@ from projects_api.tables.column import MAX_NAME_CHARACTERS as MAX_NAME_SHOWN
 from projects_api.tables.delimited import Decided
 from projects_api.tables.engine import Profile
 from projects_api.tables.header import COMMENT
-from projects_api.tables.reading import WHITE_SPACE, Lines
+from projects_api.tables.reading import WHITE_SPACE, Layout, Lines
 from projects_api.tables.sample import Look
 from projects_api.tables.split import DELIMITERS
 from projects_api.tables.types import DAYS_TOO, TEXT
@@ -95,23 +95,51 @@ def _guesses(found: Decided) -> Iterator[tuple[str, str]]:
     if not layout.header_lines and "header" not in given:
         text = "No line is taken to name the columns"
         yield "no_header", f"{text}. Send `header=true` if the first one does."
-    if "names" in layout.doubts:
+    yield from _guesses_of_names(found)
+    yield from _guesses_of_delimiters(found)
+
+
+def _guesses_of_names(found: Decided) -> Iterator[tuple[str, str]]:
+    layout, doubts = found.reading.layout, found.reading.layout.doubts
+    if not {"header", "skip_lines"} & {*found.reading.given}:
+        yield from _guesses_of_begin(layout)
+    if "names" in doubts and "header" not in found.reading.given:
         text = f"Line {layout.skip_lines + 1} is taken to name the columns, and may be a row"
         yield "assumed_header", f"{text}. Send `header=false` if it is one, or else `header=true`."
-    if layout.other_names and not {"header", "skip_lines"} & {*given}:
-        skip = layout.skip_lines + layout.other_names
-        first, other = f"Line {layout.skip_lines + 1}", f"line {skip + 1}"
-        text = f"{first} has words above numbers, and {other} has them too and may name the columns"
-        if layout.names[0].startswith(COMMENT):
-            text = f"{first} begins with `{COMMENT}`, and {other} may name the columns"
-        yield "repeated_header", f"{text}. Send `skip_lines={skip}` if it does."
-    elif found.headers_below:
+    if found.headers_below and "names below" not in doubts:
         text = f"{_rows(found.headers_below, 'repeats', 'repeat')} the names of the columns"
         yield "repeated_header", f"{text}. Leave them out, or send each table in its own file."
-    elif "later header" in layout.doubts:
-        text = "A row has words where the others have numbers alone, and may name other columns"
-        yield "repeated_header", f"{text}. Send each table in its own file then."
-    yield from _guesses_of_delimiters(found)
+    elif "later header" in doubts:
+        skip = layout.skip_lines + layout.other_names
+        row = f"Line {skip + 1}" if layout.other_names else "A row"
+        text = f"{row} has words where the others have numbers alone, and may name other columns"
+        out = f", or `skip_lines={skip}` if what is above it is no table"
+        advice = f"Send each table in its own file then{out if layout.other_names else ''}"
+        yield "repeated_header", f"{text}. {advice}."
+
+
+def _guesses_of_begin(layout: Layout) -> Iterator[tuple[str, str]]:
+    """Say with which line the table may begin instead."""
+    line, skip = layout.skip_lines + 1, layout.skip_lines + layout.other_names
+    first, other = f"Line {line}", f"line {skip + 1}"
+    if "titles" in layout.doubts:
+        text = f"{first} ends before the last column, unlike the lines below, and may be a title"
+        if skip > line:
+            text = f"Lines {line} to {skip} end before the last column, unlike the lines below"
+            text = f"{text}, and may be titles"
+        yield "assumed_header", f"{text}. Send `skip_lines={skip}` if so."
+    elif "comment" in layout.doubts:
+        text = f"{first} begins with `{COMMENT}`, and is taken to name the columns"
+        advice = f"Send `skip_lines={skip}` and `header=false` if it is a comment"
+        yield "assumed_header", f"{text}. {advice}, or `header=true` if it does name them."
+    elif "names below" in layout.doubts:
+        text = f"Line {skip + 1} has words above numbers, and may name the columns"
+        if layout.header_lines:
+            text = f"{first} has words above numbers, and {other} has them too"
+            text = f"{text} and may name the columns"
+        if layout.header_lines and layout.names[0].startswith(COMMENT):
+            text = f"{first} begins with `{COMMENT}`, and {other} may name the columns"
+        yield "repeated_header", f"{text}. Send `skip_lines={skip}` if it does."
 
 
 def _guesses_of_delimiters(found: Decided) -> Iterator[tuple[str, str]]:

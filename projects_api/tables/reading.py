@@ -9,7 +9,7 @@ from projects_api.tables.facts import NotATable, Said
 from projects_api.tables.values import MISSING
 
 WHITE_SPACE = " "
-Doubt = Literal["decimal commas", "later header", "names"]
+Doubt = Literal["decimal commas", "names", "names below", "titles", "comment", "later header"]
 Malformed = Literal["refuse", "repair", "leave_out"]
 
 
@@ -72,7 +72,7 @@ class Layout:
     plain: bool
     doubts: frozenset[Doubt] = frozenset()
     other_names: int = 0
-    """How many lines below the names another line is that may name the columns; 0 for none.
+    """How many lines below the first another line is with which the table may begin; 0 for none.
 
     It and doubts are of what was found at the upload, and are not kept.
     """

@@ -1,10 +1,11 @@
 """Whether a first row names columns: no row of data is lost, or it is told how to keep it."""
 
 import csv
+import re
 
 import pytest
 
-from tests.tables.reading_of import read
+from tests.tables.reading_of import Read, read
 
 
 def cells_of(content: str, delimiter: str = ",") -> list[list[str]]:
@@ -97,3 +98,107 @@ class TestRowsThatAreNoNames:
         assert as_text(row.rows) == cells_of(content)
         assert as_text(named.rows) == cells_of(content)[1:]
         assert "assumed_header" not in row.kinds + named.kinds
+
+
+def advised(content: str, kind: str) -> Read:
+    """Do what the one issue of a kind says."""
+    told = [str(one["message"]) for one in read(content).facts.issues if one["kind"] == kind]
+    assert len(told) == 1, read(content).facts.issues
+    skip = re.findall(r"`skip_lines=(\d+)`", told[0])
+    assert len(skip) == 1, told
+    header = {"header": "false"} if "and `header=false`" in told[0] else {}
+    return read(content, skip_lines=skip[0], **header)
+
+
+class TestComments:
+    @pytest.mark.parametrize(
+        "above",
+        [
+            "# made by tool, on 2024-01-01, v1\n",
+            "# made by, us, here\n",
+            "# Source: x,y,z\n",
+            "# measured in the lab,a,b\n# by two people of it,c,d\n",
+        ],
+    )
+    def test_one_that_names_a_table_without_names_is_told(self, above):
+        rows = "1.5,2.5,a\n3.5,4.5,b\n5.5,6.5,c\n"
+        found = advised(f"{above}{rows}", "assumed_header")
+        assert as_text(found.rows) == cells_of(rows)
+        assert found.facts.names == ["column_1", "column_2", "column_3"]
+        assert "assumed_header" not in read(f"{above}{rows}", header="true").kinds
+
+    @pytest.mark.parametrize(
+        "names", ["# time,speed", "#time [s],temp [C]", "# time, speed", "#wave length,flux"]
+    )
+    def test_names_behind_the_mark_are_no_guess(self, names):
+        assert read(f"{names}\n1,2.5\n3,4.5\n").kinds == []
+
+
+class TestTitles:
+    NUMBERS = "day,temp\n1,2.5\n2,3.5\n3,4.5\n"
+    WORDS = "name,city\nann,rome\nbob,oslo\n"
+    THREE = "a,b,c\n1,2.5,x\n3,4.5,y\n"
+
+    @pytest.mark.parametrize(
+        ("above", "table"),
+        [
+            ("Station,Berlin\nYear,2024\n", NUMBERS),
+            ("Station,Berlin\nYear,2024\n", NUMBERS + "4,5.5\n" * 40),
+            ("Station,Berlin\nYear,2024\n,\nin,degrees\n", NUMBERS),
+            ("Sales,per,month\nof,all,2024\n", "a,b,c\n1,2.5,x\n"),
+            ("Report,of,sales\nfirst,quarter,2024\n", THREE),
+            ("Report,of,sales\nfirst,quarter,2024\n", "a,b,c\n1,2.5,3\n4,5.5,6\n"),
+            ("Report,of,sales\nfirst,5,2024\nand,6,7\n", "a,b,c\n1,true,x\n3,false,y\n"),
+        ],
+    )
+    def test_as_wide_as_the_table_and_with_numbers_are_told(self, above, table):
+        found = advised(f"{above}{table}", "repeated_header")
+        names, *rows = cells_of(table)
+        assert (found.facts.names, as_text(found.rows)) == (names, rows)
+
+    @pytest.mark.parametrize(
+        ("above", "table"),
+        [
+            ("Report,\nQ1,\n", NUMBERS),
+            ("Report,\nQ1,\n", WORDS),
+            ("Report,\n", WORDS),
+            ("Report,\nQ1\n", WORDS),
+            ("Report,2024,\nQ1,,\n", "name,city,land\nann,rome,italy\nbob,oslo,norway\n"),
+            ("Station,Berlin,\nYear,2024,\n", THREE),
+        ],
+    )
+    def test_with_delimiters_behind_them_are_told(self, above, table):
+        found = advised(f"{above}{table}", "assumed_header")
+        names, *rows = cells_of(table)
+        assert (found.facts.names, as_text(found.rows)) == (names, rows)
+        assert "assumed_header" not in found.kinds
+
+    @pytest.mark.parametrize(
+        "rows", ["229.55,153.5\n347.06,448.25\n555.1,512.5\n", ",1.5\ntrue,2.5\nfalse,3.5\n"]
+    )
+    def test_above_a_table_without_names_too(self, rows):
+        found = advised(f"Report,\nQ1,\n{rows}", "assumed_header")
+        assert as_text(found.rows) == cells_of(rows)
+        assert "no_header" in found.kinds
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            "name,age\nann,5\nbob,old\ncid,7\n",
+            "name,age,note\nann,5,x\nbob,unknown,y\ncid,7,z\n",
+            "a,b,\n1,2,x\n3,4,y\n",
+            "name,city\nann,\nbob,oslo\n",
+            "name,city,\nann,rome,x\nbob,oslo,\n",
+            "name,v\nann,-\nbob,5\ncid,6\n",
+            "a,b\n1,\n2,3\n",
+        ],
+    )
+    def test_rows_of_words_are_no_titles(self, content):
+        assert not {"repeated_header", "assumed_header"} & {*read(content).kinds}
+
+    def test_words_among_numbers_alone_are_told_by_their_line(self):
+        (issue,) = read("a,b\n1,2\n3,4\nc,d\n5,6\n7,8\n").facts.issues
+        assert str(issue["message"]).startswith("Line 4 has words where the others have numbers")
+        assert "`skip_lines=3`" in str(issue["message"])
+        (last,) = read("a,b\n1,2\n3,4\nc,d\n").facts.issues
+        assert (last["kind"], "skip_lines" in str(last["message"])) == ("repeated_header", False)
