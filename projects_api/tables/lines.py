@@ -6,6 +6,7 @@ with another, and what it does not read all of is read by Python's reader.
 """
 
 import csv
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from io import StringIO, TextIOBase
@@ -107,8 +108,22 @@ def write_rows(
             lines.rows += 1
     if faults:
         more = " These are the first ten." if len(faults) == MAX_NAMED else ""
-        raise NotATable(f"{'; '.join(faults)}.{more} {WAYS_OUT}".replace("; Line", "; line"))
+        told = "; ".join(faults).replace("; Line", "; line")
+        taken = "" if options.delimiter else _of_delimiter(layout)
+        raise NotATable(f"{told}.{more} {taken}{WAYS_OUT}")
     return lines
+
+
+def _of_delimiter(layout: Layout) -> str:
+    """Say what was taken for the delimiter, and how to say otherwise."""
+    names = {WHITE_SPACE: "white space", "\t": "a tab"}
+    shown = names.get(layout.separator, f"`{layout.shown_delimiter}`")
+    other = next(one for one in "|;," if one != layout.separator)
+    return (
+        f"The values are taken to be delimited by {shown}. Send `delimiter` if they are by another "
+        f"character, or one that the file does not have, such as `delimiter={other}`, if each line "
+        "is a single value. "
+    )
 
 
 def _note(numbers: list[int], number: int, *, wanted: bool = True) -> None:
@@ -170,6 +185,7 @@ def _records(file: TextIOBase, layout: Layout) -> Iterator[tuple[int, list[str],
         several = len(source.taken) > 1
         if fault or (several and len(cells) != width and _must_fit(cells, width)):
             fault = fault or f"has {len(cells)} values where the table has {width}"
+            cells = [] if several else cells  # the other lines are rows of their own
             source.take_back()
             reader = _reader(source, layout)
         if (cells and (len(cells) > 1 or cells[0].strip() or width == 1)) or fault:
@@ -219,22 +235,41 @@ def _other_delimiter(raw: str, layout: Layout) -> str | None:
 def _repaired(cells: list[str], raw: str, layout: Layout) -> list[str]:
     """Make a row of a malformed line that has all of its text, the surplus in the last column."""
     width = len(layout.names)
-    as_read = bool(cells)
+    line = raw.rstrip("\r\n")
+    blanks = _blanks_before(line, layout) if cells else []
     if other := _other_delimiter(raw, layout):
-        cells = next(csv.reader([raw.rstrip("\r\n")], delimiter=other))
-    elif not as_read:
-        cells = raw.rstrip("\r\n").split(layout.separator)
+        cells = next(csv.reader([line], delimiter=other))
+    elif cells:
+        written = [_quoted(cell, layout) for cell in cells]
+        if len(blanks) == len(written):
+            written = [blank + cell for blank, cell in zip(blanks, written, strict=True)]
+        cells = [*cells[: width - 1], *written[width - 1 :]]
+    else:
+        cells = line.split(layout.separator)
     if len(cells) > width:
-        rest = cells[width - 1 :]
-        joined = _line_of(rest, layout) if as_read else layout.separator.join(rest)
-        return [*cells[: width - 1], joined]
+        cells = [*cells[: width - 1], layout.separator.join(cells[width - 1 :])]
+    if layout.blanks:
+        cells = [cell.lstrip(" ") for cell in cells]
     return cells + [""] * (width - len(cells))
 
 
-def _line_of(cells: list[str], layout: Layout) -> str:
-    """Write values as they stand in a line, with quotes where they hold a delimiter."""
+def _blanks_before(line: str, layout: Layout) -> list[str]:
+    """Find the blanks before the values of a line that are no part of these."""
+    if not layout.blanks:
+        return []
+    quote, separator = re.escape(layout.quote), re.escape(layout.separator)
+    quoted = f"{quote}(?:[^{quote}]|{quote}{quote})*{quote}"
+    value = re.compile(f"(?:^|{separator})( *)(?:{quoted})?[^{separator}]*")
+    line = line.strip(" ") if layout.separator == WHITE_SPACE else line
+    return [match[1] for match in value.finditer(line)]
+
+
+def _quoted(cell: str, layout: Layout) -> str:
+    """Write a value as it stands in a line, with quotes where it holds a delimiter."""
+    if not cell:
+        return ""
     line = StringIO()
-    csv.writer(line, delimiter=layout.separator, quotechar=layout.quote).writerow(cells)
+    csv.writer(line, delimiter=layout.separator, quotechar=layout.quote).writerow([cell])
     return line.getvalue().removesuffix("\r\n")
 
 

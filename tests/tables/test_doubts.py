@@ -1,5 +1,7 @@
 """What a reading must not pass over in silence: by value, what people lost or were not told."""
 
+import re
+
 import pyarrow as pa
 import pytest
 
@@ -234,6 +236,51 @@ class TestMalformed:
     def test_a_repair_keeps_the_quotes_that_tell_values_apart(self):
         assert read('a,b\n3,"4,x",5\n1,2\n', malformed="repair").rows[0] == {"a": 3, "b": '"4,x",5'}
         assert read("a,b\n3,4,5\n1,2\n", malformed="repair").rows[0] == {"a": 3, "b": "4,5"}
+
+    @pytest.mark.parametrize(
+        ("line", "kept"),
+        [
+            ("3, x,  y", "x,  y"),
+            ('3, x, "p, q", , z', 'x, "p, q", , z'),
+            ("3, x,y", "x,y"),
+            ('3,  "p, q", "r"', '"p, q", r'),
+            ('3, "x"y, z', '"x"y, z'),
+        ],
+    )
+    def test_a_repair_keeps_the_blanks_between_values(self, line, kept):
+        found = read(f"a, b\n1, 2\n{line}\n4, 5\n5, 6\n6, 7\n7, 8\n", malformed="repair")
+        assert found.facts.reading["delimiter"] == ", "
+        assert found.rows[1] == {"a": 3, "b": kept}
+
+    def test_a_repair_of_a_column_of_texts_gives_them_as_they_are(self):
+        found = read("note\nhello, there\nby, you\n", malformed="repair")
+        assert found.rows == [{"note": "hello, there"}, {"note": "by, you"}]
+
+    def test_a_repair_keeps_no_text_twice(self):
+        found = read('a,b\n1,"x\ny",3\n4,5\n', malformed="repair")
+        assert [list(row.values()) for row in found.rows] == [["1", '"x'], ['y"', "3"], ["4", "5"]]
+
+    @pytest.mark.parametrize(
+        ("content", "delimiter", "values"),
+        [
+            ("note\nhello; there\nby; you\n", "`; `", ["hello; there", "by; you"]),
+            ("note\nhello, there\nby, you\n", "`, `", ["hello, there", "by, you"]),
+            ("note\nx\ty\nz\tw\n", "a tab", ["x\ty", "z\tw"]),
+        ],
+    )
+    def test_a_refusal_names_the_delimiter_and_the_way_to_one_column(
+        self, content, delimiter, values
+    ):
+        with pytest.raises(NotATable, match="`delimiter=") as refused:
+            read(content)
+        assert f"taken to be delimited by {delimiter}" in str(refused.value)
+        (other,) = re.findall(r"`delimiter=(.)`", str(refused.value))
+        assert [row["note"] for row in read(content, delimiter=other).rows] == values
+
+    def test_a_delimiter_that_was_sent_is_no_guess(self):
+        with pytest.raises(NotATable) as refused:
+            read("a;b\n1;2;3\n", delimiter=";")
+        assert "taken to be delimited" not in str(refused.value)
 
     @pytest.mark.parametrize(
         ("content", "skip"),
