@@ -82,6 +82,7 @@ def _table(split: Split, skipped: int, options: Options) -> Layout:
         other_names=rows[other].first - rows[0].first if other else 0,
         plain=not short and split.quote == '"' and not split.blanks and split.separator.isascii(),
         doubts=frozenset(doubts),
+        rival=split.rival,
     )
 
 

@@ -109,7 +109,8 @@ def write_rows(
     if faults:
         more = " These are the first ten." if len(faults) == MAX_NAMED else ""
         told = "; ".join(faults).replace("; Line", "; line")
-        taken = "" if options.delimiter else _of_delimiter(layout)
+        known = options.delimiter or len(layout.names) > 1
+        taken = "" if known else _of_delimiter(layout)
         raise NotATable(f"{told}.{more} {taken}{WAYS_OUT}")
     return lines
 
@@ -117,7 +118,7 @@ def write_rows(
 def _of_delimiter(layout: Layout) -> str:
     """Say what was taken for the delimiter, and how to say otherwise."""
     names = {WHITE_SPACE: "white space", "\t": "a tab"}
-    shown = names.get(layout.separator, f"`{layout.shown_delimiter}`")
+    shown = names.get(layout.separator, f"`{layout.shown_delimiter or layout.separator}`")
     other = next(one for one in "|;," if one != layout.separator)
     return (
         f"The values are taken to be delimited by {shown}. Send `delimiter` if they are by another "

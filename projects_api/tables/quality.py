@@ -32,13 +32,16 @@ def judge(
     looks: Mapping[int, Look] | None = None,
     assumed: Sequence[Issue] = (),
     unshown: Iterable[tuple[str, int, str]] = (),
+    *,
+    case_counts: bool = True,
 ) -> tuple[float, list[Issue]]:
     """Compute the score of a table, 0 to 100 with one decimal, and list its issues.
 
     The score is 100 x certain x complete x sound x unique x typical, where certain is 0.95 to the
     power of the number of kinds of `assumptions`; complete is the share of cells
     that have a value; sound is 1 - f / 2 with f the share of columns that are constant, have no
-    name, have the name of a column before them, or mix types; unique is 1 - d / 2 with d the share
+    name, have the name of a column before them (in any case, unless `case_counts`),
+    or mix types; unique is 1 - d / 2 with d the share
     of rows that repeat another row, where rows were compared; typical is 1 - o / 10 with o the
     share of columns with outliers or an imbalance. A table without rows scores 0, and one with an
     issue less than 100. Issues stand in this order: assumptions, duplicates, missing values, the
@@ -50,7 +53,8 @@ def judge(
     if profile.rows == 0:
         return 0.0, [*assumed, _issue("no_rows", None, "The table has columns but no rows.")]
     duplicates = profile.duplicates or 0
-    flaws = list(_flaws(names, profile.constant, looks or {}))
+    seen_as = names if case_counts else [name.lower() for name in names]
+    flaws = list(_flaws(names, seen_as, profile.constant, looks or {}))
     oddities = list(_oddities(names, looks or {}))
     complete = sum(profile.present) / (profile.rows * len(names))
     sound = 1 - len({position for position, _ in flaws}) / len(names) / 2
@@ -152,6 +156,11 @@ def _guesses_of_delimiters(found: Decided) -> Iterator[tuple[str, str]]:
     if "decimal commas" in layout.doubts:
         text = "The commas are taken to delimit two columns of digits"
         yield "assumed_delimiter", f"{text}. Send `delimiter=;` if they are decimal marks of one."
+    if layout.rival:
+        other = layout.rival.replace("\t", r"\t")
+        text = f"The values are taken to be delimited by `{layout.shown_delimiter}`"
+        text = f"{text}, and `{other}` splits all lines into as many columns"
+        yield "assumed_delimiter", f"{text}. Send `delimiter={other}` if it delimits them."
     if layout.delimiter is not None and layout.delimiter not in DELIMITERS:
         shown = "white space" if layout.delimiter == WHITE_SPACE else f"`{layout.delimiter}`"
         text = f"The values of a line are taken to be delimited by {shown}"
@@ -219,17 +228,21 @@ def _gaps(names: Sequence[str], profile: Profile) -> Iterator[Issue]:
 
 
 def _flaws(
-    names: Sequence[str], constant: Sequence[bool], looks: Mapping[int, Look]
+    names: Sequence[str],
+    seen_as: Sequence[str],
+    constant: Sequence[bool],
+    looks: Mapping[int, Look],
 ) -> Iterator[tuple[int, Issue]]:
     seen: set[str] = set()
     for position, full in enumerate(names):
-        name, shown = full.replace("\0", ""), _shown(full, position)
+        name, shown = seen_as[position].replace("\0", ""), _shown(full, position)
         if constant[position]:
             yield position, _issue("constant_column", shown, "All values are the same.")
         if not name.strip():
             yield position, _issue("unnamed_column", shown, "The column has no name.")
         elif name in seen:
-            message = "A column before it has the same name."
+            alike = full in names[:position]
+            message = f"A column before it has the same name{'' if alike else ' in another case'}."
             yield position, _issue("duplicate_column_name", shown, message)
         if position in looks and (mixture := _mixture(looks[position])):
             yield position, _issue("mixed_types", shown, mixture)

@@ -74,8 +74,9 @@ class Layout:
     other_names: int = 0
     """How many lines below the first another line is with which the table may begin; 0 for none.
 
-    It and doubts are of what was found at the upload, and are not kept.
+    It, doubts and the rival are of what was found at the upload, and are not kept.
     """
+    rival: str | None = None
 
     @property
     def shown_delimiter(self) -> str | None:

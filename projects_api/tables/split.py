@@ -3,8 +3,8 @@
 import csv
 import io
 from collections import Counter
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from projects_api.tables.reading import WHITE_SPACE
 from projects_api.tables.values import kind_of
@@ -40,6 +40,8 @@ class Split:
     quote: str
     blanks: bool
     rows: list[Row]
+    rival: str | None = None
+    """Another delimiter that splits all lines, and words in the first, into as many columns."""
 
     @property
     def width(self) -> int:
@@ -56,20 +58,37 @@ def best_split(text: str, complete: bool, markers: Collection[str]) -> Split | N
     empty ones most, words less, and least those that hold another delimiter.
     """
     best: tuple[float, Split | None] = (0.0, None)
+    whole: dict[str, int] = {}
     for delimiter in filter(text.__contains__, DELIMITERS):
         for quote in _quotes(text):
             split = split_by(text, complete, delimiter, quote=quote)
             score = _score(split, markers)
+            if quote == '"' and all(len(row.cells) == split.width for row in split.rows):
+                whole[delimiter] = split.width
             # Of two that are equal, the later: quotes that are quotes.
             if score > best[0] * (1 + 1e-9) or (quote == "'" and score >= best[0]):
                 best = (score, split)
     if best[1] is not None:
-        return _with_blanks(text, complete, best[1])
+        split = _with_blanks(text, complete, best[1])
+        return replace(split, rival=_rival(best[1], whole, markers))
     for delimiter in filter(text.__contains__, (*RARE_DELIMITERS, WHITE_SPACE)):
         split = split_by(text, complete, delimiter)
         if _is_sure(split, markers):
             return split
     return None
+
+
+def _rival(best: Split, whole: Mapping[str, int], markers: Collection[str]) -> str | None:
+    """Find a delimiter that splits every line as the best one does; not in rows with numbers first.
+
+    Those would be of decimal commas, which are in all lines where no names are above them.
+    """
+    if best.separator not in whole or len(best.rows) < MIN_COLUMNS:
+        return None
+    if any(kind_of(cell, markers) != "word" for cell in best.rows[0].cells):
+        return None
+    alike = [one for one, width in whole.items() if width == best.width and one != best.separator]
+    return alike[0] if alike else None
 
 
 def given_split(text: str, complete: bool, delimiter: str) -> Split:

@@ -151,7 +151,7 @@ def _parquet_facts(
 
 def _csv_facts(found: delimited.Decided) -> TableFacts:
     names = found.table.names
-    score, issues = judge(names, found.profile, found.looks, assumptions(found))
+    score, issues = judge(names, found.profile, found.looks, assumptions(found), case_counts=False)
     return TableFacts(
         format="csv",
         media_type=MEDIA_TYPES["csv"],

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from projects_api.tables.facts import NotATable
-from tests.tables.reading_of import read
+from tests.tables.reading_of import read, read_again
 
 
 class TestEncodings:
@@ -197,6 +197,15 @@ class TestHeaders:
         assert found.facts.reading["skip_lines"] == int(lines)
         assert found.kinds == ["lines_left_out"]
 
+    def test_a_name_that_differs_in_case_is_told_as_the_same(self):
+        found = read("a,A,b\n1,2,3\n4,5,6\n")
+        assert found.facts.names == ["a", "A_2", "b"]
+        (issue,) = found.facts.issues
+        assert (issue["kind"], issue["column"]) == ("duplicate_column_name", "A")
+        assert "in another case" in str(issue["message"])
+        again = read_again(found).facts.issues
+        assert [one["kind"] for one in again] == []
+
     def test_of_two_columns_only_above_a_blank_row(self):
         assert read("Report,\n,\na,b\n1,2\n3,4\n").rows == [{"a": 1, "b": 2}, {"a": 3, "b": 4}]
         assert read("x,\na,b\nc,d\n").table.num_rows == 2
@@ -209,6 +218,36 @@ class TestDelimiters:
         found = read(content, delimiter=";")
         assert (found.table.column_names, found.table["w"][1].as_py()) == (["w"], 2.5)
         assert "assumed_delimiter" not in found.kinds
+
+    @pytest.mark.parametrize(
+        ("content", "other", "names"),
+        [
+            ("a;b,c\n1;2,3\n4;5,6\n", ",", ["a;b", "c"]),
+            ("a\tb;c\nx\ty;z\nv\tw;u\n", ";", ["a\tb", "c"]),
+            ("a|b\tc\nx|y\tz\nv|w\tu\n", r"\t|`|", None),
+        ],
+    )
+    def test_another_one_that_splits_all_lines_alike_is_said(self, content, other, names):
+        found = read(content)
+        told = [one for one in found.facts.issues if one["kind"] == "assumed_delimiter"]
+        (sent,) = re.findall(r"Send `delimiter=(.+)` if", str(told[0]["message"]))
+        assert sent in other
+        again = read(content, delimiter=sent)
+        assert again.facts.names == (names or again.facts.names) != found.facts.names
+        assert "assumed_delimiter" not in again.kinds
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            "a;b\n1,5;2\n2,5;3\n",
+            "x;1,5\ny;2,5\n",
+            "a;b\nx, y;2\nz, w;3\n",
+            '"a,b";c\n"d,e";f\n',
+            "a,b;c,d\n1,2;3,4\n",
+        ],
+    )
+    def test_one_that_does_not_is_none(self, content):
+        assert "assumed_delimiter" not in read(content).kinds
 
     def test_single_quotes_are_said(self):
         found = read("a,b\n'x','p'\n'y','q'\n")
@@ -266,6 +305,7 @@ class TestMalformed:
             ("note\nhello; there\nby; you\n", "`; `", ["hello; there", "by; you"]),
             ("note\nhello, there\nby, you\n", "`, `", ["hello, there", "by, you"]),
             ("note\nx\ty\nz\tw\n", "a tab", ["x\ty", "z\tw"]),
+            ("note\nx\ny;z\n", "`;`", ["x", "y;z"]),
         ],
     )
     def test_a_refusal_names_the_delimiter_and_the_way_to_one_column(
@@ -279,7 +319,7 @@ class TestMalformed:
 
     def test_a_delimiter_that_was_sent_is_no_guess(self):
         with pytest.raises(NotATable) as refused:
-            read("a;b\n1;2;3\n", delimiter=";")
+            read("note\nx;y\nz;w\n", delimiter=";")
         assert "taken to be delimited" not in str(refused.value)
 
     @pytest.mark.parametrize(
