@@ -135,16 +135,13 @@ def _count_titles(table: Sequence[Row], width: int, markers: Collection[str]) ->
 
 def _later_names(table: Sequence[Row], markers: Collection[str]) -> int:
     """Return the place of the first row of words, if all others have numbers alone; 0 for none."""
-    words = [
-        place
-        for place, row in enumerate(table)
-        if place and all(kind_of(cell, markers) == "word" for cell in row)
-    ]
-    if not words:
+    words = [all(kind_of(cell, markers) == "word" for cell in row) for row in table[1:]]
+    if not any(words):
         return 0
-    numbers = [row for place, row in enumerate(table) if place and place not in {*words}]
-    found = table[words[0]]
-    return words[0] if header_evidence([found, *numbers], markers) == len(table[0]) else 0
+    place = words.index(True) + 1
+    numbers = [row for row, is_words in zip(table[1:], words, strict=True) if not is_words]
+    sure = header_evidence([table[place], *numbers], markers) == len(table[0])
+    return place if sure else 0
 
 
 def _is_prose(row: Row, below: Sequence[Row]) -> bool:
@@ -267,11 +264,15 @@ def _are_names(
 
 
 def _kind_of_all(cells: Sequence[str], missing: Collection[str]) -> Kind | Literal["boolean"]:
-    counts = Counter(kind_of(c, missing) for c in cells if not names_nothing(c, missing))
-    del counts["missing"]
-    if not counts:
+    kinds = [(cell, kind_of(cell, missing)) for cell in cells]
+    # Of what looks like a value only a word can name nothing.
+    values = [
+        k for c, k in kinds if k != "missing" and (k != "word" or not names_nothing(c, missing))
+    ]
+    if not values:
         return "missing"
-    if all(is_boolean(c) or kind_of(c, missing) == "missing" for c in cells):
+    if all(kind == "missing" or is_boolean(cell) for cell, kind in kinds):
         return "boolean"
+    counts = Counter(values)
     [(kind, count)] = counts.most_common(1)
     return kind if count >= SHARE_OF_A_KIND * counts.total() else "word"

@@ -5,6 +5,7 @@ import io
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from projects_api.tables.reading import WHITE_SPACE
 from projects_api.tables.values import kind_of
@@ -32,7 +33,7 @@ class Row:
     cells: list[str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Split:
     """A sample split into rows, those left out that are blank."""
 
@@ -43,7 +44,7 @@ class Split:
     rival: str | None = None
     """Another delimiter that splits all lines, and words in the first, into as many columns."""
 
-    @property
+    @cached_property
     def width(self) -> int:
         """The number of values that most rows have; of two numbers the greater one."""
         counts = Counter(len(row.cells) for row in self.rows)
