@@ -63,8 +63,14 @@ class IdempotentRequest:
         Raises `IdempotencyKeyReused` and `RequestRunning`.
         """
         found = self._claim()
-        if found is None:
-            return self._run(request)
+        return self._run(request) if found is None else self._repeat(found)
+
+    def run_within(self, connection: Connection, request: Callable[[], Answer]) -> Answer:
+        """Do the same in one transaction, where nobody else's can begin before it ends."""
+        found = stored_answer.claim(connection, *self._owner, self._fingerprint, self._token)
+        return request() if found is None else self._repeat(found)
+
+    def _repeat(self, found: stored_answer.Answer) -> Answer:
         if found.fingerprint != self._fingerprint:
             raise IdempotencyKeyReused
         if found.status is None:

@@ -20,6 +20,8 @@ class Mode(Enum):
     | `UPLOAD` | thread | a writer's, in turn | no transaction: it begins one | at the end |
     | `OWN_TRANSACTIONS` | thread | from the pool | no transaction, but the database | by itself |
 
+    Writes of SQLite are done by one thread, and share commits (`database/group_commit.py`).
+
     The rules always begin one, to admit the caller and to find the project. Where the handler
     sees none, that one has ended: nothing stays locked while bytes move or a table is read.
     """

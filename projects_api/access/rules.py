@@ -43,6 +43,7 @@ from projects_api.contract.conditional import (
 )
 from projects_api.contract.problems import Unauthenticated
 from projects_api.database import Database, names_what_is_gone
+from projects_api.database.group_commit import GroupCommit
 from projects_api.files.spool import Spool
 from projects_api.models import api_key, audit, user
 from projects_api.models.accounts import leaving, service_account
@@ -76,6 +77,7 @@ class Means:
     rate_limit: RateLimit | None
     threads: Threads
     places: Places
+    group_commit: GroupCommit
     shared: SharedAnswer
     waiters: Waiters
     key_uses: KeyUses
@@ -164,6 +166,8 @@ class KeyedUnit:
         self._mode = Mode.of(operation, scope, is_embedded=means.database.is_embedded)
         # Asked of the mode once, and not by every request.
         self._is_quick = self._mode is Mode.QUICK_READ
+        self._is_embedded = means.database.is_embedded
+        self._shares_commit = self._mode is Mode.WRITE and self._is_embedded
         self._changes = self._mode.changes
         self._is_guarded = IF_MATCH in operation.headers
         self._writes, self._ends_first = self._mode.writes, self._mode.ends_first
@@ -190,18 +194,22 @@ class KeyedUnit:
         tokens = self._means.tokens
         if tokens and tokens.is_one(call.token) and tokens.known(call.token) is None:
             await self._means.threads.run(tokens.verify, call.token)
-        if self._is_quick:
+        if self._is_quick or (self._is_embedded and work == self.admit):
             return work(call)
+        run = self._means.group_commit.run if self._shares_commit else self._means.threads.run
         try:
-            return await self._means.threads.run(work, call)
+            return await run(work, call)
         except NoPlace as full:
             async with self._means.places.awaited(full.user_id):
                 call.scope[PLACE] = True
-                return await self._means.threads.run(work, call)
+                return await run(work, call)
 
     def admit(self, call: Call) -> str:
         """Find the caller in a transaction of its own."""
-        return self._find(call).user_id
+        if not self._is_embedded:
+            return self._find(call).user_id
+        with self._means.database.event_loop_connection() as connection:
+            return self._admit(connection, call, None)[0].user_id
 
     def _find(self, call: Call) -> Caller:
         with self._means.database.transaction(writing=False) as connection:
@@ -217,7 +225,11 @@ class KeyedUnit:
             request = IdempotentRequest(
                 self._means.claims, caller.user_id, key, self._id, *call.identity()
             )
-            return request.run(lambda: self._run(call, answer, request))
+            again = partial(self._run, call, answer, request)
+            if not self._shares_commit:
+                return request.run(again)
+            with self._connect() as connection:
+                return request.run_within(connection, again)
         except IntegrityError as error:
             if names_what_is_gone(error):
                 self._find(call)  # Who is removed meanwhile is told so.
@@ -245,7 +257,7 @@ class KeyedUnit:
                 audit.add(connection, entry_of(call.scope, made.status, location))
             if request:
                 request.keep(connection, made)
-            if self._writes or request:
+            if (self._writes or request) and not self._shares_commit:
                 connection.commit()
             return made
 
@@ -258,6 +270,8 @@ class KeyedUnit:
         database = self._means.database
         if self._is_quick:
             return database.event_loop_connection()
+        if self._shares_commit:
+            return self._means.group_commit.part()
         if self._mode is Mode.READ and not database.is_embedded:
             return database.thread_connection()
         return database.connect(writing=self._writes, snapshot=self._mode is Mode.DOWNLOAD)

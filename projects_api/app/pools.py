@@ -18,6 +18,9 @@ def note_pools(services: Services) -> None:
     _note("threads", threads.size, used, threads.busy - used)
     waiters = services.waiters
     _note("waiting_requests", waiters.most, waiters.count, 0)
+    if database.is_embedded:
+        group = services.group_commit
+        _note("writes", group.most, group.going_on, group.waiting)
     turns = {
         "long_requests": services.places.turns,
         "prediction_processes": services.predictions.turns,

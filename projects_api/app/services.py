@@ -16,6 +16,7 @@ from projects_api.access.rules import Means, ProjectsRules
 from projects_api.access.tokens import Tokens
 from projects_api.access.waiting import Waiters
 from projects_api.database import Database
+from projects_api.database.group_commit import GroupCommit
 from projects_api.database.limits import Limits
 from projects_api.engines import join_h2o
 from projects_api.predictions import Predictions
@@ -69,6 +70,11 @@ class Services:
     def threads(self) -> Threads:
         """Where requests run."""
         return Threads(self.settings.threads)
+
+    @cached_property
+    def group_commit(self) -> GroupCommit:
+        """Where requests change SQLite."""
+        return GroupCommit(self.database)
 
     @cached_property
     def places(self) -> Places:
@@ -151,6 +157,7 @@ class Services:
             rate_limit=self.rate_limit,
             threads=self.threads,
             places=self.places,
+            group_commit=self.group_commit,
             shared=self.shared,
             waiters=self.waiters,
             key_uses=self.key_uses,
@@ -168,6 +175,7 @@ class Services:
     def close(self) -> None:
         """Let running requests end, then close the database and the prediction processes."""
         self.threads.shutdown()
+        self.group_commit.close()
         self.shared.close()
         self.sampling.close()
         self.waiters.close()

@@ -19,8 +19,8 @@ BUSY_SECONDS = 30
 RETRY_SECONDS = 0.01
 CACHE = "cache_size=-8000"
 """Kibibytes of pages that a connection to SQLite keeps: what it reads for ten thousand projects."""
-SPARE_CONNECTIONS = 4
-"""Beside those of all threads: reads of SQLite, maintenance, readiness and metrics."""
+SPARE_CONNECTIONS = 5
+"""Beside those of all threads: reads and writes of SQLite, maintenance, readiness, metrics."""
 FOREIGN_KEY_VIOLATION = "23503"
 _READ_ONLY = text("SELECT current_setting('transaction_read_only') = 'on'")
 
@@ -78,18 +78,22 @@ class Database:
             return self._snapshot.connect()
         return (self._writing if writing else self._reading).connect()
 
-    @contextmanager
-    def event_loop_connection(self) -> Iterator[Connection]:
-        """Return the connection to SQLite that one thread, the event loop's, keeps for its reads.
+    def keep_connection(self) -> Connection:
+        """Take a connection to SQLite for good, whose transactions only its driver sees.
 
         To take one from the pool and give it back costs more than to find a row. So does what
         SQLAlchemy notes of a transaction: it sees a single one that never ends.
         """
+        connection = self.engine.connect().execution_options(kept=True)
+        connection.begin()
+        return connection
+
+    @contextmanager
+    def event_loop_connection(self) -> Iterator[Connection]:
+        """Return the connection to SQLite that the event loop keeps for its reads."""
         if self._event_loop_connection is None or self._event_loop_connection.invalidated:
-            self._event_loop_connection = self.engine.connect().execution_options(event_loop=True)
-            self._event_loop_connection.begin()
-        driver = self._event_loop_connection.connection.dbapi_connection
-        assert isinstance(driver, _InTurn)
+            self._event_loop_connection = self.keep_connection()
+        driver = InTurn.of(self._event_loop_connection)
         driver.begin(writing=False)
         try:
             yield self._event_loop_connection
@@ -154,7 +158,7 @@ def _create_engine(url: URL, connections: int, limits: Limits) -> Engine:
     turn = Lock()
     engine = create_engine(
         url,
-        connect_args={"timeout": BUSY_SECONDS, "factory": partial(_InTurn, turn)},
+        connect_args={"timeout": BUSY_SECONDS, "factory": partial(InTurn, turn)},
         **options,
     )
     event.listen(engine, "connect", _set_up_sqlite)
@@ -162,7 +166,14 @@ def _create_engine(url: URL, connections: int, limits: Limits) -> Engine:
     return engine
 
 
-class _InTurn(sqlite3.Connection):
+def translated(error: Exception, statement: str) -> DBAPIError:
+    """Make SQLAlchemy's error of one of the driver, from a call that SQLAlchemy did not see."""
+    made = DBAPIError.instance(statement, None, error, sqlite3.Error)
+    assert isinstance(made, DBAPIError)
+    return made
+
+
+class InTurn(sqlite3.Connection):
     """A connection that waits in line to write.
 
     SQLite lets one connection write, and lets the others try again after ever longer sleeps. In a
@@ -174,11 +185,15 @@ class _InTurn(sqlite3.Connection):
         self._turn = turn
         self._has_turn = False
 
-    def begin(self, *, writing: bool) -> None:
-        """Begin a transaction, and with it the turn where it writes.
+    @staticmethod
+    def of(connection: Connection) -> "InTurn":
+        """Return the driver's connection behind one of SQLAlchemy."""
+        driver = connection.connection.dbapi_connection
+        assert isinstance(driver, InTurn)
+        return driver
 
-        SQLAlchemy does not see this call, so the errors are translated here into its own.
-        """
+    def begin(self, *, writing: bool) -> None:
+        """Begin a transaction, and with it the turn where it writes."""
         statement = "BEGIN IMMEDIATE" if writing else "BEGIN"
         try:
             if writing:
@@ -187,7 +202,7 @@ class _InTurn(sqlite3.Connection):
         except BaseException as error:
             self._end_turn()
             if isinstance(error, sqlite3.Error):
-                raise DBAPIError.instance(statement, None, error, sqlite3.Error) from error
+                raise translated(error, statement) from error
             raise
 
     def commit(self) -> None:
@@ -247,9 +262,6 @@ def _set_journal_mode(connection: sqlite3.Connection) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     options = connection.get_execution_options()
-    if options.get("event_loop"):
-        return
-    driver = connection.connection.dbapi_connection
-    assert isinstance(driver, _InTurn)
-    # The driver's own call: SQLAlchemy's would cost as much as a query.
-    driver.begin(writing=options.get("writing", False))
+    if not options.get("kept"):
+        # The driver's own call: SQLAlchemy's would cost as much as a query.
+        InTurn.of(connection).begin(writing=options.get("writing", False))

@@ -80,7 +80,7 @@ def test_uploads_that_take_minutes(process):
             wait_until(lambda: pool(process, "long_requests") == (6, 3, 13), "all but three wait")
             assert pool(process, "reader_processes") == (2, 2, 1)
             assert pool(process, "threads") == (THREADS, 3, 0)
-            assert pool(process, "database_connections")[0] == 2 * THREADS + 4
+            assert pool(process, "database_connections")[0] == 2 * THREADS + 5
             check_others(process, alice)
             own = threads.submit(alice.upload, of_alice)
             wait_until(lambda: running(process) > 17, "hers has begun, too")

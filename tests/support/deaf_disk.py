@@ -4,6 +4,7 @@ Run as a program with a database's URL and a folder for files. The kernel refuse
 that waits until bytes are on the disk, as a disk does that fails.
 """
 
+import asyncio
 import errno
 import json
 import sys
@@ -15,6 +16,7 @@ from seccompy import Action, Filter
 from sqlalchemy import text
 
 from projects_api.database import Database
+from projects_api.database.group_commit import GroupCommit
 from projects_api.files.content import describe
 from projects_api.storage.store import ArtifactStore
 
@@ -34,6 +36,11 @@ def outcome(attempt: Callable[[], object]) -> str:
     return "done"
 
 
+def insert_within(group: GroupCommit) -> None:
+    with group.part() as connection:
+        connection.execute(text("INSERT INTO kept VALUES (2)"))
+
+
 def main(url: str, folder: Path) -> None:
     database, store = Database(url), ArtifactStore(str(folder / "store"))
     with database.transaction() as connection:
@@ -46,11 +53,18 @@ def main(url: str, folder: Path) -> None:
         with database.transaction() as connection:
             connection.execute(text("INSERT INTO kept VALUES (1)"))
 
+    group = GroupCommit(database)
+
+    def commit_together() -> None:
+        asyncio.run(group.run(insert_within, group))
+
     if not seccompy.supported():
         print(json.dumps(None))  # noqa: T201
         return
     refuse_to_flush()
     outcomes = {"commit": outcome(commit), "put": outcome(lambda: store.put(content, file))}
+    outcomes["group commit"] = outcome(commit_together)
+    group.close()
     outcomes["contained"] = str(store.contains(content.sha256))
     print(json.dumps(outcomes))  # noqa: T201
 
