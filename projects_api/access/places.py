@@ -1,47 +1,16 @@
 """Places: threads for requests that may take long, and a wait for one that takes no thread."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from contextvars import copy_context
-from typing import TypeVar
 
-from projects_api import tracing
 from projects_api.access.problems import TooManyAtOnce, Unavailable
 from projects_api.processes.turns import QueueFull, Turns
 
 MAX_WAITING = 512
 MAX_WAITING_OF_ONE = 128
 WAIT_SECONDS = 30.0
-Argument = TypeVar("Argument")
-Result = TypeVar("Result")
 BUSY = "The server works on as many requests that take long as it can. Repeat the request later."
-
-
-class Threads:
-    """Where requests run: a plain pool, for a hop through it costs half of any other.
-
-    Used by the event loop alone. `busy` counts what runs and what waits for a thread.
-    """
-
-    def __init__(self, size: int) -> None:
-        self.size = size
-        self.busy = 0
-        self._pool = ThreadPoolExecutor(size, thread_name_prefix="request")
-        self.shutdown = self._pool.shutdown
-
-    async def run(self, work: Callable[[Argument], Result], argument: Argument) -> Result:
-        """Do work in a thread."""
-        self.busy += 1
-        loop = asyncio.get_running_loop()
-        try:
-            if tracing.is_on():  # For a thread to know which span it works for.
-                context = copy_context()
-                return await loop.run_in_executor(self._pool, context.run, work, argument)
-            return await loop.run_in_executor(self._pool, work, argument)
-        finally:
-            self.busy -= 1
 
 
 class NoPlace(Exception):

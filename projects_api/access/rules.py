@@ -15,7 +15,7 @@ from projects_api.access.authentication import authenticate
 from projects_api.access.idempotency import HEADER, Claims, IdempotentRequest
 from projects_api.access.key_uses import KeyUses
 from projects_api.access.modes import Mode
-from projects_api.access.places import NoPlace, Places, Threads
+from projects_api.access.places import NoPlace, Places
 from projects_api.access.problems import (
     ContentLost,
     NotForServiceAccounts,
@@ -54,6 +54,7 @@ from projects_api.models.teams import project_team, team
 from projects_api.storage.artifacts import Artifacts
 from projects_api.storage.faults import LOST, PASSING
 from projects_api.storage.readiness import SharedAnswer
+from projects_api.threads import Threads
 
 PLACE = "projects_api.place"
 """The place in a request's scope that says that it has a place in `Places`."""
@@ -257,7 +258,8 @@ class KeyedUnit:
                 audit.add(connection, entry_of(call.scope, made.status, location))
             if request:
                 request.keep(connection, made)
-            if (self._writes or request) and not self._shares_commit:
+            # What `_connect` gives a write is committed at the end of the block.
+            if self._mode is not Mode.WRITE and (self._writes or request):
                 connection.commit()
             return made
 
@@ -272,8 +274,8 @@ class KeyedUnit:
             return database.event_loop_connection()
         if self._shares_commit:
             return self._means.group_commit.part()
-        if self._mode is Mode.READ and not database.is_embedded:
-            return database.thread_connection()
+        if self._mode in {Mode.READ, Mode.WRITE} and not database.is_embedded:
+            return database.thread_connection(writing=self._writes)
         return database.connect(writing=self._writes, snapshot=self._mode is Mode.DOWNLOAD)
 
     def _admit(

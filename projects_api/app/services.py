@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from projects_api.access.audit import Refusals
 from projects_api.access.idempotency import Claims
 from projects_api.access.key_uses import KeyUses
-from projects_api.access.places import Places, Threads
+from projects_api.access.places import Places
 from projects_api.access.rate_limit import RateLimit
 from projects_api.access.rules import Means, ProjectsRules
 from projects_api.access.tokens import Tokens
@@ -26,6 +26,7 @@ from projects_api.storage.quotas import Quotas
 from projects_api.storage.readiness import Readiness, SharedAnswer
 from projects_api.storage.store import ArtifactStore
 from projects_api.tables import limit_cells
+from projects_api.threads import Threads
 from projects_api.webhooks.destinations import Destinations
 from projects_api.webhooks.sending import Sender
 

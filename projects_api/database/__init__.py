@@ -100,9 +100,12 @@ class Database:
         finally:
             driver.rollback()
 
-    def thread_connection(self) -> AbstractContextManager[Connection]:
-        """Return the connection to PostgreSQL that this thread keeps for its reads."""
-        return self._kept.use()
+    def thread_connection(self, *, writing: bool = False) -> AbstractContextManager[Connection]:
+        """Return the connection to PostgreSQL that this thread keeps.
+
+        To write, in a transaction: committed at the end of the block, undone by an error.
+        """
+        return self._kept.use(writing=writing)
 
     @contextmanager
     def transaction(self, *, writing: bool = True) -> Iterator[Connection]:

@@ -6,22 +6,21 @@ wait for the disk, all of that is shared by the requests that wait anyway. One t
 alone, and none is answered before it is on the disk.
 """
 
-import asyncio
 import sqlite3
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from contextvars import copy_context
+from contextlib import contextmanager
 from functools import partial
-from queue import Empty, SimpleQueue
 from time import monotonic
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from projects_api import tracing
 from projects_api.database import Database, InTurn, translated
+from projects_api.threads import Line, WorkItem, start, tell
+
+if TYPE_CHECKING:
+    import threading
 
 MOST = 16
 """Requests of a commit; with twice as many, none takes less time."""
@@ -41,62 +40,51 @@ class GroupCommit:
         """Requests of the present commit."""
         self._transaction = SharedTransaction(database)
         self.part = self._transaction.part
-        self._line: SimpleQueue[_Request | None] = SimpleQueue()
+        self._line = Line()
         self._thread: threading.Thread | None = None
 
     @property
     def waiting(self) -> int:
         """Count the requests in line."""
-        return self._line.qsize()
+        return len(self._line)
 
     async def run(self, work: Callable[[Argument], Result], argument: Argument) -> Result:
         """Do work that takes its connection from `part`; return once that is committed."""
         if self._thread is None:
-            self._thread = threading.Thread(target=self._serve, name="writer", daemon=True)
-            self._thread.start()
-        request = _Request(partial(work, argument))
-        self._line.put(request)
-        result: Result = await request.answer
+            self._thread = start(self._serve, "writer")
+        result: Result = await self._line.put(partial(work, argument)).answer
         return result
 
     def close(self) -> None:
         """Do what is in line, then no more."""
-        self._line.put(None)
+        self._line.close()
         if self._thread:
             self._thread.join()
         self._transaction.close()
 
     def _serve(self) -> None:
-        while first := self._line.get():
+        for first in self._line:
             done = list(self._do_together(first))
             try:
                 self._transaction.commit()
             except Exception as fault:  # noqa: BLE001 - nobody would begin the thread again
                 # What lets these fail is a fault of the disk, or a lock that nobody gives back: the
                 # others are told at once, rather than after a wait of their own.
-                done += iter(self._next, None)
-                for request in done:
-                    request.fail(fault)
+                done += iter(self._line.next, None)
+                for item in done:
+                    item.fail(fault)
             self.going_on = 0
-            _tell(done)
+            tell(done)
 
-    def _do_together(self, first: "_Request") -> "Iterator[_Request]":
-        following: _Request | None = first
+    def _do_together(self, first: WorkItem) -> Iterator[WorkItem]:
+        following: WorkItem | None = first
         until = monotonic() + SECONDS
         while following:
             self.going_on += 1
             following.do()
             yield following
             is_full = self.going_on >= self.most or monotonic() > until
-            following = None if is_full or self._transaction.is_over else self._next()
-
-    def _next(self) -> "_Request | None":
-        with suppress(Empty):
-            following = self._line.get_nowait()
-            if following:
-                return following
-            self._line.put(None)
-        return None
+            following = None if is_full or self._transaction.is_over else self._line.next()
 
 
 class SharedTransaction:
@@ -184,52 +172,6 @@ class SharedTransaction:
         except DBAPIError as error:
             self._refusal = error
             raise
-
-
-class _Request:
-    """A request in line, and what came of it."""
-
-    def __init__(self, work: Callable[[], Any]) -> None:
-        self.loop = asyncio.get_running_loop()
-        self.answer: asyncio.Future[Any] = self.loop.create_future()
-        self._result: Any = None
-        self._error: BaseException | None = None
-        # For the thread to know which span it works for.
-        self._work = partial(copy_context().run, work) if tracing.is_on() else work
-
-    def do(self) -> None:
-        """Do its work, unless nobody waits for it any more."""
-        if self.answer.cancelled():
-            return
-        try:
-            self._result = self._work()
-        except BaseException as error:  # noqa: BLE001 - raised where it is waited for
-            self._error = error
-
-    def fail(self, error: Exception) -> None:
-        """Have it fail, unless it did of itself."""
-        self._error = self._error or error
-
-    def tell(self) -> None:
-        """On its event loop, let whoever waits go on."""
-        if self.answer.done():
-            return
-        if self._error:
-            self.answer.set_exception(self._error)
-        else:
-            self.answer.set_result(self._result)
-
-
-def _tell(done: list[_Request]) -> None:
-    """Wake each event loop once; one that has ended hears nothing."""
-    for loop in {request.loop for request in done}:
-        with suppress(RuntimeError):
-            loop.call_soon_threadsafe(_tell_here, [one for one in done if one.loop is loop])
-
-
-def _tell_here(done: list[_Request]) -> None:
-    for request in done:
-        request.tell()
 
 
 def _check(driver: InTurn) -> None:

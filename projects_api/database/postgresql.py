@@ -16,7 +16,7 @@ from psycopg.abc import PQGen
 from psycopg.pq import TransactionStatus
 from psycopg.types.string import TextLoader
 from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, event
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from projects_api.database.limits import Limits
@@ -85,7 +85,7 @@ class _Impatient(psycopg.Connection[Any]):
 
 
 class KeptConnections:
-    """Connections that threads keep for reads in which each statement is a transaction.
+    """Connections that threads keep: each statement is a transaction, unless they change something.
 
     To take one from the pool, to note that a transaction begins, and to undo nothing when it is
     given back takes longer than to find a row. Threads that answer requests live as long as the
@@ -104,14 +104,22 @@ class KeptConnections:
         return list(self._all.values()).count(False)
 
     @contextmanager
-    def use(self) -> Iterator[Connection]:
-        """Use the one of this thread while a block runs; one that was lost is replaced."""
+    def use(self, *, writing: bool = False) -> Iterator[Connection]:
+        """Use the one of this thread while a block runs; one that was lost is replaced.
+
+        `writing` makes the block a transaction, committed at its end, undone by an error.
+        """
         kept: Connection | None = getattr(self._thread, "connection", None)
         if kept is None or not self._answers(kept):
             kept = self._thread.connection = self._engine.connect()
+            kept.begin()  # Its transactions only the driver sees.
         self._all[kept] = True
         try:
-            yield kept
+            if writing:
+                with _transaction(kept):
+                    yield kept
+            else:
+                yield kept
         finally:
             self._all[kept] = False
             if not kept.invalidated:
@@ -134,6 +142,31 @@ class KeptConnections:
         self._all.pop(kept, None)
         kept.close()
         return False
+
+
+@contextmanager
+def _transaction(kept: Connection) -> Iterator[None]:
+    """Let statements of a connection, each of which is a transaction, be one together."""
+    driver: Any = kept.connection.dbapi_connection
+    driver.autocommit = False
+    try:
+        yield
+        driver.commit()
+    except BaseException as error:
+        _undo(kept, driver)
+        if isinstance(error, psycopg.Error):
+            raise DBAPIError.instance("COMMIT", None, error, psycopg.Error) from error
+        raise
+    driver.autocommit = True
+
+
+def _undo(kept: Connection, driver: Any) -> None:
+    """Roll back, and go on with another connection where that cannot be."""
+    try:
+        driver.rollback()
+        driver.autocommit = True
+    except psycopg.Error as error:
+        kept.invalidate(error)
 
 
 def _connect(

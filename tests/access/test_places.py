@@ -1,12 +1,11 @@
 """Places for requests that take long: bounded, shared, and waited for without a thread."""
 
 import asyncio
-import threading
 
 import pytest
 
 from projects_api.access import places as module
-from projects_api.access.places import NoPlace, Places, Threads
+from projects_api.access.places import NoPlace, Places
 from projects_api.access.problems import TooManyAtOnce, Unavailable
 
 
@@ -104,24 +103,3 @@ def test_as_many_wait_as_may(monkeypatch):
     places.turns.enter("first")
     asyncio.run(scenario())
     assert (places.turns.going_on, places.turns.waiting) == (0, 0)
-
-
-@pytest.mark.parametrize("fails", [False, True])
-def test_what_is_busy_is_what_runs_and_what_waits_for_a_thread(fails):
-    threads, come = Threads(1), threading.Event()
-
-    def work(number: int) -> int:
-        assert come.wait(30)
-        return 1 // number
-
-    async def scenario():
-        tasks = [asyncio.create_task(threads.run(work, number)) for number in (1, 1, 1 - fails)]
-        await asyncio.sleep(0)
-        busy = threads.busy
-        come.set()
-        ended = await asyncio.gather(*tasks, return_exceptions=True)
-        return busy, [str(one) for one in ended], threads.busy
-
-    last = "integer division or modulo by zero" if fails else "1"
-    assert asyncio.run(scenario()) == (3, ["1", "1", last], 0)
-    threads.shutdown()

@@ -1,11 +1,12 @@
-"""The connections to PostgreSQL that threads keep for their reads."""
+"""The connections to PostgreSQL that threads keep."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import pytest
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from projects_api.database import Database, postgresql
 from projects_api.database.limits import Limits
@@ -90,6 +91,73 @@ def test_a_statement_that_took_too_long_spoils_nothing(database):
     with pytest.raises(DBAPIError), database.thread_connection() as connection:
         connection.execute(text("SELECT pg_sleep(30)"))
     assert process_of(database) == process
+
+
+@pytest.fixture
+def numbers(database):
+    """Make a table, and return what finds its numbers by a connection of another kind."""
+    with database.transaction() as connection:
+        connection.execute(text("CREATE TABLE numbers (number integer UNIQUE INITIALLY DEFERRED)"))
+
+    def found() -> list[int]:
+        with database.connect() as other:
+            return sorted(other.scalars(text("SELECT number FROM numbers")))
+
+    return found
+
+
+def add(connection: Connection, number: int) -> None:
+    connection.execute(text("INSERT INTO numbers VALUES (:number)"), {"number": number})
+
+
+def write(database: Database, *numbers: int, last: Callable[[Connection], object] = id) -> None:
+    """Add numbers in a transaction, and do something last in it."""
+    with database.thread_connection(writing=True) as connection:
+        for number in numbers:
+            add(connection, number)
+        last(connection)
+
+
+def test_a_write_is_one_transaction(database, numbers):
+    seen = []
+    write(database, 1, 2, last=lambda _: seen.extend(numbers()))
+    assert (seen, numbers()) == ([], [1, 2])
+    with database.thread_connection() as connection:
+        add(connection, 3)
+        assert numbers() == [1, 2, 3]  # Each statement is one again.
+
+
+def test_a_write_that_fails_is_undone(database, numbers):
+    def fail(_connection: Connection) -> None:
+        raise LookupError
+
+    process = process_of(database)
+    with pytest.raises(LookupError):
+        write(database, 1, last=fail)
+    with pytest.raises(DBAPIError):
+        write(database, 1, last=lambda connection: connection.scalar(text("SELECT nothing")))
+    assert numbers() == []
+    write(database, 2)
+    assert numbers() == [2]
+    assert process_of(database) == process
+
+
+def test_a_commit_that_fails_is_told(database, numbers):
+    with pytest.raises(IntegrityError):
+        write(database, 1, 1)
+    assert numbers() == []
+    with database.thread_connection() as connection:
+        add(connection, 2)
+    assert numbers() == [2]
+
+
+def test_a_write_that_loses_its_connection_is_told_and_another_one_taken(database, numbers):
+    with pytest.raises(OperationalError):
+        write(database, 1, last=lambda connection: end(database, connection.scalar(PID)))
+    assert numbers() == []
+    write(database, 2)
+    assert numbers() == [2]
+    assert database.used_connections == 0
 
 
 def test_all_are_closed_in_the_end(database):
