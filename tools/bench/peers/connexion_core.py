@@ -14,7 +14,7 @@ from typing import Any
 from connexion import AsyncApp
 from connexion.exceptions import ProblemException
 from connexion.operations import AbstractOperation
-from connexion.resolver import Resolution
+from connexion.resolver import Resolution, Resolver
 from connexion.security import BearerSecurityHandler
 from sqlalchemy import Connection
 from starlette.background import BackgroundTask
@@ -90,11 +90,11 @@ class Operation:
         self._access.check_scope(caller)
         values |= {"connection": connection, "caller": caller, "artifacts": services.artifacts}
         if self._access.role:
-            found, role = self._access.find_project(
+            (found, role), resource = self._access.find_project(
                 connection, caller, values, lock=self._writing and values["file"] is None
             )
             self._access.check_role(role)
-            values |= {"project": found, "role_of_caller": role}
+            values |= {"project": found, "role_of_caller": role, **resource}
         if values["file"]:
             connection.rollback()
         return self._handler(**self._chosen(values))
@@ -118,8 +118,11 @@ class Operation:
         return result, self._status, headers
 
 
-class HandlerResolver(TagResolver):
+class HandlerResolver(Resolver):
     """Finds a handler as the server does, and gives it what it needs."""
+
+    def __init__(self) -> None:
+        super().__init__(TagResolver(contract(), "projects_api.handlers").find)
 
     def resolve(self, operation: AbstractOperation) -> Resolution:
         """Bind an operation."""
@@ -143,7 +146,7 @@ def create() -> AsyncApp:
     made.add_api(
         deepcopy(contract()),
         base_path="",
-        resolver=HandlerResolver(contract(), "projects_api.handlers"),
+        resolver=HandlerResolver(),
         validate_responses=os.environ.get("BENCH_VALIDATE_RESPONSES") == "1",
     )
     return made
