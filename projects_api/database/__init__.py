@@ -3,22 +3,16 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from functools import partial
 from pathlib import Path
-from threading import Lock
-from time import monotonic, sleep
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, make_url, text
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy import URL, Connection, Engine, QueuePool, make_url, text
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from projects_api import tracing
+from projects_api.database import sqlite
 from projects_api.database.limits import NO_LIMITS, Limits
 
-BUSY_SECONDS = 30
-RETRY_SECONDS = 0.01
-CACHE = "cache_size=-8000"
-"""Kibibytes of pages that a connection to SQLite keeps: what it reads for ten thousand projects."""
 SPARE_CONNECTIONS = 5
 """Beside those of all threads: reads and writes of SQLite, maintenance, readiness, metrics."""
 FOREIGN_KEY_VIOLATION = "23503"
@@ -93,7 +87,7 @@ class Database:
         """Return the connection to SQLite that the event loop keeps for its reads."""
         if self._event_loop_connection is None or self._event_loop_connection.invalidated:
             self._event_loop_connection = self.keep_connection()
-        driver = InTurn.of(self._event_loop_connection)
+        driver = sqlite.InTurn.of(self._event_loop_connection)
         driver.begin(writing=False)
         try:
             yield self._event_loop_connection
@@ -156,115 +150,4 @@ def _create_engine(url: URL, connections: int, limits: Limits) -> Engine:
         from projects_api.database import postgresql  # noqa: PLC0415 - its driver is slow to import
 
         return postgresql.create(url, limits, options)
-    if url.database:
-        Path(url.database).absolute().parent.mkdir(0o700, parents=True, exist_ok=True)
-    turn = Lock()
-    engine = create_engine(
-        url,
-        connect_args={"timeout": BUSY_SECONDS, "factory": partial(InTurn, turn)},
-        **options,
-    )
-    event.listen(engine, "connect", _set_up_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
-    return engine
-
-
-def translated(error: Exception, statement: str) -> DBAPIError:
-    """Make SQLAlchemy's error of one of the driver, from a call that SQLAlchemy did not see."""
-    made = DBAPIError.instance(statement, None, error, sqlite3.Error)
-    assert isinstance(made, DBAPIError)
-    return made
-
-
-class InTurn(sqlite3.Connection):
-    """A connection that waits in line to write.
-
-    SQLite lets one connection write, and lets the others try again after ever longer sleeps. In a
-    process, where most of the others are, a lock wakes the next one at once.
-    """
-
-    def __init__(self, turn: Lock, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self._turn = turn
-        self._has_turn = False
-
-    @staticmethod
-    def of(connection: Connection) -> "InTurn":
-        """Return the driver's connection behind one of SQLAlchemy."""
-        driver = connection.connection.dbapi_connection
-        assert isinstance(driver, InTurn)
-        return driver
-
-    def begin(self, *, writing: bool) -> None:
-        """Begin a transaction, and with it the turn where it writes."""
-        statement = "BEGIN IMMEDIATE" if writing else "BEGIN"
-        try:
-            if writing:
-                self._wait_for_turn()
-            self.execute(statement)
-        except BaseException as error:
-            self._end_turn()
-            if isinstance(error, sqlite3.Error):
-                raise translated(error, statement) from error
-            raise
-
-    def commit(self) -> None:
-        """Commit; then it is the next one's turn, whatever happens."""
-        try:
-            super().commit()
-        finally:
-            # For SQLAlchemy, a transaction has ended even where its commit failed.
-            self.rollback()
-
-    def rollback(self) -> None:
-        """Roll back; then it is the next one's turn, whatever happens."""
-        try:
-            super().rollback()
-        finally:
-            self._end_turn()
-
-    def close(self) -> None:
-        """Close, and keep no turn."""
-        try:
-            super().close()
-        finally:
-            self._end_turn()
-
-    def _wait_for_turn(self) -> None:
-        self._has_turn = self._turn.acquire(timeout=BUSY_SECONDS)
-        if not self._has_turn:
-            raise sqlite3.OperationalError("database is locked")
-
-    def _end_turn(self) -> None:
-        if self._has_turn:
-            self._has_turn = False
-            self._turn.release()
-
-
-def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
-    # The driver would begin transactions at moments of its own choice.
-    connection.isolation_level = None
-    _set_journal_mode(connection)
-    for pragma in ("foreign_keys=ON", "synchronous=FULL", CACHE):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _set_journal_mode(connection: sqlite3.Connection) -> None:
-    """Have a write-ahead log. Of those that open a new database at once, SQLite lets none wait."""
-    deadline = monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or monotonic() > deadline:
-                raise
-            sleep(RETRY_SECONDS)
-        else:
-            return
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    options = connection.get_execution_options()
-    if not options.get("kept"):
-        # The driver's own call: SQLAlchemy's would cost as much as a query.
-        InTurn.of(connection).begin(writing=options.get("writing", False))
+    return sqlite.create(url, options)

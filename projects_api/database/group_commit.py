@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, TypeVar
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from projects_api.database import Database, InTurn, translated
+from projects_api.database import Database
+from projects_api.database.sqlite import InTurn, translated
 from projects_api.threads import Line, WorkItem, start, tell
 
 if TYPE_CHECKING:

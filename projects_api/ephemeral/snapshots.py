@@ -13,7 +13,7 @@ from itertools import count
 from pathlib import Path
 
 from projects_api.contract.problems import NotFound, Problem
-from projects_api.database import BUSY_SECONDS
+from projects_api.database.sqlite import BUSY_SECONDS
 from projects_api.files.content import MEBIBYTE, Content, Digest
 from projects_api.storage.store import ArtifactStore
 

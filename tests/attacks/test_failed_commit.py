@@ -135,11 +135,11 @@ def test_no_failing_end_of_a_transaction_keeps_the_turn(tmp_path, end):
     driver = database.engine.raw_connection().driver_connection
     assert driver is not None
     driver.begin(writing=True)
-    assert driver._turn.locked()
+    assert driver._turn._is_taken
     driver.set_authorizer(lambda *_: sqlite3.SQLITE_DENY)  # which refuses the end, too
     with pytest.raises(sqlite3.DatabaseError, match="not authorized"):
         getattr(driver, end)()
-    assert not driver._turn.locked()
+    assert not driver._turn._is_taken
     driver.close()
     database.close()
 
@@ -150,7 +150,7 @@ def test_a_lock_of_somebody_else_is_an_error_of_sqlalchemy(
     tmp_path, monkeypatch, writing, outsider
 ):
     """What handlers and loops go by; the driver's own errors passed all of them."""
-    monkeypatch.setattr("projects_api.database.BUSY_SECONDS", 0.1)
+    monkeypatch.setattr("projects_api.database.sqlite.BUSY_SECONDS", 0.1)
     url = f"sqlite:///{tmp_path / 'test.db'}"
     database = Database(url)
     holder = Database(url) if outsider else database

@@ -11,8 +11,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from projects_api import database as databases
-from projects_api.database import Database
+from projects_api.database import Database, sqlite
 from projects_api.database.group_commit import MOST, GroupCommit
 from tests.support.flushing import outcomes_on_deaf_disk
 
@@ -27,7 +26,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def group(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[GroupCommit]:
     """A group commit over a table of numbers, whose lock is waited for only shortly."""
-    monkeypatch.setattr(databases, "BUSY_SECONDS", 0.5)
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.5)
     database = Database(f"sqlite:///{path}")
     with database.transaction() as connection:
         connection.execute(text("CREATE TABLE numbers (number INTEGER, filling BLOB)"))
