@@ -13,6 +13,7 @@ from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
 from queue import Empty, SimpleQueue
+from time import monotonic
 from typing import Any, TypeVar
 
 from projects_api import tracing
@@ -27,6 +28,7 @@ class WorkItem:
     def __init__(self, work: Callable[[], Any], answers: "_Answers") -> None:
         self.answer: asyncio.Future[Any] = answers.loop.create_future()
         self.answers = answers
+        self.since = monotonic()
         self._result: Any = None
         self._error: BaseException | None = None
         # For the thread to know which span it works for.

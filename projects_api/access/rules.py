@@ -206,14 +206,20 @@ class KeyedUnit:
                 return await run(work, call)
 
     def admit(self, call: Call) -> str:
-        """Find the caller in a transaction of its own."""
+        """Find the caller, on the event loop where the database is embedded, else in a thread."""
         if not self._is_embedded:
             return self._find(call).user_id
         with self._means.database.event_loop_connection() as connection:
             return self._admit(connection, call, None)[0].user_id
 
     def _find(self, call: Call) -> Caller:
-        with self._means.database.transaction(writing=False) as connection:
+        """Find the caller, in a thread."""
+        database = self._means.database
+        with (
+            database.transaction(writing=False)
+            if self._is_embedded
+            else database.thread_connection()
+        ) as connection:
             return self._admit(connection, call, None)[0]
 
     def run(self, call: Call, answer: MakeAnswer) -> Answer:

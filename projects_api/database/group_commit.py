@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from projects_api.database import Database
+from projects_api.database import Database, sqlite
 from projects_api.database.sqlite import InTurn, translated
 from projects_api.threads import Line, WorkItem, start, tell
 
@@ -69,9 +69,6 @@ class GroupCommit:
             try:
                 self._transaction.commit()
             except Exception as fault:  # noqa: BLE001 - nobody would begin the thread again
-                # What lets these fail is a fault of the disk, or a lock that nobody gives back: the
-                # others are told at once, rather than after a wait of their own.
-                done += iter(self._line.next, None)
                 for item in done:
                     item.fail(fault)
             self.going_on = 0
@@ -82,6 +79,7 @@ class GroupCommit:
         until = monotonic() + SECONDS
         while following:
             self.going_on += 1
+            self._transaction.patience = following.since + sqlite.BUSY_SECONDS
             following.do()
             yield following
             is_full = self.going_on >= self.most or monotonic() > until
@@ -98,6 +96,8 @@ class SharedTransaction:
         self._has_changes = False
         self._refusal: DBAPIError | None = None
         """Why it could not begin."""
+        self.patience: float | None = None
+        """The moment of `monotonic` until which its beginning is waited for."""
 
     @property
     def is_over(self) -> bool:
@@ -169,7 +169,7 @@ class SharedTransaction:
 
     def _begin(self, driver: InTurn) -> None:
         try:
-            driver.begin(writing=True)
+            driver.begin(writing=True, until=self.patience)
         except DBAPIError as error:
             self._refusal = error
             raise

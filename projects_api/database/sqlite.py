@@ -119,11 +119,14 @@ class InTurn(sqlite3.Connection):
         assert isinstance(driver, InTurn)
         return driver
 
-    def begin(self, *, writing: bool) -> None:
-        """Begin a transaction, and with it the turn where it writes."""
+    def begin(self, *, writing: bool, until: float | None = None) -> None:
+        """Begin a transaction, and with it the turn where it writes.
+
+        It is waited for until a moment of `monotonic`, or for BUSY_SECONDS.
+        """
         try:
             if writing:
-                self._begin_to_write()
+                self._begin_to_write(monotonic() + BUSY_SECONDS if until is None else until)
             else:
                 self.execute("BEGIN")
         except BaseException as error:
@@ -154,9 +157,8 @@ class InTurn(sqlite3.Connection):
         finally:
             self._end_turn()
 
-    def _begin_to_write(self) -> None:
-        deadline = monotonic() + BUSY_SECONDS
-        self._has_turn = self._turn.take(BUSY_SECONDS)
+    def _begin_to_write(self, deadline: float) -> None:
+        self._has_turn = self._turn.take(max(0.0, deadline - monotonic()))
         if not self._has_turn:
             raise sqlite3.OperationalError("database is locked")
         self.execute("PRAGMA busy_timeout = 0")

@@ -136,7 +136,9 @@ def test_one_that_fails_is_undone_alone(
     assert works.together((works.add, 9)) == [9]
 
 
-def test_of_a_full_disk_all_are_told_and_none_is_kept(path: Path, group: GroupCommit, works: Works):
+def test_of_a_full_disk_all_who_share_the_commit_are_told_and_none_is_kept(
+    path: Path, group: GroupCommit, works: Works
+):
     driver = group._transaction._driver()
     (pages,) = driver.execute("PRAGMA page_count").fetchone()
     driver.execute(f"PRAGMA max_page_count={pages + 4}")
@@ -145,8 +147,9 @@ def test_of_a_full_disk_all_are_told_and_none_is_kept(path: Path, group: GroupCo
         return works.add(number, filling=1_000_000)
 
     outcomes = works.together((works.add, 1), (works.add, 2), (add_much, 3), (works.add, 4))
-    assert [type(outcome) for outcome in outcomes] == [OperationalError] * 4
-    assert numbers(path) == []
+    assert [type(outcome) for outcome in outcomes[:3]] == [OperationalError] * 3
+    assert outcomes[3:] == [4]  # It is in the next transaction.
+    assert numbers(path) == [4]
     driver.execute("PRAGMA max_page_count=1000000")
     assert works.together((works.add, 5), (add_much, 6)) == [5, 6]
     assert_turn_is_free(group)
@@ -191,6 +194,27 @@ def test_a_lock_that_nobody_gives_back_is_waited_for_once(
     assert monotonic() - began < 5  # and not forty times half a second
     other.execute("ROLLBACK")
     assert works.together((works.add, 1)) == [1]
+
+
+def test_each_has_a_patience_of_its_own(path: Path, group: GroupCommit, works: Works):
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    threading.Timer(0.9, other.rollback).start()
+
+    async def run() -> Outcomes:
+        early = [asyncio.create_task(group.run(works.add, number)) for number in range(3)]
+        await asyncio.sleep(0.4)
+        late = [asyncio.create_task(group.run(works.add, number)) for number in range(3, 6)]
+        await asyncio.sleep(0.3)
+        late += [asyncio.create_task(group.run(works.add, number)) for number in range(6, 9)]
+        return await asyncio.gather(*early, *late, return_exceptions=True)
+
+    group._transaction._driver()  # which would take some of the time
+    outcomes = asyncio.run(run())
+    assert {type(outcome) for outcome in outcomes[:3]} == {OperationalError}
+    assert outcomes[6:] == [6, 7, 8]
+    kept = [outcome for outcome in outcomes if isinstance(outcome, int)]
+    assert numbers(path) == kept
 
 
 def test_what_takes_long_is_committed_before_others_begin(
