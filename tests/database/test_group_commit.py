@@ -196,25 +196,24 @@ def test_a_lock_that_nobody_gives_back_is_waited_for_once(
     assert works.together((works.add, 1)) == [1]
 
 
-def test_each_has_a_patience_of_its_own(path: Path, group: GroupCommit, works: Works):
+def test_each_has_a_patience_of_its_own(
+    path: Path, group: GroupCommit, works: Works, monkeypatch: pytest.MonkeyPatch
+):
+    group._transaction._driver()  # which would take some of the time
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 1.0)
     other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     other.execute("BEGIN IMMEDIATE")
-    threading.Timer(0.9, other.rollback).start()
 
     async def run() -> Outcomes:
+        threading.Timer(1.9, other.rollback).start()
         early = [asyncio.create_task(group.run(works.add, number)) for number in range(3)]
-        await asyncio.sleep(0.4)
+        await asyncio.sleep(1.5)
         late = [asyncio.create_task(group.run(works.add, number)) for number in range(3, 6)]
-        await asyncio.sleep(0.3)
-        late += [asyncio.create_task(group.run(works.add, number)) for number in range(6, 9)]
         return await asyncio.gather(*early, *late, return_exceptions=True)
 
-    group._transaction._driver()  # which would take some of the time
     outcomes = asyncio.run(run())
     assert {type(outcome) for outcome in outcomes[:3]} == {OperationalError}
-    assert outcomes[6:] == [6, 7, 8]
-    kept = [outcome for outcome in outcomes if isinstance(outcome, int)]
-    assert numbers(path) == kept
+    assert outcomes[3:] == numbers(path) == [3, 4, 5]
 
 
 def test_what_takes_long_is_committed_before_others_begin(
