@@ -130,9 +130,9 @@ class SharedTransaction:
             if not is_first:
                 _say(driver, "RELEASE part")
         except BaseException:
-            if is_first:
+            if is_first or not driver.in_transaction:
                 driver.rollback()
-            elif driver.in_transaction:
+            else:
                 _say(driver, "ROLLBACK TO part")
                 _say(driver, "RELEASE part")
             raise
@@ -149,13 +149,11 @@ class SharedTransaction:
             raise refusal
         if not has_changes:
             return
+        _check(driver)
         try:
-            _check(driver)
             driver.commit()
         except sqlite3.Error as error:
             raise translated(error, "COMMIT") from error
-        finally:
-            driver.rollback()
 
     def close(self) -> None:
         """Give the connection back."""

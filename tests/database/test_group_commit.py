@@ -136,12 +136,18 @@ def test_one_that_fails_is_undone_alone(
     assert works.together((works.add, 9)) == [9]
 
 
-def test_of_a_full_disk_all_who_share_the_commit_are_told_and_none_is_kept(
-    path: Path, group: GroupCommit, works: Works
-):
+def with_little_room(group: GroupCommit) -> sqlite3.Connection:
+    """Let a group's database grow by four pages; return the driver's connection."""
     driver = group._transaction._driver()
     (pages,) = driver.execute("PRAGMA page_count").fetchone()
     driver.execute(f"PRAGMA max_page_count={pages + 4}")
+    return driver
+
+
+def test_of_a_full_disk_all_who_share_the_commit_are_told_and_none_is_kept(
+    path: Path, group: GroupCommit, works: Works
+):
+    driver = with_little_room(group)
 
     def add_much(number: int) -> int:
         return works.add(number, filling=1_000_000)
@@ -164,9 +170,7 @@ def test_a_fault_that_a_work_keeps_to_itself_loses_nothing(
     path: Path, group: GroupCommit, works: Works
 ):
     """SQLite has undone all of it, whatever the work goes on to answer."""
-    driver = group._transaction._driver()
-    (pages,) = driver.execute("PRAGMA page_count").fetchone()
-    driver.execute(f"PRAGMA max_page_count={pages + 4}")
+    with_little_room(group)
 
     def add_in_silence(number: int) -> int:
         with group.part():

@@ -71,22 +71,22 @@ BARS = [
 ]
 
 
-SHARED_FILES = "All share the reading of tables and the writing of archives: the rest is little."
 REASONS = {
-    ("litestar", "upload"): SHARED_FILES,
-    ("litestar", "export"): SHARED_FILES,
-    ("litestar", "update"): "A change has an entry of the audit log here: one statement more.",
-    ("litestar", "create"): "A change has an entry of the audit log here: one statement more.",
-    ("litestar", "member_add"): "A change has an entry of the audit log here: one statement more.",
-    ("litestar", "list_10"): "The shared query and its rows take most of it.",
-    ("litestar", "list_50"): "The shared query and its rows take most of it.",
-    ("litestar", "search"): "The shared query and its rows take most of it.",
-    ("litestar", "timeline"): "The shared query and its rows take most of it.",
-    ("floor", "upload"): "It copies bytes; here each cell is read and each column described.",
-    ("floor", "get"): "It checks, counts and logs nothing.",
-    ("floor", "list_10"): "It checks, counts and logs nothing.",
     **dict.fromkeys(
-        (("connexion-core", read) for read in READS), "It has this project's queries, too."
+        (("litestar", name) for name in FILES),
+        "All share the reading of tables and the writing of archives: the rest is little.",
+    ),
+    **dict.fromkeys(
+        (("litestar", name) for name in WRITES),
+        "A change has an entry of the audit log here: one statement more.",
+    ),
+    **dict.fromkeys(
+        (("litestar", name) for name in READS), "The shared query and its rows take most of it."
+    ),
+    **dict.fromkeys((("floor", name) for name in READS), "It checks, counts and logs nothing."),
+    ("floor", "upload"): "It copies bytes; here each cell is read and each column described.",
+    **dict.fromkeys(
+        (("connexion-core", name) for name in READS), "It has this project's queries, too."
     ),
 }
 """Why a ratio is not reached, by peer and workload."""
