@@ -214,12 +214,7 @@ class KeyedUnit:
 
     def _find(self, call: Call) -> Caller:
         """Find the caller, in a thread."""
-        database = self._means.database
-        with (
-            database.transaction(writing=False)
-            if self._is_embedded
-            else database.thread_connection()
-        ) as connection:
+        with self._means.database.thread_connection() as connection:
             return self._admit(connection, call, None)[0]
 
     def run(self, call: Call, answer: MakeAnswer) -> Answer:
@@ -280,7 +275,7 @@ class KeyedUnit:
             return database.event_loop_connection()
         if self._shares_commit:
             return self._means.group_commit.part()
-        if self._mode in {Mode.READ, Mode.WRITE} and not database.is_embedded:
+        if self._mode in {Mode.READ, Mode.WRITE}:
             return database.thread_connection(writing=self._writes)
         return database.connect(writing=self._writes, snapshot=self._mode is Mode.DOWNLOAD)
 
