@@ -4,8 +4,11 @@ import pytest
 
 from projects_api.settings import Settings
 from tests.conftest import new_postgresql, running
+from tests.support.fixtures import deployment
 from tests.webhooks.hook import Hook
 from tests.webhooks.receiver import Receiver
+
+__all__ = ["deployment"]
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])

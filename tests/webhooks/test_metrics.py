@@ -1,7 +1,4 @@
-"""What operators see of webhooks.
-
-In a module of its own, for a server of its own: what others left unanswered would be counted here.
-"""
+"""What operators see of webhooks."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -15,24 +12,37 @@ from tests.webhooks.hook import Hook
 from tests.webhooks.receiver import with_status
 
 
+@pytest.fixture
+def alone(deployment):
+    """A server in a process of its own: all servers of one process count together.
+
+    Those that tests share go on to send what tests of other files left.
+    """
+    with deployment.serve(
+        webhooks_allow_private=True,
+        webhook_retry_seconds=0,
+        webhook_attempts=4,
+        webhook_poll_seconds=0.02,
+    ) as process:
+        yield process.server
+
+
 class TestMetrics:
     """What operators see of it, by who answers how."""
 
-    def test_attempts_are_counted_by_their_outcome(self, hooked, hook, receiver):
-        before = scrape(hooked.url)
+    def test_attempts_are_counted_by_their_outcome(self, alone, receiver):
         receiver.answers = [with_status(410), with_status(302, Location="/"), with_status(204)]
-        hook.upload()
-        hook.ended()
-        nobody = Hook(hooked, "http://127.0.0.1:1/hook")
-        nobody.upload()
-        nobody.ended()
-        after = scrape(hooked.url)
-
-        def counted(outcome):
-            name = ("projects_api_webhook_attempts_total", outcome)
-            return after[name] - before.get(name, 0)
-
-        assert [counted(one) for one in ("arrived", "refused", "unreachable")] == [1, 2, 4]
+        for url in (receiver.url, "http://127.0.0.1:1/hook"):
+            hook = Hook(alone, url)
+            hook.upload()
+            hook.ended()
+        found = scrape(alone.url)
+        name = "projects_api_webhook_attempts_total"
+        assert {one: found[name, one] for one in ("arrived", "refused", "unreachable")} == {
+            "arrived": 1,
+            "refused": 2,
+            "unreachable": 4,
+        }
 
     def test_those_that_wait_and_since_when(self, hooked, hook, receiver):
         receiver.answers = [receiver.hang]
