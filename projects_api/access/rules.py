@@ -18,6 +18,7 @@ from projects_api.access.modes import Mode
 from projects_api.access.places import NoPlace, Places
 from projects_api.access.problems import (
     ContentLost,
+    DiskFull,
     NotForServiceAccounts,
     OwnerDeactivated,
     PreconditionFailed,
@@ -52,7 +53,7 @@ from projects_api.models.api_key import Caller
 from projects_api.models.job import TooManyWaiting
 from projects_api.models.teams import project_team, team
 from projects_api.storage.artifacts import Artifacts
-from projects_api.storage.faults import LOST, PASSING
+from projects_api.storage.faults import FULL, LOST, PASSING
 from projects_api.storage.readiness import SharedAnswer
 from projects_api.threads import Threads
 
@@ -92,6 +93,7 @@ class ProjectsRules:
     name = "projects-api"
     problems: Mapping[type[Exception], type[Problem]] = {
         **dict.fromkeys(LOST, ContentLost),
+        **dict.fromkeys(FULL, DiskFull),
         **dict.fromkeys(PASSING, Unavailable),
         TooManyWaiting: TooManyJobs,
         api_key.TooManyKeys: TooManyKeys,

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, QueuePool, make_url, text
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from projects_api import tracing
+from projects_api import driver_faults, tracing
 from projects_api.database import sqlite
 from projects_api.database.limits import NO_LIMITS, Limits
 
@@ -41,6 +41,7 @@ class Database:
         """Take the URL, how many connections are kept, and how long PostgreSQL may take."""
         self.engine = _create_engine(make_url(url), connections, limits)
         tracing.watch(self.engine)
+        driver_faults.watch(self.engine)
         self.is_embedded = self.engine.dialect.name == "sqlite"
         self.most_connections = 2 * connections + SPARE_CONNECTIONS
         self._event_loop_connection: Connection | None = None

@@ -14,7 +14,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from projects_api.database import Database, sqlite
 from projects_api.database.sqlite import InTurn, translated
@@ -95,7 +95,7 @@ class SharedTransaction:
         self._is_within = False
         self._has_changes = False
         self._refusal: DBAPIError | None = None
-        """Why it could not begin."""
+        """Why it could not begin, or went on no more."""
         self.patience: float | None = None
         """The moment of `monotonic` until which its beginning is waited for."""
 
@@ -129,9 +129,11 @@ class SharedTransaction:
             _check(driver)
             if not is_first:
                 _say(driver, "RELEASE part")
-        except BaseException:
+        except BaseException as error:
             if is_first or not driver.in_transaction:
                 driver.rollback()
+                if not is_first and isinstance(error, OperationalError):
+                    self._refusal = error  # by which the others lost theirs, too
             else:
                 _say(driver, "ROLLBACK TO part")
                 _say(driver, "RELEASE part")

@@ -16,10 +16,11 @@ from psycopg.abc import PQGen
 from psycopg.pq import TransactionStatus
 from psycopg.types.string import TextLoader
 from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from projects_api.database.limits import Limits
+from projects_api.driver_faults import translated
 
 REST_SECONDS = 1.0
 """After so long without use, a connection is tried before it is used again."""
@@ -155,7 +156,7 @@ def _transaction(kept: Connection) -> Iterator[None]:
     except BaseException as error:
         _undo(kept, driver)
         if isinstance(error, psycopg.Error):
-            raise DBAPIError.instance("COMMIT", None, error, psycopg.Error) from error
+            raise translated(psycopg.Error, error, "COMMIT") from error
         raise
     driver.autocommit = True
 

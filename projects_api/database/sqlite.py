@@ -14,6 +14,8 @@ from weakref import WeakValueDictionary
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
+from projects_api import driver_faults
+
 BUSY_SECONDS = 30
 RETRY_SECONDS = 0.01
 CACHE = "cache_size=-8000"
@@ -93,9 +95,7 @@ def _turn_of(path: str | None) -> Turn:
 
 def translated(error: Exception, statement: str) -> DBAPIError:
     """Make SQLAlchemy's error of one of the driver, from a call that SQLAlchemy did not see."""
-    made = DBAPIError.instance(statement, None, error, sqlite3.Error)
-    assert isinstance(made, DBAPIError)
-    return made
+    return driver_faults.translated(sqlite3.Error, error, statement)
 
 
 class InTurn(sqlite3.Connection):

@@ -10,6 +10,7 @@ from time import time
 from typing import IO, Self
 
 from projects_api.files.content import CHUNK_BYTES, Content, Digest
+from projects_api.files.room import lacks_room
 from projects_api.files.traces import hold, remove_abandoned
 
 PREFIX = "projects-api-"
@@ -20,6 +21,10 @@ _RANDOM = "?" * 8
 
 class StorageUnavailable(Exception):
     """What keeps files cannot be reached, refuses the request or has no room."""
+
+
+class StorageFull(StorageUnavailable):
+    """What keeps files has no room."""
 
 
 class TooLarge(Exception):
@@ -94,9 +99,14 @@ def clean(folder: Path, older_than: timedelta) -> int:
     return removed
 
 
+def unavailable(error: Exception, told: str) -> StorageUnavailable:
+    """Make what is raised of a fault of a disk or a store, with what is told of it."""
+    return (StorageFull if lacks_room(error) else StorageUnavailable)(told)
+
+
 @contextmanager
 def _disk_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StorageUnavailable(str(error)) from error
+        raise unavailable(error, str(error)) from error

@@ -26,7 +26,7 @@ from projects_api.jobs.repeatable import RepeatableOrigin
 from projects_api.jobs.running_job import JobFailed, JobLost, RunningJob
 from projects_api.settings import Settings
 from projects_api.storage.artifacts import Artifacts
-from projects_api.storage.faults import LOST, PASSING
+from projects_api.storage.faults import FULL, LOST, PASSING
 from projects_api.storage.quotas import Quotas
 from projects_api.storage.store import ArtifactStore
 from projects_api.tables import limit_cells
@@ -37,6 +37,10 @@ NO_RESULT = "The work ended without a result. This is a fault of the server: tel
 NO_MEMORY = "The work needed more memory than the job may have. Try it with less data."
 WITHOUT_ANSWER = (
     "The database or the artifact store did not answer. The work begins anew when it does."
+)
+STORE_FULL = (
+    "The disk of the database or of the artifact store has no room. The work begins anew when it "
+    "may have."
 )
 WITHOUT_ROOM = (
     "The disk has no room for the files that the work makes. The work begins anew when it may have."
@@ -125,6 +129,8 @@ def _told(error: BaseException) -> dict[str, str]:
     told = {"message": UNEXPECTED, "traceback": "".join(traceback.format_exception(error))}
     if isinstance(error, LOST):
         told["message"] = FILE_LOST
+    elif isinstance(error, FULL):
+        told |= {"message": STORE_FULL, "passes": "later"}
     elif isinstance(error, PASSING):
         told |= {"message": WITHOUT_ANSWER, "passes": "later"}
     elif lacks_room(error):

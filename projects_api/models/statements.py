@@ -20,9 +20,9 @@ from sqlalchemy import (
     func,
     select,
 )
-from sqlalchemy.exc import DBAPIError
 
 from projects_api import tracing
+from projects_api.driver_faults import translated
 
 Processor = Callable[[Any], Any]
 Statement = Select[Any] | Insert | Update | Delete
@@ -160,11 +160,11 @@ class _Plan:
         gone = self._dialect.is_disconnect(error, connection.connection.dbapi_connection, None)  # type: ignore[arg-type]
         if gone:
             connection.invalidate(error)
-        return DBAPIError.instance(
+        return translated(
+            self._dialect.loaded_dbapi.Error,
+            error,
             self.sql,
             given,
-            error,
-            self._dialect.loaded_dbapi.Error,
             connection_invalidated=gone,
             dialect=self._dialect,
         )

@@ -15,7 +15,7 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore, S3Store
 
 from projects_api.files.content import CHUNK_BYTES, MEBIBYTE, Content
-from projects_api.files.spool import Spool, StorageUnavailable, clean
+from projects_api.files.spool import Spool, StorageUnavailable, clean, unavailable
 from projects_api.storage.addresses import folder_of, s3_store
 
 REQUEST_BYTES = 8 * MEBIBYTE
@@ -271,7 +271,7 @@ def _store_errors() -> Iterator[None]:
     try:
         yield
     except (BaseError, OSError) as error:
-        raise StorageUnavailable(_first_line(error)) from error
+        raise unavailable(error, _first_line(error)) from error
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from projects_api.files.spool import StorageUnavailable
+from projects_api.files.spool import StorageFull
 from projects_api.processes.pool import ChildDied, ChildFailed, ChildPool, OutOfTime
 from projects_api.processes.turns import Turns
 from projects_api.tables.facts import NotATable
@@ -33,8 +33,8 @@ class ReaderPool:
         """Do a task of `tasks` in a reader process, waiting for one to be free, in turns.
 
         Raises NotATable when the file is none, takes more than TASK_SECONDS, or ends the reader
-        twice; QueueFull where too many wait; StorageUnavailable where the disk has no room for what
-        is made meanwhile; TableReaderError for what else is no fault of the file.
+        twice; QueueFull where too many wait; StorageFull where the disk has no room for what is
+        made meanwhile; TableReaderError for what else is no fault of the file.
         """
         message = {
             "task": task,
@@ -56,7 +56,7 @@ class ReaderPool:
         except ChildFailed as error:
             raise TableReaderError(str(error)) from error
         if "unavailable" in answer:
-            raise StorageUnavailable(answer["unavailable"])
+            raise StorageFull(answer["unavailable"])
         if "refusal" in answer:
             raise NotATable(answer["refusal"])
         return answer["result"]

@@ -13,7 +13,8 @@ from projects_api.database import Database
 from projects_api.models.base import to_text
 from projects_api.models.stored_answer import stored_answers
 from projects_api.models.user import users
-from tests.conftest import Person
+from projects_api.settings import Settings
+from tests.conftest import Person, new_postgresql, running
 from tests.handlers.conftest import assert_problem
 from tests.support.processes import Process, person_of, wait_until
 
@@ -58,13 +59,44 @@ def test_one_request_fails_and_the_next_is_served(process):
     me = person_of(process)
     with FullDisk(process):
         refused = me.post("/api/projects", json={"name": "No room", "description": "x" * 1000})
-        assert_problem(refused, 503, "unavailable")
+        assert_problem(refused, 503, "unavailable", "is full")
         assert int(refused.headers["retry-after"]) > 0
     # Where the turn to write were kept, this would wait for half a minute and fail.
     made = me.post("/api/projects", json={"name": "Room"}, timeout=20)
     assert made.status_code == 201
     names = [item["name"] for item in me.get("/api/projects").json()["items"]]
     assert names == ["Room"]
+
+
+NO_ROOM = """
+    CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN COPY (SELECT 1) TO '/dev/full'; RETURN new; END $$
+"""
+"""The system's own file that is always full, and PostgreSQL's own word for that."""
+
+
+@pytest.mark.parametrize(
+    "trigger",
+    [
+        "TRIGGER no_room BEFORE INSERT ON projects",
+        "CONSTRAINT TRIGGER no_room AFTER INSERT ON projects DEFERRABLE INITIALLY DEFERRED",
+    ],
+    ids=["statement", "commit"],
+)
+def test_postgresql_without_room_fails_one_request_too(request, tmp_path, trigger):
+    url = new_postgresql(request.getfixturevalue("postgresql"))
+    with running(Settings(_env_file=None, database_url=url, data_dir=tmp_path)) as server:
+        me, database = server.person(), server.services.database
+        with database.transaction() as connection:
+            connection.execute(text(NO_ROOM))
+            connection.execute(text(f"CREATE {trigger} FOR EACH ROW EXECUTE FUNCTION no_room()"))
+        refused = me.post("/api/projects", json={"name": "No room"})
+        assert_problem(refused, 503, "unavailable", "is full")
+        with database.transaction() as connection:
+            connection.execute(text("DROP TRIGGER no_room ON projects"))
+        assert me.post("/api/projects", json={"name": "Room"}).status_code == 201
+        names = [item["name"] for item in me.get("/api/projects").json()["items"]]
+        assert names == ["Room"]
 
 
 def test_readiness_tells(process):
@@ -117,7 +149,8 @@ def test_the_log_may_meet_the_full_disk_too(process):
     me = person_of(process)
     with FullDisk(process, for_logs=True):
         assert me.get("/api/projects").status_code == 200
-        assert_problem(me.post("/api/projects", json={"name": "x"}), 503, "unavailable")
+        refused = me.post("/api/projects", json={"name": "x"})
+        assert_problem(refused, 503, "unavailable", "is full")
     assert me.post("/api/projects", json={"name": "y"}, timeout=20).status_code == 201
 
 
@@ -133,7 +166,7 @@ def test_a_table_that_there_is_no_room_to_read_is_sent_again(process):
     (reader,) = readers_of(process)
     before = resource.prlimit(reader.pid, resource.RLIMIT_FSIZE)
     resource.prlimit(reader.pid, resource.RLIMIT_FSIZE, (1000, before[1]))
-    assert_problem(me.upload(project_id, table.encode()), 503, "unavailable")
+    assert_problem(me.upload(project_id, table.encode()), 503, "unavailable", "is full")
     resource.prlimit(reader.pid, resource.RLIMIT_FSIZE, before)
     assert me.upload(project_id, table.encode()).status_code == 201
     assert readers_of(process) == [reader]

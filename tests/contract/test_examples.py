@@ -18,6 +18,7 @@ from projects_api.access import places, rate_limit
 from projects_api.access.idempotency import Claims, IdempotentRequest
 from projects_api.app import maintenance
 from projects_api.database import Database
+from projects_api.files.content import MEBIBYTE
 from projects_api.handlers import dataset_predictions
 from projects_api.metrics import metrics
 from projects_api.models import (
@@ -55,6 +56,7 @@ from tests.contract.documented import (
     documented,
     response_of,
 )
+from tests.support.disks import files_limited_to
 from tools.contract_tree import Place, examples, parameters
 
 SUCCESSES = [
@@ -939,6 +941,12 @@ class Provoke:
                 return self._ask(server, "/health/ready")
             finally:
                 folder.unlink()
+
+    def full(self):
+        form = {"project_id": self.world.project_id, "name": "transactions.csv"}
+        table = ("transactions.csv", b"amount,is_fraud\n" + b"1,0\n" * 1_000_000)
+        with files_limited_to(MEBIBYTE):
+            return send(self.alice, "upload_dataset", data=form, files={"file": table})
 
     def _start(self, **changes):
         content = OPERATIONS["create_experiment"]["requestBody"]["content"]

@@ -13,6 +13,7 @@ from sqlalchemy.exc import OperationalError
 
 from projects_api.database import Database, sqlite
 from projects_api.database.group_commit import MOST, GroupCommit
+from projects_api.driver_faults import DiskFull
 from tests.support.flushing import outcomes_on_deaf_disk
 
 Outcomes = list[object]
@@ -153,7 +154,7 @@ def test_of_a_full_disk_all_who_share_the_commit_are_told_and_none_is_kept(
         return works.add(number, filling=1_000_000)
 
     outcomes = works.together((works.add, 1), (works.add, 2), (add_much, 3), (works.add, 4))
-    assert [type(outcome) for outcome in outcomes[:3]] == [OperationalError] * 3
+    assert [type(outcome) for outcome in outcomes[:3]] == [DiskFull] * 3
     assert outcomes[3:] == [4]  # It is in the next transaction.
     assert numbers(path) == [4]
     driver.execute("PRAGMA max_page_count=1000000")

@@ -2,13 +2,10 @@
 
 import hashlib
 import os
-import resource
 import socket
 import threading
 import zlib
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from time import time
@@ -16,13 +13,14 @@ from time import time
 import pytest
 
 from projects_api.files.content import CHUNK_BYTES, Content, describe
-from projects_api.files.spool import Spool, TooLarge
+from projects_api.files.spool import Spool, StorageFull, TooLarge
 from projects_api.storage.store import (
     REQUEST_BYTES,
     ArtifactStore,
     ContentMissing,
     StorageUnavailable,
 )
+from tests.support.disks import files_limited_to
 
 ABSENT = "0" * 64
 
@@ -273,16 +271,6 @@ class TestUrl:
             ArtifactStore(url)
 
 
-@contextmanager
-def files_limited_to(size: int) -> Iterator[None]:
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 class TestSpool:
     def test_it_describes_what_it_holds(self, tmp_path):
         with Spool(tmp_path) as spool:
@@ -312,12 +300,12 @@ class TestSpool:
 
     def test_a_full_disk(self, tmp_path):
         with files_limited_to(CHUNK_BYTES):
-            with Spool(tmp_path) as spool, pytest.raises(StorageUnavailable):
+            with Spool(tmp_path) as spool, pytest.raises(StorageFull):
                 spool.write(bytes(3 * CHUNK_BYTES))
             with Spool(tmp_path) as spool:
                 spool.write(bytes(CHUNK_BYTES))
                 spool.write(b"still in a buffer")
-                with pytest.raises(StorageUnavailable):
+                with pytest.raises(StorageFull):
                     spool.content()
         assert list(tmp_path.iterdir()) == []
 

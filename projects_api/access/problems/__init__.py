@@ -58,6 +58,7 @@ from projects_api.access.problems.projects import (
 )
 from projects_api.access.problems.requests import (
     ContentLost,
+    DiskFull,
     IdempotencyKeyReused,
     PreconditionFailed,
     RateLimited,
@@ -91,6 +92,7 @@ __all__ = [
     "DeliveryNotFound",
     "DeploymentInactive",
     "DeploymentNotFound",
+    "DiskFull",
     "EngineUnavailable",
     "ExperimentNotFound",
     "ExperimentNotRunning",

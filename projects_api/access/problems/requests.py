@@ -70,6 +70,15 @@ class Unavailable(Problem):
         super().__init__(detail, headers={"Retry-After": "5"})
 
 
+class DiskFull(Unavailable):
+    """The disk of the database or of the artifact store has no room."""
+
+    detail = (
+        "The disk of the database or of the artifact store is full, or takes no writes, so that "
+        "the request was undone. Have the server's operator make room, then repeat it."
+    )
+
+
 class ContentLost(Unavailable):
     """The artifact store answers, and does not hold the file as it was stored."""
 
