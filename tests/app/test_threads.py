@@ -2,12 +2,15 @@
 
 import asyncio
 import gc
+import subprocess
+import sys
 import threading
 import weakref
+from collections import deque
 
 import pytest
 
-from projects_api.threads import Threads
+from projects_api.threads import Line, Threads, WorkItem, tell
 
 
 @pytest.fixture
@@ -48,7 +51,7 @@ def test_there_are_as_many_threads_as_may_be_and_no_more_than_needed(threads):
     async def scenario():
         await threads.run(work, 4)
         await threads.run(work, 4)
-        assert len(set(names)) == 1
+        assert len(set(names)) == len(threads._threads) == 1
         await asyncio.gather(*(threads.run(work, number) for number in range(12)))
 
     asyncio.run(scenario())
@@ -114,13 +117,96 @@ def test_who_has_gone_before_their_turn_changes_nothing():
         await asyncio.sleep(0)
         gone.cancel()
         await asyncio.sleep(0)
+        busy = threads.busy
         come.set()
         await first
         await threads.run(done.append, 2)
+        return busy, threads.busy
+
+    assert asyncio.run(scenario()) == (1, 0)
+    threads.shutdown()
+    assert done == [2]
+
+
+def test_who_has_gone_meanwhile_keeps_no_answer_from_others():
+    threads, come = Threads(1), threading.Event()
+
+    async def scenario():
+        gone = asyncio.create_task(threads.run(come.wait, 30))
+        others = [asyncio.create_task(threads.run(str, number)) for number in range(9)]
+        await asyncio.sleep(0)
+        gone.cancel()
+        come.set()
+        return await asyncio.wait_for(asyncio.gather(*others), 30)
+
+    assert asyncio.run(scenario()) == list(map(str, range(9)))
+    threads.shutdown()
+
+
+def test_work_that_outlives_its_event_loop_is_told_to_nobody():
+    threads, come = Threads(1), threading.Event()
+
+    async def begin():
+        asyncio.create_task(threads.run(come.wait, 30))  # noqa: RUF006 - nobody waits for it
+        await asyncio.sleep(0)
+
+    async def go_on():
+        return await asyncio.wait_for(threads.run(str, 1), 30)
+
+    asyncio.run(begin())
+    come.set()
+    assert asyncio.run(go_on()) == "1"  # by the same thread, for there is no other
+    threads.shutdown()
+
+
+def test_an_answer_that_is_ready_as_the_last_one_is_told_wakes_the_loop_again():
+    line = Line()
+
+    class Late(deque[WorkItem]):
+        """Another thread's answer comes between the look for more and what follows it."""
+
+        def __bool__(self) -> bool:
+            if found := len(self) > 0:
+                return found
+            if late:
+                tell([late.pop()])
+            return False
+
+    async def scenario():
+        first, last = line.put(lambda: 1), line.put(lambda: 2)
+        late.append(last)
+        last.do()
+        first.do()
+        first.answers._done = Late()
+        tell([first])
+        return await asyncio.wait_for(asyncio.gather(first.answer, last.answer), 10)
+
+    late: list[WorkItem] = []
+    assert asyncio.run(scenario()) == [1, 2]
+
+
+def test_who_came_first_is_served_first():
+    threads, come, done = Threads(1), threading.Event(), []
+
+    async def scenario():
+        tasks = [asyncio.create_task(threads.run(come.wait, 30))]
+        tasks += [asyncio.create_task(threads.run(done.append, number)) for number in range(9)]
+        await asyncio.sleep(0)
+        come.set()
+        await asyncio.gather(*tasks)
 
     asyncio.run(scenario())
     threads.shutdown()
-    assert done == [2]
+    assert done == list(range(9))
+
+
+def test_no_thread_keeps_a_process_from_ending():
+    code = """if True:
+        import threading
+        from projects_api.threads import start
+        start(threading.Event().wait, "one that waits for ever")
+    """
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
 def test_what_is_in_line_is_done_before_the_end():
@@ -132,7 +218,8 @@ def test_what_is_in_line_is_done_before_the_end():
         await asyncio.sleep(0)
         threading.Timer(0.1, come.set).start()
         await asyncio.to_thread(threads.shutdown)
+        at_the_end = sorted(done)
         await asyncio.gather(*waiting)
+        return at_the_end
 
-    asyncio.run(scenario())
-    assert sorted(done) == list(range(9))
+    assert asyncio.run(scenario()) == list(range(9))

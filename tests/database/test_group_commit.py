@@ -153,8 +153,9 @@ def test_of_a_full_disk_all_who_share_the_commit_are_told_and_none_is_kept(
     def add_much(number: int) -> int:
         return works.add(number, filling=1_000_000)
 
-    outcomes = works.together((works.add, 1), (works.add, 2), (add_much, 3), (works.add, 4))
-    assert [type(outcome) for outcome in outcomes[:3]] == [DiskFull] * 3
+    failing = (works.add_and_fail, 2)  # which keeps to its own error
+    outcomes = works.together((works.add, 1), failing, (add_much, 3), (works.add, 4))
+    assert [type(outcome) for outcome in outcomes[:3]] == [DiskFull, LookupError, DiskFull]
     assert outcomes[3:] == [4]  # It is in the next transaction.
     assert numbers(path) == [4]
     driver.execute("PRAGMA max_page_count=1000000")

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
+from time import monotonic
 
+import psutil
 import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
@@ -39,7 +41,9 @@ def test_a_thread_has_one_of_its_own(database):
 
     def twice(_number: int) -> tuple[int, int]:
         together.wait(30)
-        return process_of(database), process_of(database)
+        first = process_of(database)
+        together.wait(30)  # All have one.
+        return first, process_of(database)
 
     with ThreadPoolExecutor(3) as pool:
         found = list(pool.map(twice, range(3)))
@@ -75,6 +79,34 @@ def test_one_that_was_lost_meanwhile_is_replaced(database, monkeypatch):
     monkeypatch.setattr(postgresql, "REST_SECONDS", 0.0)
     assert process_of(database) != process
     assert database.used_connections == 0
+    with database.thread_connection():
+        assert database.used_connections == 1  # The lost one is not taken to be idle.
+
+
+def test_one_that_became_silent_is_replaced_in_the_time_of_a_connect(request, monkeypatch):
+    limits = Limits(connect=1, statement=60, lock=60, silence=60)
+    database = Database(new_postgresql(request.getfixturevalue("postgresql")), limits=limits)
+    process = process_of(database)
+    server = psutil.Process(process)
+    server.suspend()
+    try:
+        monkeypatch.setattr(postgresql, "REST_SECONDS", 0.0)
+        began = monotonic()
+        assert process_of(database) != process
+        assert monotonic() - began < 30
+    finally:
+        server.resume()
+        database.close()
+
+
+def test_to_try_one_changes_nothing_of_its_limits(database, monkeypatch):
+    def most_seconds() -> float:
+        with database.thread_connection() as connection:
+            return connection.connection.dbapi_connection.most_seconds
+
+    before = most_seconds()
+    monkeypatch.setattr(postgresql, "REST_SECONDS", 0.0)
+    assert before == most_seconds() == LIMITS.statement + postgresql.LATE_SECONDS
 
 
 def test_one_that_is_lost_in_use_is_replaced_afterwards(database):
@@ -127,12 +159,13 @@ def test_a_write_is_one_transaction(database, numbers):
         assert numbers() == [1, 2, 3]  # Each statement is one again.
 
 
-def test_a_write_that_fails_is_undone(database, numbers):
+@pytest.mark.parametrize("error", [LookupError, KeyboardInterrupt])
+def test_a_write_that_fails_is_undone(database, numbers, error):
     def fail(_connection: Connection) -> None:
-        raise LookupError
+        raise error
 
     process = process_of(database)
-    with pytest.raises(LookupError):
+    with pytest.raises(error):
         write(database, 1, last=fail)
     with pytest.raises(DBAPIError):
         write(database, 1, last=lambda connection: connection.scalar(text("SELECT nothing")))
@@ -161,15 +194,26 @@ def test_a_write_that_loses_its_connection_is_told_and_another_one_taken(databas
 
 
 def test_all_are_closed_in_the_end(database):
-    process = process_of(database)
+    together = Barrier(2)
+
+    def process_of_one(_number: int) -> int:
+        together.wait(30)
+        return process_of(database)
+
+    with ThreadPoolExecutor(2) as pool:
+        processes = list(pool.map(process_of_one, range(2)))
     database.close()
     other = Database(database.engine.url.render_as_string(hide_password=False))
-    there = text("SELECT count(*) FROM pg_stat_activity WHERE pid = :id AND state IS NOT NULL")
+    there = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE pid = ANY(:ids) AND state IS NOT NULL"
+    )
     try:
         with other.connect() as connection:
             # The server notices a moment later.
             wait_until(
-                lambda: not connection.scalar(there, {"id": process}), "it is closed", seconds=30
+                lambda: not connection.scalar(there, {"ids": processes}),
+                "they are closed",
+                seconds=30,
             )
     finally:
         other.close()

@@ -1,8 +1,10 @@
 """Whose turn it is to write to SQLite."""
 
+import os
 import sqlite3
 import threading
 from pathlib import Path
+from time import monotonic
 
 import pytest
 from sqlalchemy import text
@@ -33,6 +35,13 @@ def made(path: Path):
         database.close()
 
 
+@pytest.fixture
+def driver(made) -> InTurn:
+    """A connection of the driver to an empty database."""
+    with made().connect() as connection:
+        return InTurn.of(connection)
+
+
 def test_a_turn_is_handed_over_in_order():
     turn, order, threads = Turn(), [], []
     assert turn.take(0)
@@ -61,6 +70,97 @@ def test_who_waited_too_long_has_no_turn():
     turn.give_back()
     assert turn.take(0)
     assert not turn._waiting
+
+
+def test_a_turn_that_comes_while_one_gives_up_is_taken():
+    turn, came = Turn(), []
+    assert turn.take(0)
+    thread = threading.Thread(target=lambda: came.append(turn.take(0.05)))
+    thread.start()
+    wait_until(lambda: turn._waiting, "it waits")
+    with turn._lock:
+        threading.Event().wait(0.3)  # It has given up, and cannot leave the line.
+        turn._waiting.popleft().release()
+    thread.join()
+    assert came == [True]
+    turn.give_back()
+    assert turn.take(0)
+
+
+def test_who_comes_after_their_time_is_refused_at_once(driver):
+    assert driver._turn.take(0)
+    with pytest.raises(OperationalError, match="database is locked"):
+        driver.begin(writing=True, until=monotonic() - 1)
+    assert not driver._turn._waiting
+    driver._turn.give_back()
+    driver.begin(writing=True, until=monotonic() - 1)  # It need not wait.
+    driver.rollback()
+
+
+def test_a_commit_that_fails_is_undone(driver):
+    driver.execute("CREATE TABLE parents (id INTEGER PRIMARY KEY)")
+    driver.execute(
+        "CREATE TABLE children (id INTEGER REFERENCES parents DEFERRABLE INITIALLY DEFERRED)"
+    )
+    driver.begin(writing=True)
+    driver.execute("INSERT INTO children VALUES (1)")
+    with pytest.raises(sqlite3.IntegrityError):
+        driver.commit()
+    assert not driver.in_transaction  # SQLite itself would wait for the parent.
+    driver.begin(writing=True)
+    assert driver.execute("SELECT count(*) FROM children").fetchone() == (0,)
+    driver.rollback()
+
+
+def test_one_that_is_closed_keeps_no_turn(driver):
+    driver.begin(writing=True)
+    driver.close()
+    assert driver._turn.take(0)
+
+
+def test_a_turn_is_given_back_once(made):
+    first, second = made(), made()
+    with first.connect(writing=True) as mine, second.connect(writing=True) as other:
+        mine.begin()
+        mine.commit()
+        other.begin()
+        InTurn.of(mine).rollback()  # as the pool does with each that comes back
+        assert InTurn.of(other)._turn._is_taken
+        other.rollback()
+
+
+def test_only_a_lock_is_waited_for(driver):
+    tries: list[str] = []
+    driver.begin(writing=False)
+    driver.set_trace_callback(lambda said: tries.append(said) if "IMMEDIATE" in said else None)
+    with pytest.raises(OperationalError, match="within a transaction"):
+        driver.begin(writing=True, until=monotonic() + 1)
+    assert len(tries) == 1
+    assert driver._turn.take(0)
+
+
+def test_a_file_has_one_line_whatever_it_is_called(made, path: Path, tmp_path: Path):
+    link = tmp_path / "link.db"
+    link.symlink_to(path)
+    with made().connect() as connection:
+        assert connections._turn_of(str(link)) is InTurn.of(connection)._turn
+
+
+def test_a_forked_process_does_not_wait_for_turns_of_its_parent(path: Path):
+    turn = connections._turn_of(str(path))
+    assert turn.take(0)
+    if not (child := os.fork()):
+        os._exit(0 if connections._turn_of(str(path)).take(0) else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert connections._turn_of(str(path)) is turn
+
+
+def test_of_those_that_open_a_new_database_at_once_each_waits(made, path: Path):
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")  # as in the midst of making it
+    threading.Timer(0.3, other.rollback).start()
+    with made().connect() as connection:
+        assert connection.scalar(text("PRAGMA journal_mode")) == "wal"
 
 
 def test_all_databases_of_a_file_wait_in_one_line(made, path: Path):
