@@ -49,7 +49,9 @@ class Database:
         self._writing = self.engine.execution_options(writing=True)
         self._snapshot = self._writing
         if not self.is_embedded:
-            from projects_api.database.postgresql import KeptConnections  # noqa: PLC0415 - as below
+            from projects_api.database.kept_connections import (  # noqa: PLC0415 - as below
+                KeptConnections,
+            )
 
             # Each statement sees a state of its own anyway; BEGIN and COMMIT would only travel.
             self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")

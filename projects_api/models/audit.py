@@ -70,7 +70,7 @@ _LISTING = Listing(
 
 def add(connection: Connection, entry: Entry) -> None:
     """Write an entry, which gets an id, in the transaction of what it tells of."""
-    _ADD.execute(connection, id=new_id(), **entry)
+    _ADD.execute_later(connection, id=new_id(), **entry)
 
 
 def add_all(connection: Connection, entries: Sequence[Entry]) -> None:

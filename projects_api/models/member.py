@@ -147,13 +147,23 @@ def find(connection: Connection, project_id: str, user_id: str) -> schemas.Membe
 def add(connection: Connection, project_id: str, user_id: str, role: str) -> None:
     """Add a person who is no member yet."""
     roles = {"role": role, "direct_role": role}
-    _ADD.execute(connection, project_id=project_id, user_id=user_id, **roles, created_at=now())
+    _ADD.execute_later(
+        connection, project_id=project_id, user_id=user_id, **roles, created_at=now()
+    )
 
 
 def put(connection: Connection, project_id: str, user_id: str, role: str) -> schemas.Member:
-    """Add a person, or change the role that one who is a member already has beside teams."""
-    if not _set_direct_role(connection, project_id, user_id, role):
+    """Add a person, or change the role that one who is a member already has beside teams.
+
+    The caller holds the project.
+    """
+    roles = _TEAM_ROLE.first(connection, project_id=project_id, user_id=user_id)
+    if roles is None:
         add(connection, project_id, user_id, role)
+    else:
+        changed = {"direct_role": role, "role": higher(role, roles["team_role"])}
+        this = {"this_project": project_id, "this_user": user_id}
+        _SET_ROLE.execute_later(connection, **this, **changed)
     found = find(connection, project_id, user_id)
     assert found is not None
     return found
@@ -173,12 +183,6 @@ def remove(connection: Connection, project_id: str, user_id: str) -> bool:
 
 def _this(project_id: str, user_id: str) -> ColumnElement[bool]:
     return and_(members.c.project_id == project_id, members.c.user_id == user_id)
-
-
-def _set_direct_role(connection: Connection, project_id: str, user_id: str, role: str) -> bool:
-    team_role = _TEAM_ROLE.scalar(connection, project_id=project_id, user_id=user_id)
-    changed = {"direct_role": role, "role": higher(role, team_role)}
-    return _SET_ROLE.execute(connection, this_project=project_id, this_user=user_id, **changed) == 1
 
 
 def _shown(row: Any) -> schemas.Member:

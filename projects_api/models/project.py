@@ -186,7 +186,7 @@ def create(
         "updated_at": moment,
     }
     folded = _folded(name=name, description=description)
-    _INSERT.execute(connection, **project, **folded)
+    _INSERT.execute_later(connection, **project, **folded)
     member.add(connection, project_id, owner_id, "owner")
     return project
 
@@ -202,7 +202,7 @@ def change(
         "updated_at": now(),
     }
     values: Any = {**changed, **_folded(name=name, description=description)}
-    _CHANGE.execute(
+    _CHANGE.execute_later(
         connection, this=project["id"], **{column: values[column] for column in _CHANGED}
     )
     return changed

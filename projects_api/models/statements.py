@@ -61,6 +61,16 @@ class DriverStatement:
         changed: int = self._plan(connection.dialect).run(connection, parameters).rowcount
         return changed
 
+    def execute_later(self, connection: Connection, **parameters: Any) -> None:
+        """Change rows before the next statement is answered, or all is committed.
+
+        Where the database is elsewhere, this saves a journey: an error is raised by that statement
+        or the commit. In a savepoint, whose error it would be, rows are changed at once.
+        """
+        plan = self._plan(connection.dialect)
+        at_once = connection.in_nested_transaction()
+        plan.run(connection, parameters, "execute" if at_once else plan.later)
+
     def _plan(self, dialect: Dialect) -> "_Plan":
         plan = self._plans.get(dialect.name)
         if plan is None:
@@ -112,8 +122,11 @@ class _Plan:
         selected = getattr(statement, "selected_columns", ())
         self._columns = {column.name: column.type for column in selected}
         self._readers: dict[str, Processor] | None = None
+        self.later = "execute_later" if dialect.name == "postgresql" else "execute"
 
-    def run(self, connection: Connection, parameters: Mapping[str, Any]) -> Any:
+    def run(
+        self, connection: Connection, parameters: Mapping[str, Any], how: str = "execute"
+    ) -> Any:
         """Run it in the connection's transaction and give the driver's cursor.
 
         Errors are those that SQLAlchemy raises.
@@ -127,18 +140,18 @@ class _Plan:
             given = [given[name] for name in self._order]
         driver: Any = connection.connection.dbapi_connection
         try:
-            cursor = self._execute(driver, given)
+            cursor = self._execute(getattr(driver, how), given)
         except self._dialect.loaded_dbapi.Error as error:
             raise self._translated(connection, error, given) from error
-        if self._readers is None:
-            self._readers = self._find_readers(cursor.description or ())
+        if self._readers is None and self._columns:
+            self._readers = self._find_readers(cursor.description)
         return cursor
 
-    def _execute(self, driver: Any, given: Any) -> Any:
+    def _execute(self, execute: Callable[[str, Any], Any], given: Any) -> Any:
         if not tracing.is_on():
-            return driver.execute(self.sql, given)
+            return execute(self.sql, given)
         with tracing.statement(self._dialect.name, self.sql):
-            return driver.execute(self.sql, given)
+            return execute(self.sql, given)
 
     def _find_readers(self, description: Any) -> dict[str, Processor]:
         found = {

@@ -199,7 +199,7 @@ def plans_of(connection: Connection, call: Callable[[], object]) -> list[tuple[s
     plans = []
     run = statements._Plan.run
 
-    def explain(plan: Any, connection: Connection, parameters: Any) -> Any:
+    def explain(plan: Any, connection: Connection, parameters: Any, *how: str) -> Any:
         if connection.dialect.name == "postgresql":
             # A table of these few pages is read whole sooner where seeking is thought to be slow.
             connection.exec_driver_sql("SET LOCAL random_page_cost = 1.1")
@@ -208,7 +208,7 @@ def plans_of(connection: Connection, call: Callable[[], object]) -> list[tuple[s
         explained._readers = {}
         lines = [str(row[-1]).strip() for row in run(explained, connection, parameters)]
         plans.append((plan.sql, lines))
-        return run(plan, connection, parameters)
+        return run(plan, connection, parameters, *how)
 
     def explain_core(connection, _cursor, statement, parameters, *_):
         if not statement.startswith(("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")):
