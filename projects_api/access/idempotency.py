@@ -95,7 +95,7 @@ class IdempotentRequest:
             raise RequestRunning
 
     def _claim(self) -> stored_answer.Answer | None:
-        with self._claims.database.transaction() as connection:
+        with self._claims.database.thread_connection(writing=True) as connection:
             return stored_answer.claim(connection, *self._owner, self._fingerprint, self._token)
 
     def _run(self, request: Callable[[], Answer]) -> Answer:

@@ -98,13 +98,12 @@ class Database:
             driver.rollback()
 
     def thread_connection(self, *, writing: bool = False) -> AbstractContextManager[Connection]:
-        """Return the connection to PostgreSQL that this thread keeps, or one to read SQLite.
+        """Return the connection to PostgreSQL that this thread keeps, or one of SQLite's pool.
 
         To write, in a transaction: committed at the end of the block, undone by an error.
         """
         if self.is_embedded:
-            assert not writing, "writes of SQLite share commits"
-            return self.connect()
+            return self.transaction() if writing else self.connect()
         return self._kept.use(writing=writing)
 
     @contextmanager

@@ -3,11 +3,23 @@
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import JSON, ColumnElement, Connection, Integer, LargeBinary, delete, select, update
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Connection,
+    Integer,
+    LargeBinary,
+    and_,
+    bindparam,
+    delete,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Field, SQLModel
 
 from projects_api.models.base import Identifier, Timestamp, now, present, table_of, to_text
+from projects_api.models.statements import DriverStatement, parameters_of
 
 KEEP_TIME = timedelta(hours=24)
 CLAIM_TIME = timedelta(minutes=1)
@@ -36,6 +48,28 @@ class StoredAnswer(SQLModel, table=True):
 stored_answers = table_of(StoredAnswer)
 
 
+_HERE = and_(
+    stored_answers.c.user_id == bindparam("user_id"),
+    stored_answers.c.idempotency_key == bindparam("idempotency_key"),
+)
+_FORGET = DriverStatement(
+    delete(stored_answers).where(_HERE, stored_answers.c.expires_at <= bindparam("moment"))
+)
+_CLAIMED = ("user_id", "idempotency_key", "fingerprint", "body", "expires_at")
+_CLAIM = {
+    name: DriverStatement(
+        dialect.insert(stored_answers).values(parameters_of(_CLAIMED)).on_conflict_do_nothing()
+    )
+    for name, dialect in {"postgresql": postgresql, "sqlite": sqlite}.items()
+}
+_KEPT = ("status", "headers", "body", "expires_at")
+_KEEP = DriverStatement(
+    update(stored_answers)
+    .where(_HERE, stored_answers.c.status.is_(None), stored_answers.c.body == bindparam("token"))
+    .values(parameters_of(_KEPT))
+)
+
+
 class Answer(NamedTuple):
     """What is found under a key; `status` is `None` while the request runs."""
 
@@ -45,33 +79,21 @@ class Answer(NamedTuple):
     body: bytes | None
 
 
+_FIND = DriverStatement(select(*(stored_answers.c[name] for name in Answer._fields)).where(_HERE))
+
+
 def claim(
     connection: Connection, user_id: str, key: str, fingerprint: str, token: bytes
 ) -> Answer | None:
     """Claim a key for a request; return what is there already when the claim fails."""
-    here = (stored_answers.c.user_id == user_id) & (stored_answers.c.idempotency_key == key)
-    connection.execute(delete(stored_answers).where(here, stored_answers.c.expires_at <= now()))
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(stored_answers).values(
-        user_id=user_id,
-        idempotency_key=key,
-        fingerprint=fingerprint,
-        body=token,
-        expires_at=_after(CLAIM_TIME),
-    )
-    claimed = statement.on_conflict_do_nothing().returning(stored_answers.c.user_id)
-    if connection.execute(claimed).first():
+    this = {"user_id": user_id, "idempotency_key": key}
+    _FORGET.execute_later(connection, **this, moment=now())
+    new = {"fingerprint": fingerprint, "body": token, "expires_at": _after(CLAIM_TIME)}
+    if _CLAIM[connection.dialect.name].execute(connection, **this, **new):
         return None
-    found = connection.execute(
-        select(
-            stored_answers.c.fingerprint,
-            stored_answers.c.status,
-            stored_answers.c.headers,
-            stored_answers.c.body,
-        ).where(here)
-    ).first()
+    found = _FIND.first(connection, **this)
     # The other request gave up between the two statements: to the caller it was still running.
-    return Answer(*found) if found else Answer(fingerprint, None, None, None)
+    return Answer(**found) if found else Answer(fingerprint, None, None, None)
 
 
 def renew(connection: Connection, user_id: str, key: str, token: bytes) -> None:
@@ -91,12 +113,9 @@ def keep(
     body: bytes,
 ) -> bool:
     """Keep the answer for 24 hours in place of its claim; tell whether the claim was there."""
-    kept = (
-        update(stored_answers)
-        .where(*_own(user_id, key, token))
-        .values(status=status, headers=headers, body=body, expires_at=_after(KEEP_TIME))
-    )
-    return bool(connection.execute(kept).rowcount)
+    this = {"user_id": user_id, "idempotency_key": key, "token": token}
+    answer = {"status": status, "headers": headers, "body": body}
+    return _KEEP.execute(connection, **this, **answer, expires_at=_after(KEEP_TIME)) == 1
 
 
 def release(connection: Connection, user_id: str, key: str, token: bytes) -> None:
