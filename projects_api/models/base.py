@@ -42,7 +42,7 @@ SQLModel.metadata.naming_convention = NAMING_CONVENTION
 
 metadata = SQLModel.metadata
 
-_WIDTH = len("2026-01-01 00:00:00.000001+00")
+_WIDTHS = len("2026-01-01 00:00:00+00"), len("2026-01-01 00:00:00.000001+00")
 _FIRST_MOMENT = "0001-01-01T00:00:00Z"
 _SECONDS = slice(17, 19)
 """Where RFC 3339 has them."""
@@ -112,13 +112,13 @@ class Timestamp(TypeDecorator[str]):
 
 
 def _read_moment(value: str | datetime | None) -> str | None:
-    """Turn PostgreSQL's text into RFC 3339: nearly always of one width, for lists hold many."""
+    """Turn PostgreSQL's text into RFC 3339: nearly always of two widths, for lists hold many."""
     if value is None:
         return None
     if isinstance(value, datetime):
         return to_text(value)
-    if len(value) == _WIDTH and value.endswith("+00"):
-        return f"{value[:10]}T{value[11:26]}Z"
+    if len(value) in _WIDTHS and value.endswith("+00"):
+        return f"{value[:10]}T{value[11:-3]}Z"
     return to_text(datetime.fromisoformat(value))
 
 
