@@ -30,7 +30,7 @@ def translated(
 
     `errors` is what all errors of the driver are.
     """
-    made = DBAPIError.instance(statement, given, error, errors, **options)
+    made = DBAPIError.instance(statement, given, error, errors, hide_parameters=True, **options)
     assert isinstance(made, DBAPIError)
     return named(made)
 

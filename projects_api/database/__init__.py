@@ -150,6 +150,8 @@ def _create_engine(url: URL, connections: int, limits: Limits) -> Engine:
         # A request may need a second one.
         "max_overflow": connections + SPARE_CONNECTIONS,
         "pool_timeout": 10,
+        # Errors are logged, and what people sent is not theirs who read the log.
+        "hide_parameters": True,
     }
     if url.get_backend_name() == "postgresql":
         from projects_api.database import postgresql  # noqa: PLC0415 - its driver is slow to import

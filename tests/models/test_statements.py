@@ -86,3 +86,21 @@ def test_a_lost_connection_is_replaced(database):
         assert raised.value.connection_invalidated
     with database.connect() as connection:
         assert statement.all(connection, name="x") == []
+
+
+def test_an_error_does_not_say_what_was_kept(connection, user_id):
+    row = {
+        **UNSET,
+        "id": user_id,
+        "email": "new@example.com",
+        "name": "s3cr3t",
+        "created_at": now(),
+    }
+    for insert_row in (
+        lambda: connection.execute(insert(users), row),
+        lambda: DriverStatement(insert(users)).execute(connection, **row),
+    ):
+        with pytest.raises(IntegrityError) as refused, connection.begin_nested():
+            insert_row()
+        assert "INSERT INTO users" in str(refused.value)
+        assert "s3cr3t" not in str(refused.value)
