@@ -196,12 +196,19 @@ class TestOrder:
             assert list(found) == ["1@example.com", "3@example.com"]
 
     def test_outside_of_a_transaction_nothing_waits(self, database):
+        def fail_at_once(_connection: Connection) -> None:
+            raise LookupError
+
+        write(database, partial(add, number=1))
+        with pytest.raises(LookupError):
+            write(database, fail_at_once)
         with database.thread_connection() as connection:
-            add(connection, 1)
-            assert kept(database) == 1
-        with database.transaction() as connection:
             add(connection, 2)
-        assert kept(database) == 2
+            assert kept(database) == 2
+            assert driver_of(connection).is_idle
+        with database.transaction() as connection:
+            add(connection, 3)
+        assert kept(database) == 3
 
 
 class TestFaults:
