@@ -12,10 +12,8 @@ from itertools import count
 from typing import Any, TypeVar
 
 import psycopg
-from psycopg import generators
+from psycopg import adapt, generators
 from psycopg.abc import Buffer, PQGen, Transformer
-from psycopg.adapt import PyFormat
-from psycopg.adapt import Transformer as NewTransformer
 from psycopg.errors import (
     FeatureNotSupported,
     InFailedSqlTransaction,
@@ -42,6 +40,7 @@ class Rows:
         if result.status == ExecStatus.TUPLES_OK:
             transformer.set_pgresult(result)
             self._rows = transformer.load_rows(0, result.ntuples, tuple)
+            transformer.set_pgresult(None)  # Or it keeps the bytes until the next statement.
 
     @property
     def rowcount(self) -> int:
@@ -73,7 +72,7 @@ class _Statement:
         self.parameters: list[str] = []
         self.sql = _PLACE.sub(self._number, sql).encode()
         # As text, whose type the statement says: a type for each value would prepare it anew.
-        self.formats = [PyFormat.TEXT] * len(self.parameters)
+        self.formats = [adapt.PyFormat.TEXT] * len(self.parameters)
 
     def _number(self, place: re.Match[str]) -> str:
         if place[1] is None:
@@ -88,8 +87,9 @@ _Sent = tuple[bytes, Sequence[Buffer | None]]
 class PipelinedConnection(psycopg.Connection[Any]):
     """A connection that is closed where the server says nothing for too long.
 
-    Where each statement is a transaction (`autocommit`), `execute` prepares what it is given. In
-    a `block` they are one together, and `execute_later` sends with the next what needs no answer.
+    One that is to `prepare_by_itself` has a transaction for each statement (`autocommit`), and
+    `execute` prepares what it is given. In a `block` they are one together, and `execute_later`
+    sends with the next what needs no answer.
     """
 
     most_seconds: float | None = None
@@ -100,6 +100,15 @@ class PipelinedConnection(psycopg.Connection[Any]):
         self._names = count()
         self._transformer: Transformer | None = None
         self._later: list[_Sent] | None = None
+        self._prepares = False
+
+    def prepare_by_itself(self) -> None:
+        """Take on what `execute` is given, and let psycopg prepare nothing from now on.
+
+        Where it does, it forgets all prepared statements of a connection after each rollback.
+        """
+        self.prepare_threshold = None
+        self._prepares = True
 
     def wait(
         self, gen: PQGen[Result], interval: float = 0.1, timeout: float | None = None
@@ -154,9 +163,9 @@ class PipelinedConnection(psycopg.Connection[Any]):
     def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
         """Run a statement with named parameters, and return its `Rows`.
 
-        In a transaction of psycopg's own, it returns a cursor.
+        Where it does not prepare by itself, it returns a cursor.
         """
-        if not self.autocommit:
+        if not self._prepares:
             return super().execute(query, params, **options)
         sent = self._dumped(query, params)
         if self._later:
@@ -179,7 +188,7 @@ class PipelinedConnection(psycopg.Connection[Any]):
     def _transform(self) -> Transformer:
         # Later than the connection: whoever takes it registers what types are read as.
         if self._transformer is None:
-            self._transformer = NewTransformer(self)
+            self._transformer = adapt.Transformer(self)
         return self._transformer
 
     def _dumped(self, sql: str, params: Mapping[str, Any]) -> _Sent:

@@ -269,6 +269,25 @@ class TestFaults:
             add(other, 2)
         assert kept(database) == 2
 
+    def test_a_rollback_leaves_what_is_prepared(self, database):
+        """psycopg would forget all that is prepared, once it has prepared something itself."""
+
+        def fail(connection: Connection) -> None:
+            FIND.first(connection, email="x")
+            for _ in range(10):
+                connection.scalar(COUNT)
+            with connection.begin_nested() as savepoint:
+                savepoint.rollback()
+            FIND.first(connection, email="x")
+            raise LookupError
+
+        before = write(database, partial(add, number=1))
+        with pytest.raises(LookupError):
+            write(database, fail)
+        assert write(database, partial(add, number=2)) is before
+        with database.thread_connection() as connection:
+            assert FIND.first(connection, email="2@example.com")
+
     def test_a_table_that_became_another_one_is_met_anew(self, database):
         numbers = text("CREATE TABLE numbers (number integer)")
         with database.transaction() as connection:

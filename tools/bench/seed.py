@@ -326,6 +326,7 @@ def _member(project: int, user: int, role: str, seconds: int) -> Row:
         "project_id": identifier(PROJECT, project),
         "user_id": identifier(USER, user),
         "role": role,
+        "direct_role": role,
         "created_at": _text(_moment(project, seconds)),
     }
 
