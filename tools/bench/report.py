@@ -141,10 +141,11 @@ httptools, the others on uvloop too, which saves them some 5 % of a get; this se
 access log, the others write none. SQLite syncs every commit to disk (WAL, `synchronous=FULL`) for
 all of them. FastAPI and Connexion with SQLModel share tables and queries, written as SQLModel's
 documentation teaches. Litestar and the other Connexion, which tells what is Connexion's own part,
-use this project's queries, and all but the floor its functions for the content of uploads and
-exports, so that only the rest differs. The floor's upload only copies bytes, and so does its
-export, from a store that compares their SHA-256. In brackets: how many times as many requests this
-server answers."""
+use this project's queries, in transactions of SQLAlchemy's pool, and all but the floor its
+functions for the content of uploads and exports, so that only the rest differs. To that belong the
+group commit of SQLite and the kept connections of PostgreSQL, with the statements that they prepare
+and send together. The floor's upload only copies bytes, and so does its export, from a store that
+compares their SHA-256. In brackets: how many times as many requests this server answers."""
 
 
 BOTH = """\
