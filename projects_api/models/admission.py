@@ -26,10 +26,14 @@ _ADMIT = DriverStatement(
 )
 _ADMIT_LOCKED = DriverStatement(
     _WANTED.select_from(api_keys.join(members, _IN_PROJECT).join(projects)).with_for_update(
-        of=projects
+        of=(projects, members)
     )
 )
-"""No row can be locked that may be missing, so that this one finds members only."""
+"""No row can be locked that may be missing, so that this one finds members only.
+
+Who waited for a project's lock has an old member, unless that row is locked, too: whoever was taken
+out meanwhile would go on as a member.
+"""
 _SHOWN = [column.name for column in COLUMNS]
 
 

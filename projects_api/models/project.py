@@ -77,7 +77,8 @@ _CHANGE = DriverStatement(
     update(projects).where(projects.c.id == bindparam("this")).values(parameters_of(_CHANGED))
 )
 _FIND = DriverStatement(_FOR_MEMBER)
-_FIND_LOCKED = DriverStatement(_FOR_MEMBER.with_for_update(of=projects))
+# With the membership, which may have ended while the project was waited for.
+_FIND_LOCKED = DriverStatement(_FOR_MEMBER.with_for_update(of=(projects, members)))
 
 
 def find_for_member(
