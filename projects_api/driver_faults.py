@@ -16,11 +16,14 @@ _FULL_OF_SQLITE = frozenset(
         sqlite3.SQLITE_IOERR_SHMSIZE,
     }
 )
-_DISK_FULL = "53100"
 
 
 class DiskFull(OperationalError):
     """The disk of the database has no room, or takes no writes for another reason."""
+
+
+class ReadOnly(OperationalError):
+    """The database takes no changes now, as one that only follows another."""
 
 
 def translated(
@@ -37,9 +40,10 @@ def translated(
 
 def named(error: DBAPIError) -> DBAPIError:
     """Return an error of SQLAlchemy by its own name, where it has one here."""
-    if not _tells_full(error.orig):
+    kind = _kind_of(error.orig)
+    if kind is None:
         return error
-    return DiskFull(
+    return kind(
         error.statement,
         error.params,
         error.orig or error,
@@ -60,8 +64,12 @@ def _name(context: ExceptionContext) -> BaseException | None:
     return named(error) if isinstance(error, DBAPIError) else None
 
 
-def _tells_full(fault: Any) -> bool:
+_OF_POSTGRESQL = {"53100": DiskFull, "25006": ReadOnly}
+
+
+def _kind_of(fault: Any) -> type[OperationalError] | None:
     if isinstance(fault, sqlite3.Error):
         # One that the driver did not raise has no code.
-        return getattr(fault, "sqlite_errorcode", None) in _FULL_OF_SQLITE
-    return getattr(fault, "sqlstate", None) == _DISK_FULL
+        is_full = getattr(fault, "sqlite_errorcode", None) in _FULL_OF_SQLITE
+        return DiskFull if is_full else None
+    return _OF_POSTGRESQL.get(getattr(fault, "sqlstate", ""))

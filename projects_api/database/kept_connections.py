@@ -45,7 +45,7 @@ class KeptConnections:
         if kept is None or not self._answers(kept):
             kept = self._thread.connection = self._engine.connect()
             kept.begin()  # Its transactions only the driver sees.
-            _driver_of(kept).prepare_by_itself()
+            _driver_of(kept).prepares = True
         driver = _driver_of(kept)
         self._all[kept] = True
         try:

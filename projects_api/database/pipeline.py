@@ -26,9 +26,16 @@ from psycopg.pq.abc import PGconn, PGresult
 _PLACE = re.compile(r"%(?:%|\((\w+)\)s)")
 _GOOD = {ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK}
 _STALE = FeatureNotSupported, InvalidSqlStatementName
-"""What is said of a prepared statement whose table is another one now, or that was forgotten."""
+"""What the server says of a `Stale` statement."""
 _BEGIN, _COMMIT = "BEGIN", "COMMIT"
 Result = TypeVar("Result")
+
+
+class Stale(psycopg.OperationalError):
+    """A prepared statement whose table is another one now, or that was forgotten.
+
+    When it is run again, it is prepared anew.
+    """
 
 
 class Rows:
@@ -87,12 +94,13 @@ _Sent = tuple[bytes, Sequence[Buffer | None]]
 class PipelinedConnection(psycopg.Connection[Any]):
     """A connection that is closed where the server says nothing for too long.
 
-    One that is to `prepare_by_itself` has a transaction for each statement (`autocommit`), and
-    `execute` prepares what it is given. In a `block` they are one together, and `execute_later`
-    sends with the next what needs no answer.
+    Where it `prepares`, it has a transaction for each statement (`autocommit`), and `execute`
+    prepares what it is given. In a `block` they are one together, and `execute_later` sends with
+    the next what needs no answer.
     """
 
     most_seconds: float | None = None
+    prepares = False
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -100,15 +108,6 @@ class PipelinedConnection(psycopg.Connection[Any]):
         self._names = count()
         self._transformer: Transformer | None = None
         self._later: list[_Sent] | None = None
-        self._prepares = False
-
-    def prepare_by_itself(self) -> None:
-        """Take on what `execute` is given, and let psycopg prepare nothing from now on.
-
-        Where it does, it forgets all prepared statements of a connection after each rollback.
-        """
-        self.prepare_threshold = None
-        self._prepares = True
 
     def wait(
         self, gen: PQGen[Result], interval: float = 0.1, timeout: float | None = None
@@ -163,19 +162,18 @@ class PipelinedConnection(psycopg.Connection[Any]):
     def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
         """Run a statement with named parameters, and return its `Rows`.
 
-        Where it does not prepare by itself, it returns a cursor.
+        Where it does not prepare, it returns a cursor.
         """
-        if not self._prepares:
+        if not self.prepares:
             return super().execute(query, params, **options)
         sent = self._dumped(query, params)
         if self._later:
             self._later.append(sent)
-            result = self._send_later()[-1]
-        else:
-            self.pgconn.send_query_prepared(*sent)
-            (result,) = self.wait(generators.execute(self.pgconn))
-            self._check(result)
-        return Rows(result, self._transform)
+            return Rows(self._send_later()[-1], self._transform)
+        try:
+            return self._ask(sent)
+        except Stale:
+            return self._ask(self._dumped(query, params))  # prepared anew
 
     def execute_later(self, query: str, params: Mapping[str, Any]) -> None:
         """Run a statement before the next one, or the commit; its error is raised there."""
@@ -183,6 +181,12 @@ class PipelinedConnection(psycopg.Connection[Any]):
             self.execute(query, params)
         else:
             self._later.append(self._dumped(query, params))
+
+    def _ask(self, sent: _Sent) -> Rows:
+        self.pgconn.send_query_prepared(*sent)
+        (result,) = self.wait(generators.execute(self.pgconn))
+        self._check(result)
+        return Rows(result, self._transform)
 
     @property
     def _transform(self) -> Transformer:
@@ -217,8 +221,9 @@ class PipelinedConnection(psycopg.Connection[Any]):
             for sent in waiting:
                 self.pgconn.send_query_prepared(*sent)
             self.pgconn.pipeline_sync()
-            results = self.wait(_answers(self.pgconn))
-            self.pgconn.exit_pipeline_mode()
+            results = self.wait(_answers(self.pgconn, len(waiting)))
+            if self.pgconn.status == ConnStatus.OK:
+                self.pgconn.exit_pipeline_mode()
         except BaseException:
             self.pgconn.finish()  # Nobody else could tell whose answers are still to come.
             raise
@@ -231,22 +236,32 @@ class PipelinedConnection(psycopg.Connection[Any]):
             error = error_from_result(result, encoding=self.info.encoding)
             if isinstance(error, _STALE):
                 self._statements.clear()
+                raise Stale(str(error)) from error
             raise error
 
 
-def _answers(pgconn: PGconn) -> PQGen[list[PGresult]]:
-    """Send what a pipeline holds, and return its answers.
+def _answers(pgconn: PGconn, wanted: int) -> PQGen[list[PGresult]]:
+    """Send what a pipeline holds, and return so many answers.
 
-    Raises OperationalError where the connection is lost.
+    Raises OperationalError where the connection is lost before the last of them: behind it, as in
+    the moment of a commit, nothing is lost but the connection, which is closed.
     """
-    yield from generators.send(pgconn)
     results: list[PGresult] = []
-    while True:
-        result = yield from generators.fetch(pgconn)
-        if result is None:  # The end of a statement's answer, or of the connection.
-            if pgconn.status != ConnStatus.OK:
-                raise psycopg.OperationalError(pgconn.get_error_message())
-        elif result.status == ExecStatus.PIPELINE_SYNC:
-            return results
-        else:
-            results.append(result)
+    try:
+        yield from generators.send(pgconn)
+        while True:
+            result = yield from generators.fetch(pgconn)
+            if result is None:  # The end of a statement's answer, or of the connection.
+                if pgconn.status != ConnStatus.OK:
+                    raise psycopg.OperationalError(pgconn.get_error_message())
+            elif result.status == ExecStatus.PIPELINE_SYNC:
+                return results
+            elif len(results) == wanted:
+                raise error_from_result(result)
+            else:
+                results.append(result)
+    except psycopg.Error:
+        if len(results) < wanted:
+            raise
+        pgconn.finish()
+        return results

@@ -9,6 +9,7 @@ from functools import partial
 from time import monotonic
 from typing import Any
 
+import psycopg
 from psycopg.types.string import TextLoader
 from sqlalchemy import URL, Dialect, Engine, create_engine, event
 from sqlalchemy.exc import DisconnectionError
@@ -49,6 +50,9 @@ def _arguments(limits: Limits) -> dict[str, Any]:
         "keepalives_idle": max(1, round(limits.silence)),
         "keepalives_interval": 10,
         "keepalives_count": 3,
+        # Where psycopg prepares something, it forgets after a rollback all that is prepared, ours,
+        # too (`pipeline.py`).
+        "prepare_threshold": None,
     }
 
 
@@ -56,6 +60,13 @@ def _connect(
     limits: Limits, _dialect: Dialect, _record: object, words: list[Any], named: dict[str, Any]
 ) -> PipelinedConnection:
     connection = PipelinedConnection.connect(*words, **named)
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        connection.close()
+        raise psycopg.OperationalError(
+            f"the database has the encoding {encoding}, which cannot hold every name: make one by "
+            "CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0"
+        )
     # Ids and moments are text here: objects would be made of the server's text to be undone again.
     for kind in ("uuid", "timestamptz"):
         connection.adapters.register_loader(kind, TextLoader)

@@ -3,12 +3,13 @@
 import json
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
-import psycopg
 import pytest
 from sqlalchemy import Connection, bindparam, insert, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, InternalError, OperationalError
@@ -281,6 +282,9 @@ class TestFaults:
             FIND.first(connection, email="x")
             raise LookupError
 
+        with database.connect() as pooled:  # which will be the thread's
+            for _ in range(10):
+                pooled.scalar(COUNT)
         before = write(database, partial(add, number=1))
         with pytest.raises(LookupError):
             write(database, fail)
@@ -289,18 +293,82 @@ class TestFaults:
             assert FIND.first(connection, email="2@example.com")
 
     def test_a_table_that_became_another_one_is_met_anew(self, database):
-        numbers = text("CREATE TABLE numbers (number integer)")
-        with database.transaction() as connection:
-            connection.execute(numbers)
+        def alter(kind: str) -> None:
+            with database.transaction() as other:
+                other.execute(text(f"ALTER TABLE users ALTER name TYPE {kind}"))
+
+        names = DriverStatement(select(users.c.name).where(users.c.email == bindparam("email")))
+
+        def ask(connection: Connection) -> list[dict[str, str]]:
+            return names.all(connection, email="1@example.com")
+
+        write(database, partial(add, number=1))
         with database.thread_connection() as connection:
-            driver = driver_of(connection)
-            for kind in ("integer", "varchar"):
-                with database.transaction() as other:
-                    other.execute(text(f"ALTER TABLE numbers ALTER number TYPE {kind}"))
-                if kind == "varchar":
-                    with pytest.raises(psycopg.errors.FeatureNotSupported):
-                        driver.execute("SELECT number FROM numbers", {})
-                assert driver.execute("SELECT number FROM numbers", {}).fetchall() == []
+            for kind in ("text", "varchar(100)"):
+                assert ask(connection) == [{"name": "Somebody"}]
+                alter(kind)
+            assert ask(connection) == [{"name": "Somebody"}]
+        alter("text")
+        with pytest.raises(OperationalError, match="cached plan"):
+            write(database, ask)
+        write(database, ask)
+
+    def test_a_commit_that_was_answered_is_done_though_its_connection_is_lost(self, database):
+        """The server is told to end it while it waits before it commits."""
+        slowly = text(
+            "SELECT set_config(name, value, true) FROM (VALUES ('commit_delay', '99999'),"
+            " ('commit_siblings', '0')) AS given (name, value)"
+        )
+        done = []
+
+        def end(process: int) -> None:
+            time.sleep(0.04)
+            with database.transaction() as other:
+                other.execute(text(f"SELECT pg_terminate_backend({process})"))
+
+        with ThreadPoolExecutor(1) as pool:
+            for number in range(5):
+
+                def change(connection: Connection, number: int = number) -> None:
+                    connection.execute(slowly)
+                    pool.submit(end, connection.scalar(PID))
+                    add(connection, number)
+
+                with suppress(OperationalError):
+                    write(database, change)
+                    done.append(f"{number}@example.com")
+        with database.connect() as connection:
+            found = connection.scalars(text("SELECT email FROM users ORDER BY email"))
+            assert list(found) == done
+        assert done
+
+    def test_a_database_that_takes_no_changes_is_told_as_one_that_passes(self, database):
+        name = database.engine.url.database
+        with database.transaction() as connection:
+            connection.execute(
+                text(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+            )
+        read_only = Database(database.engine.url.render_as_string(hide_password=False))
+        with pytest.raises(OperationalError, match="read-only"):
+            write(read_only, partial(add, number=1))
+        with pytest.raises(OperationalError, match="read-only"), read_only.transaction() as other:
+            other.execute(text("DELETE FROM users"))
+        read_only.close()
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_a_database_of_another_encoding_is_refused(database, encoding):
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(
+            text(
+                f"CREATE DATABASE in_{encoding} ENCODING '{encoding}' TEMPLATE template0 LOCALE 'C'"
+            )
+        )
+    url = database.engine.url.set(database=f"in_{encoding}".lower())
+    other = Database(url.render_as_string(hide_password=False))
+    with pytest.raises(OperationalError, match=f"encoding {encoding}.*ENCODING 'UTF8'"):
+        other.check()
+    other.close()
 
 
 def test_a_server_that_says_nothing_is_left(database):
