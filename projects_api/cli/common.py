@@ -135,6 +135,7 @@ def opened_database(settings: "Settings | None" = None) -> "Iterator[Database]":
 
     from projects_api.database import Database
     from projects_api.database.schema import NewerSchemaError
+    from projects_api.driver_faults import DiskFull
 
     wanted = (settings or used_settings_or_end()).database
     try:
@@ -145,6 +146,8 @@ def opened_database(settings: "Settings | None" = None) -> "Iterator[Database]":
         yield database
     except IntegrityError:
         raise
+    except DiskFull as error:
+        fail(f"the disk of the database is full, and takes no change: {error.orig}")
     except (DatabaseError, InterfaceError) as error:
         fail(f"{error.orig}: is the database there, and up to date (`projects-api db upgrade`)?")
     except NewerSchemaError as error:

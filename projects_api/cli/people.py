@@ -41,9 +41,10 @@ def add_user(
         raise typer.BadParameter(f"{email} is in a domain that only service accounts have")
     try:
         with opened_database() as database, database.transaction() as connection:
-            typer.echo(user.create(connection, email=email, name=name))
+            user_id = user.create(connection, email=email, name=name)
     except IntegrityError:
         fail(f"{email} is registered already")
+    typer.echo(user_id)  # when it is kept
 
 
 @users.command("list")

@@ -103,7 +103,9 @@ def _limit_resources(limits: Limits) -> None:
         (resource.RLIMIT_FSIZE, limits.written_file_bytes),
         (resource.RLIMIT_CORE, 0),
     ):
-        resource.setrlimit(kind, (most, most))
+        _, hard = resource.getrlimit(kind)  # which nobody may raise
+        least = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(kind, (least, least))
 
 
 def _peak_kib() -> int:

@@ -30,6 +30,7 @@ from projects_api.models.project import projects
 from projects_api.settings import Settings
 from tests.conftest import Person
 from tests.support.crashing_upload import keep
+from tests.support.disks import files_limited_to
 from tests.support.processes import COMMAND, PATIENCE, Deployment, Process, person_of, wait_until
 from tools import node_tools
 
@@ -474,6 +475,21 @@ class TestPeopleAndKeys:
         assert done.exit_code == status
         assert reason in done.output
         assert done.exception is None or isinstance(done.exception, SystemExit)
+
+    def test_who_is_not_kept_is_not_told(self, tmp_path, monkeypatch):
+        deployment = Deployment(tmp_path)
+        database = deployment.services.database
+        upgrade(database)
+        monkeypatch.chdir(deployment.folder)
+        monkeypatch.setattr(logs, "set_up_logs", lambda *_: None)
+        with database.connect() as reader:  # for whom the log of writes is kept as it is
+            reader.execute(select(projects)).all()
+            (log,) = tmp_path.rglob("*-wal")
+            with files_limited_to(log.stat().st_size):
+                done = CliRunner().invoke(app, ["users", "add", "a@example.com"])
+        deployment.close()
+        assert (done.exit_code, done.stdout) == (1, "")
+        assert "the disk of the database is full" in done.stderr
 
 
 class TestUpgradeDatabase:

@@ -129,3 +129,16 @@ def test_one_that_cannot_start_says_so():
     pool = ChildPool("projects_api.processes.nothing", 1, kept_growth_kib=1)
     with pytest.raises(ChildFailed, match="did not start: exit status 1"):
         ask(pool)
+
+
+def test_a_lower_limit_of_the_system_is_kept_to():
+    """A service may be allowed less than its children ask for, and nobody may have more."""
+    asked = """
+import resource
+from projects_api.processes.child import Limits, _limit_resources
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 5000))
+_limit_resources(Limits(address_space_bytes=2**40, written_file_bytes=2**32, idle_seconds=1))
+print(resource.getrlimit(resource.RLIMIT_FSIZE), resource.getrlimit(resource.RLIMIT_AS))
+"""
+    found = subprocess.run([sys.executable, "-c", asked], capture_output=True, check=True, cwd=ROOT)
+    assert found.stdout.decode() == f"(5000, 5000) ({2**40}, {2**40})\n"
