@@ -32,8 +32,10 @@ from projects_api.models.base import new_id
 from projects_api.openapi import contract
 from projects_api.settings import Settings
 from tools.bench.peers import files
+from tools.bench.peers.prepared import prepare_statements
 
 services = Services.from_settings(Settings())
+prepare_statements(services.database)
 
 
 def check_key(token: str) -> dict[str, Any] | None:

@@ -26,6 +26,7 @@ from projects_api.settings import Settings
 from projects_api.storage.artifacts import Artifacts
 from projects_api.storage.store import ArtifactStore
 from tools.bench.peers import files
+from tools.bench.peers.prepared import prepare_statements
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
 Description = Annotated[str, msgspec.Meta(max_length=10_000)]
@@ -163,6 +164,7 @@ class Form(msgspec.Struct):
 
 settings = Settings()
 database = Database(settings.database, connections=40)
+prepare_statements(database)
 artifacts = Artifacts(database, ArtifactStore(settings.artifacts))
 Plain = Request[Any, Any, Any]
 
