@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from projects_api.processes.resource_limits import allowed
+
 MAX_FILES = 65_536
 """Descriptors that a server process asks the system for, where it may have so many."""
 RESERVED_FILES = 200
@@ -99,7 +101,7 @@ class Shares:
 def allowed_files() -> int:
     """Ask the system for as many descriptors as it lets this process have; return how many."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MAX_FILES if hard == resource.RLIM_INFINITY else min(MAX_FILES, hard)
+    wanted = allowed(resource.RLIMIT_NOFILE, MAX_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
         return wanted

@@ -24,6 +24,7 @@ from projects_api.jobs import messages
 from projects_api.jobs.ray.machines import Machines
 from projects_api.jobs.repeatable import RepeatableOrigin
 from projects_api.jobs.running_job import JobFailed, JobLost, RunningJob
+from projects_api.processes.resource_limits import limit
 from projects_api.settings import Settings
 from projects_api.storage.artifacts import Artifacts
 from projects_api.storage.faults import FULL, LOST, PASSING
@@ -103,9 +104,8 @@ def _leave(failure: dict[str, str], path: Path) -> int:
 
 def _limit(memory_bytes: int) -> None:
     # The worker watches what is used. This is for what grows faster than it looks, and counts more.
-    most = 2 * memory_bytes + SPARE_BYTES
-    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    limit(resource.RLIMIT_DATA, 2 * memory_bytes + SPARE_BYTES)
+    limit(resource.RLIMIT_CORE, 0)
 
 
 def _work(task: dict[str, Any]) -> dict[str, str] | None:

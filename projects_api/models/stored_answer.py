@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import (
     JSON,
-    ColumnElement,
     Connection,
     Integer,
     LargeBinary,
@@ -52,6 +51,7 @@ _HERE = and_(
     stored_answers.c.user_id == bindparam("user_id"),
     stored_answers.c.idempotency_key == bindparam("idempotency_key"),
 )
+_OWN = and_(_HERE, stored_answers.c.status.is_(None), stored_answers.c.body == bindparam("token"))
 _FORGET = DriverStatement(
     delete(stored_answers).where(_HERE, stored_answers.c.expires_at <= bindparam("moment"))
 )
@@ -63,11 +63,9 @@ _CLAIM = {
     for name, dialect in {"postgresql": postgresql, "sqlite": sqlite}.items()
 }
 _KEPT = ("status", "headers", "body", "expires_at")
-_KEEP = DriverStatement(
-    update(stored_answers)
-    .where(_HERE, stored_answers.c.status.is_(None), stored_answers.c.body == bindparam("token"))
-    .values(parameters_of(_KEPT))
-)
+_KEEP = DriverStatement(update(stored_answers).where(_OWN).values(parameters_of(_KEPT)))
+_RENEW = DriverStatement(update(stored_answers).where(_OWN).values(parameters_of(["expires_at"])))
+_RELEASE = DriverStatement(delete(stored_answers).where(_OWN))
 
 
 class Answer(NamedTuple):
@@ -98,8 +96,8 @@ def claim(
 
 def renew(connection: Connection, user_id: str, key: str, token: bytes) -> None:
     """Let a claim live on, if it is still there."""
-    here = _own(user_id, key, token)
-    connection.execute(update(stored_answers).where(*here).values(expires_at=_after(CLAIM_TIME)))
+    this = {"user_id": user_id, "idempotency_key": key, "token": token}
+    _RENEW.execute(connection, **this, expires_at=_after(CLAIM_TIME))
 
 
 def keep(
@@ -120,12 +118,7 @@ def keep(
 
 def release(connection: Connection, user_id: str, key: str, token: bytes) -> None:
     """Give up the claim of a request that failed, so that it can be made again."""
-    connection.execute(delete(stored_answers).where(*_own(user_id, key, token)))
-
-
-def _own(user_id: str, key: str, token: bytes) -> tuple[ColumnElement[bool], ...]:
-    here = (stored_answers.c.user_id == user_id, stored_answers.c.idempotency_key == key)
-    return (*here, stored_answers.c.status.is_(None), stored_answers.c.body == token)
+    _RELEASE.execute(connection, user_id=user_id, idempotency_key=key, token=token)
 
 
 def remove_expired(connection: Connection) -> None:

@@ -21,6 +21,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, TextIO
 
 from projects_api.processes.confinement import confine
+from projects_api.processes.resource_limits import limit
 from projects_api.processes.starts import MAX_MESSAGE_BYTES, PID_BYTES
 
 
@@ -103,9 +104,7 @@ def _limit_resources(limits: Limits) -> None:
         (resource.RLIMIT_FSIZE, limits.written_file_bytes),
         (resource.RLIMIT_CORE, 0),
     ):
-        _, hard = resource.getrlimit(kind)  # which nobody may raise
-        least = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(kind, (least, least))
+        limit(kind, most)
 
 
 def _peak_kib() -> int:

@@ -142,3 +142,15 @@ print(resource.getrlimit(resource.RLIMIT_FSIZE), resource.getrlimit(resource.RLI
 """
     found = subprocess.run([sys.executable, "-c", asked], capture_output=True, check=True, cwd=ROOT)
     assert found.stdout.decode() == f"(5000, 5000) ({2**40}, {2**40})\n"
+
+
+def test_so_does_the_process_of_a_job():
+    asked = """
+import resource
+from projects_api.jobs.process import _limit
+resource.setrlimit(resource.RLIMIT_DATA, (2**33, 2**33))
+_limit(2**36)
+print(resource.getrlimit(resource.RLIMIT_DATA))
+"""
+    found = subprocess.run([sys.executable, "-c", asked], capture_output=True, check=True, cwd=ROOT)
+    assert found.stdout.decode() == f"({2**33}, {2**33})\n"
